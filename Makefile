@@ -76,7 +76,7 @@ notebooks: $(STAMP)  ## bring notebooks and their text twins in _txt/ together; 
 	shopt -s globstar nullglob; $(BIN)/jupytext --sync nbs/*.ipynb nbs/**/*.ipynb
 
 export: $(STAMP)  ## write datamaster_kit/ and README.md from the notebooks
-	$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/readme.py
+	$(BIN)/nbdev_clean && $(BIN)/python tools/export.py && $(BIN)/python tools/readme.py
 
 hooks: $(STAMP)  ## run the checks of the notebooks before every commit
 	printf '#!/bin/sh\nexec make --no-print-directory -s check-notebooks\n' > .git/hooks/pre-commit && chmod +x .git/hooks/pre-commit

@@ -12,7 +12,8 @@ folders = {
     "workflows": ".github/workflows", "requirements": ".github/requirements",
 }
 extras = ("local", "forms", "databricks", "dev")
-# Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
+# Step notebooks, the web page, Terraform's files and what new projects begin with ship in the
+# package; a checkout reads them in place.
 shipped = {
     "steps": ["*.ipynb"],
     "web": ["*.ipynb", "*.j2"],
@@ -36,7 +37,8 @@ setup(
     description=settings["description"],
     install_requires=settings["requirements"].split(),
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
-    # A folder with files in it is a package to setuptools, and is named as one; what holds folders alone is none.
+    # A folder with files in it is a package to setuptools, and is named as one; what holds folders
+    # alone is none.
     packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in shipped)],
     package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
     package_data={"datamaster_kit": ["py.typed"], **{f"datamaster_kit.{name}": patterns for name, patterns in shipped.items()}},

@@ -51,7 +51,10 @@ models:
 def measured(contracts: int) -> list[str]:
     """Return the table rows of so many contracts."""
     lines = []
-    with tempfile.TemporaryDirectory() as name, Workspace(Settings(), metastore="primary") as server:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Workspace(Settings(), metastore="primary") as server,
+    ):
         folder = Path(name)
         (folder / "contracts").mkdir()
         (folder / "datamaster.yaml").write_text(PROJECT.format(host=server.host), encoding="utf-8")
@@ -69,7 +72,9 @@ def measured(contracts: int) -> list[str]:
             begun = time.perf_counter()
             plan = work()
             seconds = time.perf_counter() - begun
-            lines.append(f"| {what} ({len(plan.changes):,}) | {len(server.log):,} | {seconds:.1f} |")
+            lines.append(
+                f"| {what} ({len(plan.changes):,}) | {len(server.log):,} | {seconds:.1f} |"
+            )
 
         def tables() -> Plan:
             return plan_project_tables(target, project, read)

@@ -1,6 +1,8 @@
-"""How soon a local session is there, with the archive of Spark's classes and without it: `python benchmarks/start.py [ROUNDS]`, after `make setup`.
+"""How soon a local session is there, with the archive of Spark's classes and without it: `python
+benchmarks/start.py [ROUNDS]`, after `make setup`.
 
-Each start is a process of its own, in turn with and without; a table of medians in seconds is printed as Markdown.
+Each start is a process of its own, in turn with and without; a table of medians in seconds is
+printed as Markdown.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ PARTS = ("session", "first query", "first Delta table", "all three")
 
 
 def started(state: Path) -> list[float]:
-    """Start a session of a state folder in a process of its own, and return the seconds of its parts."""
+    """Start a session of a state folder in a process of its own, and return the seconds of its
+    parts.
+    """
     with tempfile.TemporaryDirectory() as folder:
         code = STARTED.format(state=str(state), table=f"{folder}/table")
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

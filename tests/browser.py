@@ -1,4 +1,5 @@
 """The web page as a person has it: the real command on a project, and real Chromium."""
+
 from __future__ import annotations
 
 import signal
@@ -20,14 +21,25 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "runs" / "screenshots"
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 COMMAND = "from datamaster_kit.cli.main import main; main()"
 SLOW = 90_000  # milliseconds: what a page may take where the machine has other work
 
 
 @dataclass
 class Server:
-    """A running `datamaster forms`: its address with the token, its process, and what it has written on standard error."""
+    """A running `datamaster forms`: its address with the token, its process, and what it has
+    written on standard error.
+    """
 
     address: str
     process: subprocess.Popen[str]
@@ -44,7 +56,9 @@ class Server:
         return [child for child in psutil.Process(self.process.pid).children() if is_kernel(child)]
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> HTTPResponse:
-        """Return the answer to a request, with its body read as `body`; `_` in a header's name stands for `-`."""
+        """Return the answer to a request, with its body read as `body`; `_` in a header's name
+        stands for `-`.
+        """
         connection = HTTPConnection(self.host, timeout=SLOW / 1000)
         connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
@@ -59,7 +73,9 @@ class Server:
     def cookie(self) -> str:
         """Come in by the token, and return the cookies as a browser would send them."""
         answer = self.ask(f"/?{urlsplit(self.address).query}")
-        return "; ".join(value.split(";")[0] for name, value in answer.getheaders() if name == "Set-Cookie")
+        return "; ".join(
+            value.split(";")[0] for name, value in answer.getheaders() if name == "Set-Cookie"
+        )
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
         """Ask the process to end, and return its exit code."""
@@ -77,9 +93,25 @@ def is_kernel(process: psutil.Process) -> bool:
 
 @contextmanager
 def serving(project: Path, *options: str, code: str = COMMAND) -> Iterator[Server]:
-    """Run `datamaster forms` on a project file at a free port; it is ended, and whatever it leaves behind fails the test."""
-    command = [sys.executable, "-P", "-c", code, "forms", "--project", str(project), "--port", "0", "--no-browser", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project.parent)
+    """Run `datamaster forms` on a project file at a free port; it is ended, and whatever it leaves
+    behind fails the test.
+    """
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        code,
+        "forms",
+        "--project",
+        str(project),
+        "--port",
+        "0",
+        "--no-browser",
+        *options,
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project.parent
+    )
     assert process.stdout is not None and process.stderr is not None
     server = Server(process.stdout.readline().strip(), process)
     reader = threading.Thread(target=lambda: server.said.extend(process.stderr or ()), daemon=True)
@@ -88,7 +120,9 @@ def serving(project: Path, *options: str, code: str = COMMAND) -> Iterator[Serve
         assert server.address.startswith("http://127.0.0.1:"), server.said
         yield server
     finally:
-        started = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        started = (
+            psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        )
         if process.poll() is None:
             server.end()
         _, left = psutil.wait_procs(started, timeout=20)
@@ -107,7 +141,9 @@ def chromium() -> Iterator[Browser]:
     from chromium import chromium as found
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found(), args=list(FLAGS), headless=True)
+        browser = playwright.chromium.launch(
+            executable_path=found(), args=list(FLAGS), headless=True
+        )
         try:
             yield browser
         finally:
@@ -116,15 +152,21 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Seen:
-    """What a page did: the hosts that it asked, the dialogs that it opened, and what its console and its scripts complained of."""
+    """What a page did: the hosts that it asked, the dialogs that it opened, and what its console
+    and its scripts complained of.
+    """
 
     hosts: set[str] = field(default_factory=set)
     dialogs: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
 
-def opened(browser: Browser, address: str, width: int = 1280, height: int = 800) -> tuple[Page, Seen]:
-    """Open the address in a browser profile of its own, wait for the forms, and return the page and what it does from now on."""
+def opened(
+    browser: Browser, address: str, width: int = 1280, height: int = 800
+) -> tuple[Page, Seen]:
+    """Open the address in a browser profile of its own, wait for the forms, and return the page and
+    what it does from now on.
+    """
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
     page.set_default_timeout(SLOW)
     seen = Seen()
@@ -133,11 +175,17 @@ def opened(browser: Browser, address: str, width: int = 1280, height: int = 800)
         seen.dialogs.append(shown.message or shown.type)
         shown.dismiss()
 
-    page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc or request.url.split(":")[0]))
+    page.on(
+        "request",
+        lambda request: seen.hosts.add(urlsplit(request.url).netloc or request.url.split(":")[0]),
+    )
     page.on("websocket", lambda socket: seen.hosts.add(urlsplit(socket.url).netloc))
     page.on("dialog", dialog)
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: seen.complaints.append(message.text) if message.type == "error" else None,
+    )
     page.goto(address)
     page.wait_for_selector(".dm-form, .failure")
     return page, seen

@@ -1,4 +1,7 @@
-"""What the tests share: one Spark session a process, test workspaces, and the order in which they run."""
+"""What the tests share: one Spark session a process, test workspaces, and the order in which they
+run.
+"""
+
 from __future__ import annotations
 
 import os
@@ -20,17 +23,46 @@ if TYPE_CHECKING:
     from workspace.server import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
-# `make test` gives whole files to two processes. The longest come first, so that neither process ends with one of them alone.
+# `make test` gives whole files to two processes. The longest come first, so that neither process
+# ends with one of them alone.
 LONGEST = (
-    "test_journey", "test_workflow_runs", "test_extras", "test_executed_runs", "test_connect", "test_life", "test_setup", "test_faults", "test_lakehouse", "test_end_to_end", "test_infra",
-    "test_new_project", "test_deliver",
+    "test_journey",
+    "test_workflow_runs",
+    "test_extras",
+    "test_executed_runs",
+    "test_connect",
+    "test_life",
+    "test_setup",
+    "test_faults",
+    "test_lakehouse",
+    "test_end_to_end",
+    "test_infra",
+    "test_new_project",
+    "test_deliver",
 )
 
-# What comes of values is seen with code that Spark generates; all else is a few rows each time, for which generating and compiling takes longer than the work.
-OF_VALUES = ("test_auto_loader", "test_control_totals", "test_corpus", "test_file_kinds", "test_formats", "test_json_ways", "test_large_files", "test_local_files", "test_rules", "test_value_kinds")
-os.environ.setdefault("PYSPARK_SUBMIT_ARGS", " ".join([*(f"--conf {name}={setting}" for name, setting in NO_CODE.items()), "pyspark-shell"]))
+# What comes of values is seen with code that Spark generates; all else is a few rows each time, for
+# which generating and compiling takes longer than the work.
+OF_VALUES = (
+    "test_auto_loader",
+    "test_control_totals",
+    "test_corpus",
+    "test_file_kinds",
+    "test_formats",
+    "test_json_ways",
+    "test_large_files",
+    "test_local_files",
+    "test_rules",
+    "test_value_kinds",
+)
+os.environ.setdefault(
+    "PYSPARK_SUBMIT_ARGS",
+    " ".join([*(f"--conf {name}={setting}" for name, setting in NO_CODE.items()), "pyspark-shell"]),
+)
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
-tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
+tried.register_profile(
+    "on a busy machine", deadline=None
+)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")
 
 
@@ -49,21 +81,32 @@ def own_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; a file's tests stay together and in their order. Through Spark Connect only those are run that use the session."""
+    """Put the longest files first; a file's tests stay together and in their order.
+
+    Through Spark Connect only those are run that use the session.
+    """
     if os.environ.get("DATAMASTER_CONNECT"):
         items[:] = [item for item in items if "spark" in getattr(item, "fixturenames", ())]
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(scope="session")
 def session() -> Iterator[SparkSession]:
-    """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
+    """The process's Spark session, with the jars that `make setup` fetched; with
+    DATAMASTER_CONNECT=1, one through Spark Connect.
+    """
     from datamaster_kit.targets.jvm.session import local_session
 
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.delenv("SPARK_HOME", raising=False)  # it stays to the end, and nobody else could have it
+            patch.delenv(
+                "SPARK_HOME", raising=False
+            )  # it stays to the end, and nobody else could have it
             made = local_session(state)
         yield made
         return
@@ -71,7 +114,12 @@ def session() -> Iterator[SparkSession]:
 
     os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = secrets.token_hex()
     os.environ["SPARK_HOME"] = str(spark_home())  # the server's Java is its own
-    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "servers" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "servers" / "connect_server.py"), str(state)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
         assert server.stdout is not None
         os.environ["SPARK_REMOTE"] = f"sc://localhost:{server.stdout.readline().strip()}"
         session = SparkSession.builder.getOrCreate()
@@ -81,7 +129,9 @@ def session() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def spark(session: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
-    """The process's Spark session; it generates code, as a user's does, for the files whose subject is what comes of values."""
+    """The process's Spark session; it generates code, as a user's does, for the files whose subject
+    is what comes of values.
+    """
     for name, setting in (GENERATED_CODE if request.path.stem in OF_VALUES else NO_CODE).items():
         session.conf.set(name, setting)
     return session

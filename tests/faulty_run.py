@@ -1,4 +1,7 @@
-"""A process that works on a lakehouse and may be killed: `python faulty_run.py FOLDER STEP...`; tests start it, and DATAMASTER_KILL_AT names the point at which it dies."""
+"""A process that works on a lakehouse and may be killed: `python faulty_run.py FOLDER STEP...`;
+tests start it, and DATAMASTER_KILL_AT names the point at which it dies.
+"""
+
 from __future__ import annotations
 
 import csv
@@ -7,7 +10,15 @@ from pathlib import Path
 
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.holds import release_holds
-from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, enforce_retention, ingest, keep_ingesting, replay
+from datamaster_kit.ingest.ingest import (
+    build_gold,
+    build_silver,
+    build_steps,
+    enforce_retention,
+    ingest,
+    keep_ingesting,
+    replay,
+)
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 from datamaster_kit.targets.local import LocalTarget
@@ -15,7 +26,9 @@ from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 
 def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
-    """Export the quarantine, correct the rows with an even number as a person would, and return the folder."""
+    """Export the quarantine, correct the rows with an even number as a person would, and return the
+    folder.
+    """
     step = build_steps(target, project, contract, contract.models[:1], "replay", "export")[0]
     file = project.root / "corrections" / f"{step.model.name}.csv"
     export_quarantine(step, file)
@@ -23,7 +36,12 @@ def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
         rows = list(csv.DictReader(text))
     right = [{**row, "amount": "1"} for row in rows if row["id"] and int(row["id"]) % 2 == 0]
     with file.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.DictWriter(text, rows[0].keys() if rows else ["carlton_quarantine_id", *(item.column for item in step.model.fields)])
+        writer = csv.DictWriter(
+            text,
+            rows[0].keys()
+            if rows
+            else ["carlton_quarantine_id", *(item.column for item in step.model.fields)],
+        )
         writer.writeheader()
         writer.writerows(right)
     return file.parent

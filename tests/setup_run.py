@@ -1,7 +1,10 @@
-"""`datamaster` with Terraform's states in a store of the tests, which is made where the world of the stand-in providers has its storage account.
+"""`datamaster` with Terraform's states in a store of the tests, which is made where the world of
+the stand-in providers has its storage account.
 
-The store's address is in STATE_STORE, the world's folder in STAND_IN_WORLD. The waits for a role are short. All else is the command line as it is.
+The store's address is in STATE_STORE, the world's folder in STAND_IN_WORLD. The waits for a role
+are short. All else is the command line as it is.
 """
+
 from __future__ import annotations
 
 import json
@@ -19,15 +22,34 @@ from datamaster_kit.setup.variables import Setup
 
 def is_made(account: str) -> bool:
     """The world has the storage account."""
-    return any(json.loads(path.read_text(encoding="utf-8"))["name"] == account for path in Path(os.environ["STAND_IN_WORLD"]).glob("azurerm_storage_account/*.json"))
+    return any(
+        json.loads(path.read_text(encoding="utf-8"))["name"] == account
+        for path in Path(os.environ["STAND_IN_WORLD"]).glob("azurerm_storage_account/*.json")
+    )
 
 
 def remote(project: Project, setup: Setup) -> StateStorage:
     """Return the store of the tests."""
+
     def backend(part: str) -> StateBackend:
-        return StateBackend("s3", {
-            "bucket": "states", "key": f"{part}.tfstate", "region": "local", "endpoints": {"s3": os.environ["STATE_STORE"]}, "use_lockfile": True, "access_key": "any", "secret_key": "any",
-            "use_path_style": True, "skip_credentials_validation": True, "skip_metadata_api_check": True, "skip_region_validation": True, "skip_requesting_account_id": True, "skip_s3_checksum": True})
+        return StateBackend(
+            "s3",
+            {
+                "bucket": "states",
+                "key": f"{part}.tfstate",
+                "region": "local",
+                "endpoints": {"s3": os.environ["STATE_STORE"]},
+                "use_lockfile": True,
+                "access_key": "any",
+                "secret_key": "any",
+                "use_path_style": True,
+                "skip_credentials_validation": True,
+                "skip_metadata_api_check": True,
+                "skip_region_validation": True,
+                "skip_requesting_account_id": True,
+                "skip_s3_checksum": True,
+            },
+        )
 
     return StateStorage(lambda: is_made(project.names.state_account), backend)
 

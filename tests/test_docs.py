@@ -1,4 +1,5 @@
 """The documentation has a page of every chapter, whatever folder it is in."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -31,14 +32,25 @@ def pages(navigation: list[dict[str, object]]) -> list[str]:
 
 def test_every_notebook_is_a_chapter_of_the_documentation(docs: ModuleType) -> None:
     found = pages(docs.copy_chapters())
-    assert sorted(found) == sorted(path.relative_to(ROOT / "nbs").as_posix() for path in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+    assert sorted(found) == sorted(
+        path.relative_to(ROOT / "nbs").as_posix()
+        for path in (ROOT / "nbs").rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+    )
     assert all((docs.SOURCE / page).is_file() for page in found)
 
 
-def test_a_folder_that_the_reading_order_does_not_name_comes_last(docs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_the_reading_order_does_not_name_comes_last(
+    docs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for folder in ("alpha/beta", "cli", "contract"):
         (tmp_path / "nbs" / folder).mkdir(parents=True)
         shutil.copy(ROOT / "nbs" / "index.ipynb", tmp_path / "nbs" / folder / "01_chapter.ipynb")
     shutil.copy(ROOT / "nbs" / "index.ipynb", tmp_path / "nbs")
     monkeypatch.setattr(docs, "NOTEBOOKS", tmp_path / "nbs")
-    assert pages(docs.copy_chapters()) == ["index.ipynb", "contract/01_chapter.ipynb", "cli/01_chapter.ipynb", "alpha/beta/01_chapter.ipynb"]
+    assert pages(docs.copy_chapters()) == [
+        "index.ipynb",
+        "contract/01_chapter.ipynb",
+        "cli/01_chapter.ipynb",
+        "alpha/beta/01_chapter.ipynb",
+    ]

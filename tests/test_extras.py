@@ -1,4 +1,6 @@
-"""Each extra, installed from the wheel into an empty environment, does what it promises in a process of its own; and what is missing is told with the extra that has it."""
+"""Each extra, installed from the wheel into an empty environment, does what it promises in a
+process of its own; and what is missing is told with the extra that has it.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ OWN = "{}.{}".format(*sys.version_info)
 
 
 def found_pythons() -> dict[str, str]:
-    """Return the Pythons of this machine by their version: the one that runs, those on PATH, and pyenv's."""
+    """Return the Pythons of this machine by their version: the one that runs, those on PATH, and
+    pyenv's.
+    """
     pyenv = sorted(Path.home().glob(".pyenv/versions/*/bin/python"))
     found = {OWN: sys.executable}
     for minor in MINORS:
@@ -47,7 +51,9 @@ def found_pythons() -> dict[str, str]:
 
 
 def is_version(python: str, minor: str) -> bool:
-    """Whether a program is a Python of a version that can make environments; a shim of pyenv's may be none."""
+    """Whether a program is a Python of a version that can make environments; a shim of pyenv's may
+    be none.
+    """
     code = "import ensurepip, venv, sys; print('{}.{}'.format(*sys.version_info))"
     said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     return said.stdout.strip() == minor
@@ -139,7 +145,9 @@ def test_the_wheel_has_a_list_of_what_it_is_made_of(wheel: Path) -> None:
 
 
 def installer(extra: str, python: Path) -> list[str]:
-    """Return the words that install: pip's where there is no extra, and elsewhere those of uv, which is a second opinion of what fits, and need not unpack the same wheels again."""
+    """Return the words that install: pip's where there is no extra, and elsewhere those of uv,
+    which is a second opinion of what fits, and need not unpack the same wheels again.
+    """
     if not extra:
         return [str(python), "-m", "pip", "install"]
     return [str(Path(sys.executable).with_name("uv")), "pip", "install", "--python", str(python)]
@@ -154,7 +162,15 @@ class Installed:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(
-                ("PYTHON", "PYSPARK_", "VIRTUAL_ENV", "DATABRICKS_", "DATAMASTER_", "SPARK_", "JAVA_")
+                (
+                    "PYTHON",
+                    "PYSPARK_",
+                    "VIRTUAL_ENV",
+                    "DATABRICKS_",
+                    "DATAMASTER_",
+                    "SPARK_",
+                    "JAVA_",
+                )
             )
         }
         self.environment["NO_COLOR"] = "1"
@@ -266,7 +282,8 @@ def does_forms(here: Installed) -> None:
     """Forms are made, and served."""
     assert (
         here.python(
-            "from datamaster_kit.forms.widgets.contract_form import ContractForm; print(ContractForm.__name__)"
+            "from datamaster_kit.forms.widgets.contract_form import ContractForm; "
+            "print(ContractForm.__name__)"
         )
         == "ContractForm"
     )
@@ -290,7 +307,9 @@ def does_forms(here: Installed) -> None:
 
 
 def answered(server: subprocess.Popen[bytes], address: str, seconds: float) -> bool:
-    """Whether a server answers within so many seconds, with whatever status, and does not end before."""
+    """Whether a server answers within so many seconds, with whatever status, and does not end
+    before.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
@@ -304,10 +323,13 @@ def answered(server: subprocess.Popen[bytes], address: str, seconds: float) -> b
 
 
 def does_databricks(here: Installed) -> None:
-    """What needs no Spark is done from here, and a step that needs it runs in the workspace; no Spark is here."""
+    """What needs no Spark is done from here, and a step that needs it runs in the workspace; no
+    Spark is here.
+    """
     assert (
         here.python(
-            "import importlib.util as u; print(u.find_spec('pyspark'), u.find_spec('databricks.connect'))"
+            "import importlib.util as u; print(u.find_spec('pyspark'), "
+            "u.find_spec('databricks.connect'))"
         )
         == "None None"
     )

@@ -1,4 +1,6 @@
-"""The whole way in a workspace, from an empty folder: Unity Catalog, jobs, raw files, bronze, silver and quality, each by a command in a process of its own and on the workspace's compute."""
+"""The whole way in a workspace, from an empty folder: Unity Catalog, jobs, raw files, bronze,
+silver and quality, each by a command in a process of its own and on the workspace's compute.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,21 @@ MODELS = ("account", "consents")
 
 
 def new_project(folder: Path, workspace: Workspace) -> None:
-    """Write the sample project, without the large contract, with the workspace as its target; the workspace has the group of its engineers."""
+    """Write the sample project, without the large contract, with the workspace as its target; the
+    workspace has the group of its engineers.
+    """
     (folder / "contracts").mkdir(parents=True)
     for model in MODELS:
         shutil.copy(ROOT / "contracts" / f"{model}.yaml", folder / "contracts")
     (folder / "datamaster.yaml").write_text(
         "domain: risk\ncatalog: risk\njobs: {compute: serverless}\nsetup:\n"
-        "  {subscription: 00000000-0000-0000-0000-000000000001, tenant: 00000000-0000-0000-0000-000000000002, location: westeurope,\n"
-        "   writers: {ana: {object_id: 00000000-0000-0000-0000-000000000003, type: User}}, budget: {amount: 5, emails: [ana@example.com]}, github: {repository: a/b, environments: [prod]}}\n"
-        f"targets:\n  production: {{host: '{workspace.host}', warehouse: Serverless Starter Warehouse, landing: {LANDING}}}\n",
+        "  {subscription: 00000000-0000-0000-0000-000000000001, tenant: "
+        "00000000-0000-0000-0000-000000000002, location: westeurope,\n"
+        "   writers: {ana: {object_id: 00000000-0000-0000-0000-000000000003, type: User}}, "
+        "budget: {amount: 5, emails: [ana@example.com]}, github: {repository: a/b, "
+        "environments: [prod]}}\n"
+        f"targets:\n  production: {{host: '{workspace.host}', warehouse: Serverless Starter "
+        f"Warehouse, landing: {LANDING}}}\n",
         encoding="utf-8",
     )
     account = account_client(workspace)
@@ -179,7 +187,8 @@ def test_from_an_empty_folder_to_quality_in_a_workspace(tmp_path: Path) -> None:
         )
         assert held(workspace) == rows
 
-        # The project's cluster, shared by its users (standard), and a job's own (dedicated) run the steps as well.
+        # The project's cluster, shared by its users (standard), and a job's own (dedicated) run the
+        # steps as well.
         (cluster,) = workspace.state.clusters.values()
         cluster["data_security_mode"] = "DATA_SECURITY_MODE_STANDARD"
         header, first, *_ = files["account"][0].read_bytes().splitlines(keepends=True)

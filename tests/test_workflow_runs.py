@@ -1,6 +1,8 @@
-"""The workflows as GitHub runs them: their shell lines are run as they are, and what is there afterwards is looked at.
+"""The workflows as GitHub runs them: their shell lines are run as they are, and what is there
+afterwards is looked at.
 
-Stand-ins: the actions of others, the test workspace, Azure Resource Manager, and the log-in. The toolkit is installed from the hashed requirements and the checkout, once.
+Stand-ins: the actions of others, the test workspace, Azure Resource Manager, and the log-in. The
+toolkit is installed from the hashed requirements and the checkout, once.
 """
 
 from __future__ import annotations
@@ -148,7 +150,9 @@ class People(Directory):
 
 @dataclass
 class Github:
-    """A repository on GitHub with all that its workflows reach; `files` are those of the checkout that are its own."""
+    """A repository on GitHub with all that its workflows reach; `files` are those of the checkout
+    that are its own.
+    """
 
     folder: Path
     runner: Runner
@@ -259,7 +263,8 @@ def actions_of(folder: Path, files: Mapping[str, Any], runs: Any) -> dict[str, A
         target = folder / "artifacts" / str(runs()) / given["name"]
         if target.exists():
             raise ActionFailedError(
-                f"Failed to CreateArtifact: (409) Conflict: an artifact with this name already exists: {given['name']}"
+                "Failed to CreateArtifact: (409) Conflict: an artifact with this name "
+                f"already exists: {given['name']}"
             )
         for path in given["path"].split():
             if (job.workspace / path).is_dir():
@@ -522,7 +527,9 @@ def test_99_has_the_workspace_execute_the_notebooks_and_keeps_them(
 
 @pytest.fixture
 def world(github: Github) -> Iterator[Path]:
-    """The world of Terraform's stand-in providers, in which a person has made the state's storage and what logs in."""
+    """The world of Terraform's stand-in providers, in which a person has made the state's storage
+    and what logs in.
+    """
     made, programs = github.folder / "world", github.folder / "terraform"
     made.mkdir()
     programs.mkdir()

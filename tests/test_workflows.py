@@ -1,4 +1,7 @@
-"""The workflows of GitHub: what actionlint finds, and the rules of this project that it does not know."""
+"""The workflows of GitHub: what actionlint finds, and the rules of this project that it does not
+know.
+"""
+
 from __future__ import annotations
 
 import json
@@ -47,12 +50,35 @@ def scripts(path: Path) -> list[str]:
 
 def checked(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run actionlint on the workflows of a folder, as a repository of its own."""
-    return subprocess.run([*actionlint.command(), *map(str, sorted((folder / ".github" / "workflows").glob("*.yml")))], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [
+            *actionlint.command(),
+            *map(str, sorted((folder / ".github" / "workflows").glob("*.yml"))),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_the_workflows_are_those_of_the_design() -> None:
-    assert [path.stem for path in FILES] == ["01-setup", "02-unity", "03-ingest", "04-prep", "99-quality", "ci", "toolkit"]
-    assert [read(path)["name"] for path in NUMBERED] == ["01 setup", "02 unity", "03 ingest", "04 prep", "99 quality"]
+    assert [path.stem for path in FILES] == [
+        "01-setup",
+        "02-unity",
+        "03-ingest",
+        "04-prep",
+        "99-quality",
+        "ci",
+        "toolkit",
+    ]
+    assert [read(path)["name"] for path in NUMBERED] == [
+        "01 setup",
+        "02 unity",
+        "03 ingest",
+        "04 prep",
+        "99 quality",
+    ]
 
 
 @pytest.mark.slow
@@ -62,15 +88,30 @@ def test_actionlint_finds_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "right", "wrong", "told"), [
-    ("toolkit.yml", "STEPS: ${{ inputs.steps }}", "STEPS: ${{ inputs.stepz }}", 'property "stepz" is not defined'),
-    ("toolkit.yml", 'datamaster run "${steps[@]}"', "datamaster run ${{ github.head_ref }}", "potentially untrusted"),
-    ("toolkit.yml", "-ra steps", "-r $STEPS", "SC2086"),
-    ("02-unity.yml", "verb: unity", "verbs: unity", 'input "verbs" is not defined'),
-    ("01-setup.yml", "options: [plan, apply]", "options: [apply]", "default value"),
-    ("ci.yml", "runs-on: ubuntu-24.04", "runs-on: ubuntu-20.04", "label"),
-])
-def test_actionlint_sees_faults(tmp_path: Path, file: str, right: str, wrong: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "told"),
+    [
+        (
+            "toolkit.yml",
+            "STEPS: ${{ inputs.steps }}",
+            "STEPS: ${{ inputs.stepz }}",
+            'property "stepz" is not defined',
+        ),
+        (
+            "toolkit.yml",
+            'datamaster run "${steps[@]}"',
+            "datamaster run ${{ github.head_ref }}",
+            "potentially untrusted",
+        ),
+        ("toolkit.yml", "-ra steps", "-r $STEPS", "SC2086"),
+        ("02-unity.yml", "verb: unity", "verbs: unity", 'input "verbs" is not defined'),
+        ("01-setup.yml", "options: [plan, apply]", "options: [apply]", "default value"),
+        ("ci.yml", "runs-on: ubuntu-24.04", "runs-on: ubuntu-20.04", "label"),
+    ],
+)
+def test_actionlint_sees_faults(
+    tmp_path: Path, file: str, right: str, wrong: str, told: str
+) -> None:
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     (tmp_path / ".git").mkdir()
     path = tmp_path / ".github" / "workflows" / file
@@ -87,11 +128,18 @@ def test_actions_of_others_are_pinned_by_commit_with_their_version_beside(path: 
     used = re.findall(r"uses: (\S+)(.*)", path.read_text(encoding="utf-8"))
     assert used
     for action, rest in used:
-        assert action.startswith("./") or (re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) and re.fullmatch(r" # v\d+\.\d+\.\d+", rest)), action
+        assert action.startswith("./") or (
+            re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+            and re.fullmatch(r" # v\d+\.\d+\.\d+", rest)
+        ), action
 
 
 def test_an_action_has_one_version() -> None:
-    used = {action for path in FILES for action in re.findall(r"uses: (\w\S+)", path.read_text(encoding="utf-8"))}
+    used = {
+        action
+        for path in FILES
+        for action in re.findall(r"uses: (\w\S+)", path.read_text(encoding="utf-8"))
+    }
     assert len(used) == len({action.split("@")[0] for action in used})
 
 
@@ -100,17 +148,28 @@ def test_no_secret_is_used_and_permissions_are_few(path: Path) -> None:
     assert "secrets" not in path.read_text(encoding="utf-8")
     assert read(path)["permissions"] == ({"contents": "read"} if path.stem == "ci" else {})
     for job in jobs(path):
-        logs_in = "Azure/login" in json.dumps(job) or str(job.get("uses", "")).endswith("toolkit.yml")
-        assert job.get("permissions") == ({"contents": "read", "id-token": "write"} if logs_in else None)
+        logs_in = "Azure/login" in json.dumps(job) or str(job.get("uses", "")).endswith(
+            "toolkit.yml"
+        )
+        assert job.get("permissions") == (
+            {"contents": "read", "id-token": "write"} if logs_in else None
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_who_may_have_a_token_signed_installs_nothing_without_a_hash(path: Path) -> None:
     for job in jobs(path):
-        installs = re.findall(r"pip install(.*)", "\n".join(step.get("run", "") for step in job.get("steps", ())))
+        installs = re.findall(
+            r"pip install(.*)", "\n".join(step.get("run", "") for step in job.get("steps", ()))
+        )
         if "id-token" in job.get("permissions", {}) and "steps" in job:
-            assert [("--require-hashes" in line and "--only-binary :all:" in line, "--no-index" in line and "--no-deps" in line and "--no-build-isolation" in line)
-                    for line in installs] == [(True, False), (False, True)]
+            assert [
+                (
+                    "--require-hashes" in line and "--only-binary :all:" in line,
+                    "--no-index" in line and "--no-deps" in line and "--no-build-isolation" in line,
+                )
+                for line in installs
+            ] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -133,10 +192,14 @@ def test_every_job_ends_and_leaves_what_it_did(path: Path) -> None:
             assert last["with"]["path"].split()[0] in ("runs", "dist")
 
 
-@pytest.mark.parametrize("path", [*NUMBERED, ROOT / ".github" / "workflows" / "ci.yml"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*NUMBERED, ROOT / ".github" / "workflows" / "ci.yml"], ids=lambda path: path.stem
+)
 def test_workflows_are_started_by_hand_and_do_not_overlap(path: Path) -> None:
     workflow = read(path)
-    assert all(item["description"] for item in workflow["on"]["workflow_dispatch"]["inputs"].values())
+    assert all(
+        item["description"] for item in workflow["on"]["workflow_dispatch"]["inputs"].values()
+    )
     assert workflow["concurrency"]["group"]
     assert path.stem == "ci" or workflow["concurrency"]["cancel-in-progress"] is False
 
@@ -145,57 +208,110 @@ def test_workflows_are_started_by_hand_and_do_not_overlap(path: Path) -> None:
 def test_an_apply_is_planned_first_and_waits_for_the_environment(path: Path) -> None:
     named = read(path)["jobs"]
     if path.stem == "99-quality":
-        assert list(named) == ["steps"] and named["steps"]["with"]["environment"] == "${{ inputs.environment }}"
+        assert (
+            list(named) == ["steps"]
+            and named["steps"]["with"]["environment"] == "${{ inputs.environment }}"
+        )
         return
     plan, apply = named["plan"], named["apply"]
-    assert list(named) == ["plan", "apply"] and apply["needs"] == "plan" and apply["if"] == "inputs.action == 'apply'"
+    assert (
+        list(named) == ["plan", "apply"]
+        and apply["needs"] == "plan"
+        and apply["if"] == "inputs.action == 'apply'"
+    )
     more = {name: value for name, value in apply["with"].items() if name not in plan["with"]}
-    assert {name: apply["with"][name] for name in plan["with"]} == plan["with"] and not {"environment", "action", "run"} & set(plan["with"])
-    assert (more["action"], more["environment"]) == ("apply", "${{ inputs.environment }}") and set(more) <= {"action", "environment", "run"}
-    assert read(path)["on"]["workflow_dispatch"]["inputs"]["action"]["default"] == read(TOOLKIT)["on"]["workflow_call"]["inputs"]["action"]["default"] == "plan"
-    assert all("default" in item for item in read(path)["on"]["workflow_dispatch"]["inputs"].values())
+    assert {name: apply["with"][name] for name in plan["with"]} == plan["with"] and not {
+        "environment",
+        "action",
+        "run",
+    } & set(plan["with"])
+    assert (more["action"], more["environment"]) == ("apply", "${{ inputs.environment }}") and set(
+        more
+    ) <= {"action", "environment", "run"}
+    assert (
+        read(path)["on"]["workflow_dispatch"]["inputs"]["action"]["default"]
+        == read(TOOLKIT)["on"]["workflow_call"]["inputs"]["action"]["default"]
+        == "plan"
+    )
+    assert all(
+        "default" in item for item in read(path)["on"]["workflow_dispatch"]["inputs"].values()
+    )
 
 
 def test_the_numbered_workflows_ask_for_what_there_is() -> None:
     known = {step.name: step for step in step_notebooks()}
-    asked = read(ROOT / ".github" / "workflows" / "99-quality.yml")["jobs"]["steps"]["with"]["steps"].split()
+    asked = read(ROOT / ".github" / "workflows" / "99-quality.yml")["jobs"]["steps"]["with"][
+        "steps"
+    ].split()
     parameters = set(re.findall(r'-p "(\w+)=', "\n".join(scripts(TOOLKIT))))
     assert parameters == {"target", "contract", "run_id"}
     for name in asked:
         assert parameters <= {parameter.name for parameter in known[name].parameters}
-    purposes = {word for path in NUMBERED for job in jobs(path) for word in job["with"].get("purposes", "").split()}
+    purposes = {
+        word
+        for path in NUMBERED
+        for job in jobs(path)
+        for word in job["with"].get("purposes", "").split()
+    }
     assert purposes == set(JOB_PURPOSES)
 
 
 def locked() -> dict[str, list[tuple[SpecifierSet, Marker | None, int]]]:
-    """Return the hashed requirements by name: the version, where it is meant for, and how many hashes it has."""
+    """Return the hashed requirements by name: the version, where it is meant for, and how many
+    hashes it has.
+    """
     found: dict[str, list[tuple[SpecifierSet, Marker | None, int]]] = {}
     for text in lock.LOCKED.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
         if not text.startswith("#"):
             said, *hashes = text.split(" --hash=sha256:")
             item = Requirement(said)
-            assert hashes and all(re.fullmatch(r"[0-9a-f]{64}", one.strip()) for one in hashes), text
+            assert hashes and all(re.fullmatch(r"[0-9a-f]{64}", one.strip()) for one in hashes), (
+                text
+            )
             assert [spec.operator for spec in item.specifier] == ["=="], text
-            found.setdefault(canonicalize_name(item.name), []).append((item.specifier, item.marker, len(hashes)))
+            found.setdefault(canonicalize_name(item.name), []).append(
+                (item.specifier, item.marker, len(hashes))
+            )
     return found
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_the_hashed_requirements_have_what_the_extra_asks_for(python: str) -> None:
-    here = {"python_version": python, "python_full_version": f"{python}.0", "platform_python_implementation": "CPython", "sys_platform": "linux", "platform_system": "Linux"}
-    pinned = {name: [spec for spec, marker, _ in items if marker is None or marker.evaluate(here)] for name, items in locked().items()}
+    here = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "platform_python_implementation": "CPython",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+    }
+    pinned = {
+        name: [spec for spec, marker, _ in items if marker is None or marker.evaluate(here)]
+        for name, items in locked().items()
+    }
     assert all(len(specs) <= 1 for specs in pinned.values())
     for text in lock.requirements():
         wanted = Requirement(text)
         [version] = [next(iter(spec)).version for spec in pinned[canonicalize_name(wanted.name)]]
         assert version in wanted.specifier, text
-    [backend] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    [backend] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "build-system"
+    ]["requires"]
     assert next(iter(pinned["setuptools"][0])).version in Requirement(backend).specifier
 
 
-def test_the_hashed_requirements_are_the_versions_that_the_tests_run_with_and_name_no_index() -> None:
-    tested = dict(line.split("==") for line in (ROOT / "tools" / "constraints.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+def test_the_hashed_requirements_are_the_versions_that_the_tests_run_with_and_name_no_index() -> (
+    None
+):
+    tested = dict(
+        line.split("==")
+        for line in (ROOT / "tools" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
     versions = {canonicalize_name(name): version for name, version in tested.items()}
-    differ = {name: items for name, items in locked().items() if name in versions and not all(versions[name] in spec for spec, _, _ in items)}
+    differ = {
+        name: items
+        for name, items in locked().items()
+        if name in versions and not all(versions[name] in spec for spec, _, _ in items)
+    }
     assert differ == {}
     assert not re.search(r"https?:|index", lock.LOCKED.read_text(encoding="utf-8"))

@@ -1,4 +1,7 @@
-"""What checks the workflows, pinned, under .datamaster/tools: `python tools/actionlint.py` installs actionlint and shellcheck and checks `.github/workflows`."""
+"""What checks the workflows, pinned, under .datamaster/tools: `python tools/actionlint.py` installs
+actionlint and shellcheck and checks `.github/workflows`.
+"""
+
 from __future__ import annotations
 
 import os
@@ -17,7 +20,10 @@ def actionlint() -> Path:
     folder = TOOLS / ACTIONLINT.rsplit("/", 1)[1].replace("@", "-")
     program = folder / ("actionlint.exe" if os.name == "nt" else "actionlint")
     if not program.exists():
-        run([str(go()), "install", ACTIONLINT], env=os.environ | {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"})
+        run(
+            [str(go()), "install", ACTIONLINT],
+            env=os.environ | {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"},
+        )
     return program
 
 

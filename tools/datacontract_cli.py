@@ -1,7 +1,11 @@
-"""What datacontract-cli says of the contracts of the tests, kept beside them: `python tools/datacontract_cli.py` installs it, pinned, in an environment of its own and records its verdicts.
+"""What datacontract-cli says of the contracts of the tests, kept beside them: `python
+tools/datacontract_cli.py` installs it, pinned, in an environment of its own and records its
+verdicts.
 
-It has some fifty distributions, so that no test installs it: tests read what is recorded here. Record again where a contract of the corpus changes, or for another version.
+It has some fifty distributions, so that no test installs it: tests read what is recorded here.
+Record again where a contract of the corpus changes, or for another version.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -18,12 +22,20 @@ from terraform import ROOT, wheel
 REQUIREMENT = "datacontract-cli==1.2.8"
 COMMAND = "python tools/datacontract_cli.py"
 VERDICTS = ROOT / "tests" / "datacontract_verdicts.json"
-OPTIONS = ("--all-errors", "--no-inline-references", "--output-format", "json")  # references are addresses elsewhere
+OPTIONS = (
+    "--all-errors",
+    "--no-inline-references",
+    "--output-format",
+    "json",
+)  # references are addresses elsewhere
 
 
 def contract_files() -> list[Path]:
     """Return the contracts of the tests' corpus and of the sample project."""
-    found = [*(ROOT / "contracts").glob("*.yaml"), *(ROOT / "tests" / "corpus_contracts").rglob("*.yaml")]
+    found = [
+        *(ROOT / "contracts").glob("*.yaml"),
+        *(ROOT / "tests" / "corpus_contracts").rglob("*.yaml"),
+    ]
     return sorted(path for path in found if path.name != "datamaster.yaml")
 
 
@@ -33,14 +45,26 @@ def file_digest(path: Path) -> str:
 
 
 def ask_verdict(program: Path, path: Path) -> dict[str, Any]:
-    """Run `datacontract lint` on a file; returns the digest of the file, the result and the first line of each reason."""
+    """Run `datacontract lint` on a file; returns the digest of the file, the result and the first
+    line of each reason.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.json")
         command = [str(program), "lint", *OPTIONS, "--output", str(output), str(path)]
-        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+        subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        )
         result = json.loads(output.read_text(encoding="utf-8"))
-    reasons = [str(check["reason"]).replace(str(path), path.name) for check in result["checks"] if check["result"] == "failed"]
-    return {"file": file_digest(path), "result": result["result"], "reasons": [reason.partition("\n")[0] for reason in reasons]}
+    reasons = [
+        str(check["reason"]).replace(str(path), path.name)
+        for check in result["checks"]
+        if check["result"] == "failed"
+    ]
+    return {
+        "file": file_digest(path),
+        "result": result["result"],
+        "reasons": [reason.partition("\n")[0] for reason in reasons],
+    }
 
 
 def record_verdicts(files: Iterable[Path]) -> None:

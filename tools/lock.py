@@ -1,6 +1,8 @@
-"""The hashed requirements of the workflows: `python tools/lock.py` writes `.github/requirements/databricks.txt` anew, for every supported Python.
+"""The hashed requirements of the workflows: `python tools/lock.py` writes
+`.github/requirements/databricks.txt` anew, for every supported Python.
 
-They are what settings.ini asks for, in the versions of tools/constraints.txt, which the tests run with, so `make lock` makes that first. uv resolves them, from a virtual environment of its own.
+They are what settings.ini asks for, in the versions of tools/constraints.txt, which the tests run
+with, so `make lock` makes that first. uv resolves them, from a virtual environment of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +15,14 @@ from pathlib import Path
 from terraform import ROOT, run, wheel
 
 UV = "uv==0.9.11"
-EXTRA = "databricks"  # which the workflows install; it has the build back end too, so that nothing is fetched without a hash
+# which the workflows install; it has the build back end too, so that nothing is fetched without a
+# hash
+EXTRA = "databricks"
 LOCKED = ROOT / ".github" / "requirements" / f"{EXTRA}.txt"
-HEADER = f"# What the workflows install, with the hashes of its files; `make lock` brings it up to date. Extra: {EXTRA}.\n"
+HEADER = (
+    "# What the workflows install, with the hashes of its files; `make lock` brings it up to "
+    f"date. Extra: {EXTRA}.\n"
+)
 
 
 def settings() -> dict[str, str]:

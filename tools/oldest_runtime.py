@@ -61,7 +61,9 @@ def take_oldest_jars() -> None:
 
 
 def pytest_configure() -> None:
-    """Have the tests take the oldest runtime; this file is a plug-in of the pytest that it starts."""
+    """Have the tests take the oldest runtime; this file is a plug-in of the pytest that it
+    starts.
+    """
     import pyspark
 
     assert pyspark.__version__ == SPARK
@@ -69,12 +71,16 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Expect what Delta 4.0 refuses: rows of an older contract, whose decimals are narrower than the table's."""
+    """Expect what Delta 4.0 refuses: rows of an older contract, whose decimals are narrower than
+    the table's.
+    """
     import pytest
 
     for item in items:
         if item.name in REFUSED:
-            item.add_marker(pytest.mark.xfail(reason="Delta 4.0 appends no decimal to a wider one", strict=True))
+            item.add_marker(
+                pytest.mark.xfail(reason="Delta 4.0 appends no decimal to a wider one", strict=True)
+            )
 
 
 def install_packages() -> None:
@@ -83,7 +89,16 @@ def install_packages() -> None:
         return
     PACKAGES.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PACKAGES.parent) as draft:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", draft]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            draft,
+        ]
         subprocess.run([*command, f"pyspark=={SPARK}", f"delta-spark=={DELTA}"], check=True)
         Path(draft).rename(PACKAGES)
         Path(draft).mkdir()  # what the block removes at its end

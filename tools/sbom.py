@@ -1,7 +1,9 @@
 """The wheel, and beside it what it is made of: `python tools/sbom.py` writes both into dist/.
 
-The list of materials is CycloneDX, in JSON: the wheel with its hash, and every package that it requires, with or without an extra (that of developers left out), in the version
-that the tests run with, with who requires whom. It is written and validated by cyclonedx-bom's library, from a virtual environment of its own.
+The list of materials is CycloneDX, in JSON: the wheel with its hash, and every package that it
+requires, with or without an extra (that of developers left out), in the version
+that the tests run with, with who requires whom. It is written and validated by cyclonedx-bom's
+library, from a virtual environment of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ TOOL = "cyclonedx-bom==7.5.0"
 DIST = ROOT / "dist"
 NAME = "datamaster_kit"
 
-# Runs in the tool's environment: packages come in as JSON, and the document goes out once it is valid.
+# Runs in the tool's environment: packages come in as JSON, and the document goes out once it is
+# valid.
 WRITER = """\
 import json, sys
 from cyclonedx.model import HashAlgorithm, HashType, Property
@@ -72,7 +75,9 @@ def normal(name: str) -> str:
 def required(
     texts: Iterable[str], extras: Iterable[str]
 ) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield what requirements ask for on this machine: a name, the extras of it, and the extra of one's own that asks for it, empty for none."""
+    """Yield what requirements ask for on this machine: a name, the extras of it, and the extra of
+    one's own that asks for it, empty for none.
+    """
     from packaging.requirements import Requirement
 
     for item in map(Requirement, texts):
@@ -90,7 +95,9 @@ def metadata_of(archive: Path) -> Message:
 
 
 def materials(archive: Path, extras: tuple[str, ...]) -> dict[str, Any]:
-    """Return a wheel and the packages that it requires, directly and through others, as they are installed here; raises SystemExit where one is not."""
+    """Return a wheel and the packages that it requires, directly and through others, as they are
+    installed here; raises SystemExit where one is not.
+    """
     said = metadata_of(archive)
     direct = list(required(said.get_all("Requires-Dist", []), extras))
     here = {normal(item.metadata["Name"]): item for item in distributions()}

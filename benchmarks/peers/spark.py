@@ -1,4 +1,7 @@
-"""What the peers on Spark share: the toolkit's own session, and the reader that a user of theirs has to write."""
+"""What the peers on Spark share: the toolkit's own session, and the reader that a user of theirs
+has to write.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,11 +24,17 @@ def session(job: Job) -> SparkSession:
 
 
 def schema(job: Job) -> str:
-    """Return the contract's columns, and the one in which Spark keeps a line that does not fit their types."""
+    """Return the contract's columns, and the one in which Spark keeps a line that does not fit
+    their types.
+    """
     return ", ".join(f"{name} {type}" for name, type in job.columns.items()) + f", {CORRUPT} STRING"
 
 
 def typed(job: Job, file: Path, keeps_corrupt: bool = True) -> DataFrame:
-    """Return a csv file's rows with the contract's types: Spark's fastest way, which takes columns by position and leaves NULL where a value does not fit."""
+    """Return a csv file's rows with the contract's types: Spark's fastest way, which takes columns
+    by position and leaves NULL where a value does not fit.
+    """
     said = schema(job) if keeps_corrupt else schema(job).rpartition(",")[0]
-    return session(job).read.csv(str(file), schema=said, header=True, columnNameOfCorruptRecord=CORRUPT)
+    return session(job).read.csv(
+        str(file), schema=said, header=True, columnNameOfCorruptRecord=CORRUPT
+    )

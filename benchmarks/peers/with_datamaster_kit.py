@@ -1,4 +1,7 @@
-"""datamaster_kit: its own ingest to bronze, of a file that has landed in a lakehouse that has just been made."""
+"""datamaster_kit: its own ingest to bronze, of a file that has landed in a lakehouse that has just
+been made.
+"""
+
 from dataclasses import dataclass
 
 from ingest import Bench, contract_of, land
@@ -35,7 +38,11 @@ def ingest(lakehouse: Lakehouse) -> None:
 def counts(lakehouse: Lakehouse) -> Counts:
     """Return the rows of bronze, and what its quarantine holds."""
     spark = lakehouse.target.spark
-    bad, verdicts = spark.table("spark_catalog.bronze.lineitem_quarantine").selectExpr("count(*)", "sum(size(carlton_broken_rules))").first()
+    bad, verdicts = (
+        spark.table("spark_catalog.bronze.lineitem_quarantine")
+        .selectExpr("count(*)", "sum(size(carlton_broken_rules))")
+        .first()
+    )
     return Counts(spark.table("spark_catalog.bronze.lineitem").count(), bad, verdicts)
 
 

@@ -1,4 +1,9 @@
-"""DuckDB and delta-rs by hand: the physical neighbourhood. One pass over the file; good rows go to one Delta table as they come, the others to a second at the end."""
+"""DuckDB and delta-rs by hand: the physical neighbourhood.
+
+One pass over the file; good rows go to one Delta table as they come, the others to a second at the
+end.
+"""
+
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -17,8 +22,16 @@ def ingest(task: Task) -> None:
             yield good
 
     with reading(task.job, task.file) as batches:
-        write_deltalake(str(task.folder / "good"), pa.RecordBatchReader.from_batches(kept(batches.schema), good_rows(batches)), mode="append")
-        write_deltalake(str(task.folder / "bad"), pa.Table.from_batches(quarantined, batches.schema), mode="append")
+        write_deltalake(
+            str(task.folder / "good"),
+            pa.RecordBatchReader.from_batches(kept(batches.schema), good_rows(batches)),
+            mode="append",
+        )
+        write_deltalake(
+            str(task.folder / "bad"),
+            pa.Table.from_batches(quarantined, batches.schema),
+            mode="append",
+        )
 
 
 def counts(task: Task) -> Counts:

@@ -1,4 +1,6 @@
-"""The floor: plain Spark reads the file with the contract's types and appends it to a Delta table; no rule is looked at."""
+"""The floor: plain Spark reads the file with the contract's types and appends it to a Delta table;
+no rule is looked at.
+"""
 
 from job import Counts, Task, measure
 from spark import session, typed
@@ -6,7 +8,9 @@ from spark import session, typed
 
 def ingest(task: Task) -> None:
     """Read and append."""
-    typed(task.job, task.file, keeps_corrupt=False).write.format("delta").mode("append").save(str(task.folder / "table"))
+    typed(task.job, task.file, keeps_corrupt=False).write.format("delta").mode("append").save(
+        str(task.folder / "table")
+    )
 
 
 def counts(task: Task) -> Counts:

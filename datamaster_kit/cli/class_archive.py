@@ -31,11 +31,16 @@ models:
       code: {type: string, pattern: "^[A-Z]+$"}
 workflow: {source: {type: adls, format: csv}}
 """
-_ARCHIVE_CSV_FILES = ("id,at,day,amount,code\n1,2026-01-31T10:00:00Z,2026-01-31,1.50,A\n2,never,2026-01-31,-1,b\n", "id,at,day,amount,code\n1,2026-02-01T10:00:00Z,2026-02-01,2.50,B\n")
+_ARCHIVE_CSV_FILES = (
+    "id,at,day,amount,code\n1,2026-01-31T10:00:00Z,2026-01-31,1.50,A\n2,never,2026-01-31,-1,b\n",
+    "id,at,day,amount,code\n1,2026-02-01T10:00:00Z,2026-02-01,2.50,B\n",
+)
 
 
 def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
-    """Make a lakehouse in a folder with the jars of a state folder, ingest its files, and end Java, which writes the archive as it ends."""
+    """Make a lakehouse in a folder with the jars of a state folder, ingest its files, and end Java,
+    which writes the archive as it ends.
+    """
     from pyspark import SparkContext
 
     from datamaster_kit.contract.read import read_contract
@@ -47,7 +52,10 @@ def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
     (folder / "classes.yaml").write_text(_ARCHIVE_CONTRACT, encoding="utf-8")
-    project, contract = Project(folder, names("classes", "classes")), read_contract(folder / "classes.yaml", folder)
+    project, contract = (
+        Project(folder, names("classes", "classes")),
+        read_contract(folder / "classes.yaml", folder),
+    )
     project.state_folder.mkdir()
     (project.state_folder / "jars").symlink_to(state / "jars", target_is_directory=True)
     session = local_session(project.state_folder)
@@ -66,18 +74,31 @@ def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     gateway.proc.wait()
 
 # %% ../../nbs/cli/16_class_archive.ipynb #c101bb5a
-_NO_ARCHIVE = code("no-class-archive", "The archive of classes, with which a session starts in half the time, could not be made.", "sessions start without it; `datamaster doctor --install` tries again")
+_NO_ARCHIVE = code(
+    "no-class-archive",
+    "The archive of classes, with which a session starts in half the time, could not be made.",
+    "sessions start without it; `datamaster doctor --install` tries again",
+)
 
 
-_SESSION_TRIAL_CODE = "from datamaster_kit.targets.jvm.session import local_session; from pathlib import Path; local_session(Path({state!r})).range(1).count()"
+_SESSION_TRIAL_CODE = (
+    "from datamaster_kit.targets.jvm.session import local_session; from pathlib import Path; "
+    "local_session(Path({state!r})).range(1).count()"
+)
 
 
 def make_class_archive(state: Path) -> Path | None:
-    """Make the class archive of a state folder that has the jars, where there is none, and return its file; None where the disk is too full.
+    """Make the class archive of a state folder that has the jars, where there is none, and return
+    its file; None where the disk is too full.
 
     Raises DatamasterError with what the process said where it fails.
     """
-    from datamaster_kit.targets.jvm.class_archive import MAKE_ARCHIVE_VARIABLE, project_archive, has_room, install_archive
+    from datamaster_kit.targets.jvm.class_archive import (
+        MAKE_ARCHIVE_VARIABLE,
+        project_archive,
+        has_room,
+        install_archive,
+    )
 
     place, key, file = project_archive(state)
     if file:
@@ -86,12 +107,37 @@ def make_class_archive(state: Path) -> Path | None:
         return None
     with tempfile.TemporaryDirectory(dir=state) as folder:
         draft = Path(folder, "classes.jsa").resolve()
-        command = [sys.executable, "-c", f"from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\nfrom pathlib import Path\nwork(Path({folder!r}), Path({str(state.resolve())!r}))"]
-        done = subprocess.run(command, env={**os.environ, MAKE_ARCHIVE_VARIABLE: str(draft)}, capture_output=True, text=True, timeout=900, check=False)
+        command = [
+            sys.executable,
+            "-c",
+            "from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\nfrom "
+            f"pathlib import Path\nwork(Path({folder!r}), Path({str(state.resolve())!r}))",
+        ]
+        done = subprocess.run(
+            command,
+            env={**os.environ, MAKE_ARCHIVE_VARIABLE: str(draft)},
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
         if done.returncode or not draft.is_file():
-            raise DatamasterError(_NO_ARCHIVE.fault((done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]))
+            raise DatamasterError(
+                _NO_ARCHIVE.fault(
+                    (
+                        done.stderr.strip().splitlines()
+                        or [f"the process ended with {done.returncode}"]
+                    )[-1]
+                )
+            )
         file = install_archive(draft, place, key)
-    tried = subprocess.run([sys.executable, "-c", _SESSION_TRIAL_CODE.format(state=str(state.resolve()))], capture_output=True, text=True, timeout=300, check=False)
+    tried = subprocess.run(
+        [sys.executable, "-c", _SESSION_TRIAL_CODE.format(state=str(state.resolve()))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     if tried.returncode:
         file.unlink()
         raise DatamasterError(_NO_ARCHIVE.fault("Java does not start with it"))

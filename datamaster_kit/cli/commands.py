@@ -73,7 +73,12 @@ class Commands(TyperGroup):
         return command
 
 # %% ../../nbs/cli/02_commands.ipynb #d7f31d40
-CommandWords = Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="The command; none: all of them.", show_default=False)]
+CommandWords = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="COMMAND...", help="The command; none: all of them.", show_default=False
+    ),
+]
 
 
 def help_command(ctx: typer.Context, command: CommandWords = None) -> None:

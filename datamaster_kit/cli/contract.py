@@ -12,23 +12,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import visible_json, visible_line, print_faults, print_json, print_table
+from .output import (
+    visible_json,
+    visible_line,
+    print_faults,
+    print_json,
+    print_table,
+)
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
 
 # %% auto #0
-__all__ = ['app', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'write_output', 'lint_command', 'show_command', 'export_command',
-           'import_command', 'diff_command', 'convert_command', 'new_command']
+__all__ = ['app', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'write_output', 'lint_command', 'show_command',
+           'export_command', 'import_command', 'diff_command', 'convert_command',
+           'new_command']
 
 # %% ../../nbs/cli/03_contract.ipynb #32b2bd08
 app = typer.Typer(no_args_is_help=True, help="Write, check and translate data contracts.")
 _ContractJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-_Lenient = Annotated[bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")]
-_Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.", dir_okay=False)]
-_ContractArgument = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
-FILE_EXISTS = code("file-exists", "The file to write is there already.", "give another name, or remove the file")
+_Lenient = Annotated[
+    bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this file instead of standard output.", dir_okay=False
+    ),
+]
+_ContractArgument = Annotated[
+    Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)
+]
+FILE_EXISTS = code(
+    "file-exists", "The file to write is there already.", "give another name, or remove the file"
+)
 
 # %% ../../nbs/cli/03_contract.ipynb #91df6efe
 def write_output(text: str, output: Path | None) -> None:
@@ -45,7 +63,9 @@ def write_output(text: str, output: Path | None) -> None:
 # %% ../../nbs/cli/03_contract.ipynb #43027fe3
 @app.command("lint")
 def lint_command(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", show_default=False)],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders and globs.", show_default=False)
+    ],
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
     lenient: _Lenient = False,
     as_json: _ContractJsonOption = False,
@@ -63,18 +83,25 @@ def lint_command(
     files, faults = contract_paths(paths), lint(paths, lenient=lenient)
     errors = sum(fault.severity == "error" for fault in faults)
     if as_json:
-        print_json({"files": len(files), "errors": errors, "faults": [asdict(fault) for fault in faults]})
+        print_json(
+            {"files": len(files), "errors": errors, "faults": [asdict(fault) for fault in faults]}
+        )
     elif github:
         sys.stdout.writelines(github_annotation(fault) + "\n" for fault in faults)
     else:
         print_faults(faults)
-        counts = [f"{sum(fault.severity == kind for fault in faults)} {kind}s" for kind in ("error", "warning", "note")]
+        counts = [
+            f"{sum(fault.severity == kind for fault in faults)} {kind}s"
+            for kind in ("error", "warning", "note")
+        ]
         typer.echo(f"{len(files)} contracts: {', '.join(counts)}")
     raise typer.Exit(2 if errors else 0)
 
 # %% ../../nbs/cli/03_contract.ipynb #91e8313f
 @app.command("show")
-def show_command(contract: _ContractArgument, lenient: _Lenient = False, as_json: _ContractJsonOption = False) -> None:
+def show_command(
+    contract: _ContractArgument, lenient: _Lenient = False, as_json: _ContractJsonOption = False
+) -> None:
     """Show a contract: its models, fields and rules.
 
     Example: datamaster contract show contracts/account.yaml
@@ -93,16 +120,39 @@ def show_command(contract: _ContractArgument, lenient: _Lenient = False, as_json
     if read.description.purpose:
         typer.echo(visible_line(read.description.purpose))
     for model in read.models:
-        rows = ((path, sql_type(item.type).lower(), item.primary_key or "", "yes" if item.required else "", "yes" if item.pii else item.classification, item.description)
-                for path, item in walk_fields(model.fields))
-        print_table(f"{model.name}  {model.description}", ("field", "type", "key", "required", "personal", "description"), rows)
+        rows = (
+            (
+                path,
+                sql_type(item.type).lower(),
+                item.primary_key or "",
+                "yes" if item.required else "",
+                "yes" if item.pii else item.classification,
+                item.description,
+            )
+            for path, item in walk_fields(model.fields)
+        )
+        print_table(
+            f"{model.name}  {model.description}",
+            ("field", "type", "key", "required", "personal", "description"),
+            rows,
+        )
         try:
             found = rules(read, model)
         except ValueError as error:  # a name that no table can have, which lint tells
             typer.echo(visible_line(f"{model.name}: no rule can be executed: {error}"))
             continue
-        checks = ((rule.id, rule.severity, rule.description, f"no: {rule.not_executed}" if rule.not_executed else "yes") for rule in found)
-        print_table(f"{model.name}: rules", ("rule", "severity", "what it says", "executed"), checks)
+        checks = (
+            (
+                rule.id,
+                rule.severity,
+                rule.description,
+                f"no: {rule.not_executed}" if rule.not_executed else "yes",
+            )
+            for rule in found
+        )
+        print_table(
+            f"{model.name}: rules", ("rule", "severity", "what it says", "executed"), checks
+        )
 
 # %% ../../nbs/cli/03_contract.ipynb #391fc50a
 class _ContractExportFormat(StrEnum):
@@ -118,10 +168,17 @@ class _ContractExportFormat(StrEnum):
 @app.command("export")
 def export_command(
     contract: _ContractArgument,
-    form: Annotated[_ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")] = _ContractExportFormat.odcs,
+    form: Annotated[
+        _ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")
+    ] = _ContractExportFormat.odcs,
     model: Annotated[str, typer.Option(help="One model; empty: every model.")] = "",
     catalog: Annotated[str, typer.Option(help="The catalog named in SQL.")] = "main",
-    version: Annotated[str, typer.Option("--odcs-version", help="The version of ODCS to write, from 3.0.0 on; empty: the newest.")] = "",
+    version: Annotated[
+        str,
+        typer.Option(
+            "--odcs-version", help="The version of ODCS to write, from 3.0.0 on; empty: the newest."
+        ),
+    ] = "",
     lenient: _Lenient = False,
     output: _Output = None,
 ) -> None:
@@ -131,31 +188,59 @@ def export_command(
     """
     from datamaster_kit.contract.read import read_contract, read_unchecked_contract
 
-    read = read_contract(contract) if form is _ContractExportFormat.sql else read_unchecked_contract(contract, lenient=lenient)
+    read = (
+        read_contract(contract)
+        if form is _ContractExportFormat.sql
+        else read_unchecked_contract(contract, lenient=lenient)
+    )
     text, lost = _render_export(read, form, model, catalog, version)
     write_output(text, output)
     for address in lost:
-        typer.echo(visible_line(f"not read back from ODCS {version} as the contract says it: {address}"), err=True)
+        typer.echo(
+            visible_line(f"not read back from ODCS {version} as the contract says it: {address}"),
+            err=True,
+        )
 
 # %% ../../nbs/cli/03_contract.ipynb #b696d063
-NO_SUCH_MODEL = code("no-such-model", "The contract has no model of that name.", "see `datamaster contract show`")
-_NO_SUCH_VERSION = code("no-such-version", "A version of ODCS that the toolkit does not write.", "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs")
+NO_SUCH_MODEL = code(
+    "no-such-model", "The contract has no model of that name.", "see `datamaster contract show`"
+)
+_NO_SUCH_VERSION = code(
+    "no-such-version",
+    "A version of ODCS that the toolkit does not write.",
+    "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs",
+)
 
 
 def _odcs_version(version: str, form: _ContractExportFormat) -> str:
-    """Return the version of ODCS that is to be written; raises BadInput for one that is not known, or where something else is written."""
+    """Return the version of ODCS that is to be written; raises BadInput for one that is not known,
+    or where something else is written.
+    """
     from datamaster_kit.contract.document import nearest_name_hint
     from datamaster_kit.contract.odcs.standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
     chosen = f"v{version.removeprefix('v')}" if version else NEWEST_ODCS_VERSION
     if chosen not in ODCS_VERSIONS or (version and form is not _ContractExportFormat.odcs):
-        said = f"{version!r} is no version of ODCS that can be written" if chosen not in ODCS_VERSIONS else f"a version of ODCS says nothing of {form.value}"
-        raise BadInput(_NO_SUCH_VERSION.fault(said, hint="" if chosen in ODCS_VERSIONS else nearest_name_hint(chosen, ODCS_VERSIONS)))
+        said = (
+            f"{version!r} is no version of ODCS that can be written"
+            if chosen not in ODCS_VERSIONS
+            else f"a version of ODCS says nothing of {form.value}"
+        )
+        raise BadInput(
+            _NO_SUCH_VERSION.fault(
+                said,
+                hint="" if chosen in ODCS_VERSIONS else nearest_name_hint(chosen, ODCS_VERSIONS),
+            )
+        )
     return chosen
 
 
-def _render_export(contract: Contract, form: _ContractExportFormat, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
-    """Return a contract, or one model of it, in another form, and what an older version of ODCS does not say; raises BadInput where the model or the version is unknown."""
+def _render_export(
+    contract: Contract, form: _ContractExportFormat, model: str, catalog: str, version: str = ""
+) -> tuple[str, tuple[str, ...]]:
+    """Return a contract, or one model of it, in another form, and what an older version of ODCS
+    does not say; raises BadInput where the model or the version is unknown.
+    """
     from dataclasses import replace
 
     from datamaster_kit.contract.document import nearest_name_hint
@@ -167,8 +252,15 @@ def _render_export(contract: Contract, form: _ContractExportFormat, model: str, 
     _odcs_version(version, form)
     names = [item.name for item in contract.models]
     if model and model not in names:
-        raise BadInput(NO_SUCH_MODEL.fault(f"there is no model {model!r}", hint=nearest_name_hint(model, names) or f"one of {', '.join(names)}"))
-    chosen = replace(contract, models=tuple(item for item in contract.models if model in ("", item.name)))
+        raise BadInput(
+            NO_SUCH_MODEL.fault(
+                f"there is no model {model!r}",
+                hint=nearest_name_hint(model, names) or f"one of {', '.join(names)}",
+            )
+        )
+    chosen = replace(
+        contract, models=tuple(item for item in contract.models if model in ("", item.name))
+    )
     match form:
         case _ContractExportFormat.odcs:
             return render_odcs_version(chosen, _odcs_version(version, form))
@@ -176,20 +268,34 @@ def _render_export(contract: Contract, form: _ContractExportFormat, model: str, 
             return ddl(chosen, catalog), ()
         case _ContractExportFormat.html:
             return escape_log_page(contract_page(chosen)), ()
-    schemas = {item.name: spark_schema(item) if form is _ContractExportFormat.spark else json_schema(chosen, item) for item in chosen.models}
+    schemas = {
+        item.name: spark_schema(item)
+        if form is _ContractExportFormat.spark
+        else json_schema(chosen, item)
+        for item in chosen.models
+    }
     return visible_json(next(iter(schemas.values())) if model else schemas), ()
 
 # %% ../../nbs/cli/03_contract.ipynb #0b32fbc3
 @app.command("import")
 def import_command(
-    sources: Annotated[list[Path], typer.Argument(help="csv, json or parquet files, a folder of them, or a Delta folder; a model each.", show_default=False)],
-    form: Annotated[str, typer.Option("--format", "-f", help="csv, json, parquet or delta; empty: by the name.")] = "",
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help="csv, json or parquet files, a folder of them, or a Delta folder; a model each.",
+            show_default=False,
+        ),
+    ],
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="csv, json, parquet or delta; empty: by the name.")
+    ] = "",
     model: Annotated[str, typer.Option(help="The model's name; empty: by the file's name.")] = "",
     output: _Output = None,
 ) -> None:
     """Draft a contract from data, with comments that say what was inferred from what.
 
-    The draft goes to standard output or to --output; a summary of types, keys and enums goes to standard error.
+    The draft goes to standard output or to --output; a summary of types, keys and enums goes to
+    standard error.
 
     Example: datamaster contract import account.csv -o contracts/account.odcs.yaml
     """
@@ -215,10 +321,17 @@ class _FailOnKind(StrEnum):
 def diff_command(
     before: _ContractArgument,
     after: _ContractArgument,
-    fail_on: Annotated[_FailOnKind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
+    fail_on: Annotated[
+        _FailOnKind | None,
+        typer.Option(
+            help="Exit with 1 where a change is of this kind or worse.", show_default=False
+        ),
+    ] = None,
     as_json: _ContractJsonOption = False,
 ) -> None:
-    """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes. After a stricter one, data that was good may fail.
+    """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes.
+
+    After a stricter one, data that was good may fail.
 
     Example: datamaster contract diff account-1.yaml account-2.yaml --fail-on breaking
     """
@@ -231,19 +344,28 @@ def diff_command(
     if as_json:
         print_json({"changes": [asdict(change) for change in changes]})
     elif changes:
-        print_table(f"{before} → {after}", ("kind", "path", "what changes"), ((change.kind, change.path, change.sentence) for change in changes))
+        print_table(
+            f"{before} → {after}",
+            ("kind", "path", "what changes"),
+            ((change.kind, change.path, change.sentence) for change in changes),
+        )
     else:
         typer.echo("no change")
     order = [kind.value for kind in _FailOnKind]
-    if fail_on and any(order.index(change.kind) <= order.index(fail_on.value) for change in changes):
+    if fail_on and any(
+        order.index(change.kind) <= order.index(fail_on.value) for change in changes
+    ):
         raise typer.Exit(1)
 
 # %% ../../nbs/cli/03_contract.ipynb #58fa8751
 @app.command("convert")
-def convert_command(contract: _ContractArgument, output: _Output = None, as_json: _ContractJsonOption = False) -> None:
+def convert_command(
+    contract: _ContractArgument, output: _Output = None, as_json: _ContractJsonOption = False
+) -> None:
     """Convert a DCS contract to ODCS, and report what was carried and what was not.
 
-    The contract goes to standard output or to --output; the report goes to standard error, or is the output with --json.
+    The contract goes to standard output or to --output; the report goes to standard error, or is
+    the output with --json.
 
     Example: datamaster contract convert contracts/account.yaml -o contracts/account.odcs.yaml
     """
@@ -265,19 +387,44 @@ def convert_command(contract: _ContractArgument, output: _Output = None, as_json
 # %% ../../nbs/cli/03_contract.ipynb #a5cecdd5
 @app.command("new")
 def new_command(
-    identifier: Annotated[str, typer.Option("--id", prompt="Identifier", help="The contract's id, for example urn:risk:account.")],
+    identifier: Annotated[
+        str,
+        typer.Option(
+            "--id", prompt="Identifier", help="The contract's id, for example urn:risk:account."
+        ),
+    ],
     title: Annotated[str, typer.Option(prompt="Title", help="What the data is called.")],
     owner: Annotated[str, typer.Option(prompt="Owner (team)", help="The team that owns the data.")],
-    model: Annotated[str, typer.Option(prompt="Model (table)", help="The name of the first model.")],
-    fields: Annotated[str, typer.Option(prompt="Fields, as name:type,name:type", help="The fields, the first is the key.")],
-    form: Annotated[str, typer.Option("--format", prompt="Format of the files (csv, json, avro, parquet)", help="The format of the raw files.")] = "csv",
-    schedule: Annotated[str, typer.Option(prompt="Schedule (Quartz cron, or empty)", help="When the data arrives.")] = "",
+    model: Annotated[
+        str, typer.Option(prompt="Model (table)", help="The name of the first model.")
+    ],
+    fields: Annotated[
+        str,
+        typer.Option(
+            prompt="Fields, as name:type,name:type", help="The fields, the first is the key."
+        ),
+    ],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            prompt="Format of the files (csv, json, avro, parquet)",
+            help="The format of the raw files.",
+        ),
+    ] = "csv",
+    schedule: Annotated[
+        str, typer.Option(prompt="Schedule (Quartz cron, or empty)", help="When the data arrives.")
+    ] = "",
     output: _Output = None,
 ) -> None:
     """Begin a contract from a few answers.
 
-    Example: datamaster contract new --id urn:risk:card --title Cards --owner Risk --model card --fields "card_id:long,limit:decimal(18,2)" --schedule "" -o card.odcs.yaml
+    Example: datamaster contract new --id urn:risk:card --title Cards --owner Risk --model card
+    --fields "card_id:long,limit:decimal(18,2)" --schedule "" -o card.odcs.yaml
     """
     from datamaster_kit.contract.publish.new import ContractAnswers, new_contract
 
-    write_output(new_contract(ContractAnswers(identifier, title, owner, model, fields, form, schedule)), output)
+    write_output(
+        new_contract(ContractAnswers(identifier, title, owner, model, fields, form, schedule)),
+        output,
+    )

@@ -12,8 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .ingest import ContractOption, contracts_with_model
-from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile, parse_parameters
-from .output import append_summary, visible_line, print_json, print_plan, print_table, outcome_printer
+from .lakehouse import (
+    DEFAULT_PROJECT,
+    JsonOption,
+    ProjectFile,
+    SummaryFile,
+    parse_parameters,
+)
+from .output import (
+    append_summary,
+    visible_line,
+    print_json,
+    print_plan,
+    print_table,
+    outcome_printer,
+)
 from .unity import AllowDelete, check_confirmed
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 
@@ -24,23 +37,45 @@ if TYPE_CHECKING:
     from datamaster_kit.plan.plan import Plan
 
 # %% auto #0
-__all__ = ['deliver', 'deliver_plan_command', 'deliver_apply_command', 'deliver_destroy_command', 'deliver_run_command',
-           'status_command', 'bundle_command']
+__all__ = ['deliver', 'deliver_plan_command', 'deliver_apply_command', 'deliver_destroy_command',
+           'deliver_run_command', 'status_command', 'bundle_command']
 
 # %% ../../nbs/cli/08_deliver.ipynb #dc846aed
-deliver = typer.Typer(no_args_is_help=True, help="Plan, apply, run and watch the jobs of the contracts, or write them as a bundle.")
+deliver = typer.Typer(
+    no_args_is_help=True,
+    help="Plan, apply, run and watch the jobs of the contracts, or write them as a bundle.",
+)
 
 _WorkspaceName = Annotated[str, typer.Option("--target", help="A workspace of the project file.")]
 
 
-_Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="Only jobs for this: ingest (with the topics), prep or mock-ingest; may be repeated.", show_default=False)]
-_PART_DELETES = code("part-deletes", "Nothing is deleted where a part is delivered.", "leave --allow-delete out, or --contract and --purpose")
+_Purposes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--purpose",
+        help="Only jobs for this: ingest (with the topics), prep or mock-ingest; may be repeated.",
+        show_default=False,
+    ),
+]
+_PART_DELETES = code(
+    "part-deletes",
+    "Nothing is deleted where a part is delivered.",
+    "leave --allow-delete out, or --contract and --purpose",
+)
 
 
-def _read_delivery(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
-    """Return what a workspace should have and what it has, all of it or the part of a contract and of purposes.
+def _read_delivery(
+    project_file: Path,
+    target: str,
+    old_topics: bool = False,
+    contract: str = "",
+    purposes: list[str] | None = None,
+) -> Delivery:
+    """Return what a workspace should have and what it has, all of it or the part of a contract and
+    of purposes.
 
-    With `old_topics`, also the topics that no contract names any more; raises BadInput where a part is to delete.
+    With `old_topics`, also the topics that no contract names any more; raises BadInput where a part
+    is to delete.
     """
     from datamaster_kit.deliver.delivery import DeliveryScope, observe_delivery
     from datamaster_kit.deliver.job_runs import NO_PURPOSE, JOB_PURPOSES
@@ -48,17 +83,30 @@ def _read_delivery(project_file: Path, target: str, old_topics: bool = False, co
     from datamaster_kit.targets.clients.workspace import workspace_client
 
     part = DeliveryScope(contract, tuple(purposes or ()))
-    faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose") for name in part.purposes if name not in JOB_PURPOSES]
+    faults = [
+        NO_PURPOSE.fault(f"{name!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose")
+        for name in part.purposes
+        if name not in JOB_PURPOSES
+    ]
     if old_topics and not part.is_full:
         faults.append(_PART_DELETES.fault("--allow-delete with --contract or --purpose"))
     if faults:
         raise BadInput(*faults)
     project = read_project(project_file)
-    return observe_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics, part=part)
+    return observe_delivery(
+        project,
+        target,
+        read_contracts(project),
+        workspace_client(project, target),
+        old_topics=old_topics,
+        part=part,
+    )
 
 
 def _print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
-    """Print a plan, as a table for people or as JSON, and what there is to know on standard error."""
+    """Print a plan, as a table for people or as JSON, and what there is to know on standard
+    error.
+    """
     print_plan(plan, as_json)
     for note in delivery.notes:
         typer.echo(visible_line(f"note: {note}"), err=True)
@@ -68,14 +116,17 @@ def _print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
 def deliver_plan_command(
     target: _WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")
+    ] = False,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
     purpose: _Purposes = None,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is changed.
+    """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is
+    changed.
 
     Where topics cannot be looked at, the jobs are shown all the same; it ends with 1 then.
 
@@ -86,7 +137,9 @@ def deliver_plan_command(
     delivery = _read_delivery(project, target, allow_delete, contract, purpose)
     plan = plan_delivery(delivery, allow_delete)
     _print_delivery_plan(delivery, plan, as_json)
-    append_summary(summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
+    append_summary(
+        summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults))
+    )
     check_topics(delivery)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
 
@@ -101,7 +154,9 @@ def deliver_apply_command(
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show the plan, then apply it: jobs are changed in place, and keep their id and their runs. A second apply changes nothing.
+    """Show the plan, then apply it: jobs are changed in place, and keep their id and their runs.
+
+    A second apply changes nothing.
 
     With --contract or --purpose, only those jobs and topics are looked at: others stay as they are.
 
@@ -112,7 +167,9 @@ def deliver_apply_command(
     delivery = _read_delivery(project, target, allow_delete, contract, purpose)
     plan = plan_delivery(delivery, allow_delete)
     _print_delivery_plan(delivery, plan, as_json)
-    append_summary(summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
+    append_summary(
+        summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults))
+    )
     with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 
@@ -121,10 +178,16 @@ def deliver_apply_command(
 def deliver_destroy_command(
     target: _WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
-    confirm: Annotated[str, typer.Option("--confirm", help="The catalog's name; without it, it is asked for.", show_default=False)] = "",
+    confirm: Annotated[
+        str,
+        typer.Option(
+            "--confirm", help="The catalog's name; without it, it is asked for.", show_default=False
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the jobs, releases and topics that the toolkit made, and delete them, events too, once the catalog's name is typed; runs stay in the workspace's history.
+    """Show the jobs, releases and topics that the toolkit made, and delete them, events too, once
+    the catalog's name is typed; runs stay in the workspace's history.
 
     Example: datamaster deliver destroy --target production
     """
@@ -136,7 +199,13 @@ def deliver_destroy_command(
     if plan.is_empty:
         return
     catalog = delivery.project.names.catalog
-    check_confirmed(catalog, confirm or typer.prompt(f"Type {catalog} to delete all of this", default="", show_default=False, err=True))
+    check_confirmed(
+        catalog,
+        confirm
+        or typer.prompt(
+            f"Type {catalog} to delete all of this", default="", show_default=False, err=True
+        ),
+    )
     with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 
@@ -144,12 +213,26 @@ def deliver_destroy_command(
 @deliver.command("run")
 def deliver_run_command(
     target: _WorkspaceName,
-    model: Annotated[str, typer.Argument(help="A model of one of the contracts; else every job of them.", show_default=False)] = "",
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model of one of the contracts; else every job of them.", show_default=False
+        ),
+    ] = "",
     project: ProjectFile = DEFAULT_PROJECT,
     contract: ContractOption = "",
-    purpose: Annotated[str, typer.Option("--purpose", help="Which of the jobs: ingest, prep or mock-ingest.")] = "ingest",
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs to their end, and fail where one does.")] = False,
-    parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the jobs, name=value.", show_default=False)] = None,
+    purpose: Annotated[
+        str, typer.Option("--purpose", help="Which of the jobs: ingest, prep or mock-ingest.")
+    ] = "ingest",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the runs to their end, and fail where one does.")
+    ] = False,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", "-p", help="A parameter of the jobs, name=value.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a model's job, or those of a contract or of all, and print the page of each run.
@@ -158,14 +241,25 @@ def deliver_run_command(
 
     Example: datamaster deliver run account --target production --wait
     """
-    from datamaster_kit.deliver.job_runs import read_run_faults, follow_run, find_job_id, find_job_ids, start_job, run_state
+    from datamaster_kit.deliver.job_runs import (
+        read_run_faults,
+        follow_run,
+        find_job_id,
+        find_job_ids,
+        start_job,
+        run_state,
+    )
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.clients.workspace import workspace_client
 
     described = read_project(project)
     contracts = contracts_with_model(read_contracts(described, contract), model)
     given, client = parse_parameters(parameters or []), workspace_client(described, target)
-    numbers = (find_job_id(client, described, contracts, model, purpose),) if model else find_job_ids(client, described, contracts, purpose)
+    numbers = (
+        (find_job_id(client, described, contracts, model, purpose),)
+        if model
+        else find_job_ids(client, described, contracts, purpose)
+    )
     runs, faults = [], list[Fault]()
     for number in numbers:
         runs.append(start_job(client, number, given))
@@ -177,14 +271,24 @@ def deliver_run_command(
         if not as_json:
             typer.echo(visible_line(f"{ended.run_name}: {run_state(ended)}"))
     if as_json:
-        shown = [{"run_id": run.run_id, "job_id": run.job_id, "state": run_state(run), "page": run.run_page_url} for run in runs]
+        shown = [
+            {
+                "run_id": run.run_id,
+                "job_id": run.job_id,
+                "state": run_state(run),
+                "page": run.run_page_url,
+            }
+            for run in runs
+        ]
         print_json(shown[0] if model else {"runs": shown})
     if faults:
         raise DatamasterError(*faults)
 
 
 def _task_state_printer() -> Callable[[Run], None]:
-    """Return a report of a run that tells on standard error each state of a task when it is a new one."""
+    """Return a report of a run that tells on standard error each state of a task when it is a new
+    one.
+    """
     from datamaster_kit.deliver.job_runs import last_attempts, run_state
 
     told: dict[str, str] = {}
@@ -199,7 +303,9 @@ def _task_state_printer() -> Callable[[Run], None]:
 
 
 @deliver.command("status")
-def status_command(target: _WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
+def status_command(
+    target: _WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False
+) -> None:
     """Show every job that the toolkit made in a workspace, with its last run.
 
     Example: datamaster deliver status --target production
@@ -215,14 +321,32 @@ def status_command(target: _WorkspaceName, project: ProjectFile = DEFAULT_PROJEC
     if as_json:
         print_json({"jobs": [asdict(state) for state in states]})
         return
-    rows = ((state.job, state.paused.lower() or "by hand", state.state or "never ran", state.started_at[:16].replace("T", " "), f"{state.seconds:.0f}" if state.state else "", state.page) for state in states)
-    print_table("Jobs", ("job", "schedule", "last run", "started (UTC)", "seconds", "page"), rows, ("seconds",), is_wide=True)
+    rows = (
+        (
+            state.job,
+            state.paused.lower() or "by hand",
+            state.state or "never ran",
+            state.started_at[:16].replace("T", " "),
+            f"{state.seconds:.0f}" if state.state else "",
+            state.page,
+        )
+        for state in states
+    )
+    print_table(
+        "Jobs",
+        ("job", "schedule", "last run", "started (UTC)", "seconds", "page"),
+        rows,
+        ("seconds",),
+        is_wide=True,
+    )
 
 # %% ../../nbs/cli/08_deliver.ipynb #eb1450b3
 @deliver.command("bundle")
 def bundle_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write to.", file_okay=False)] = Path("bundle"),
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder to write to.", file_okay=False)
+    ] = Path("bundle"),
     as_json: JsonOption = False,
 ) -> None:
     """Write the jobs, schemas, volumes and dashboards as a Databricks Asset Bundle.
@@ -239,6 +363,12 @@ def bundle_command(
     files = project_bundle_files(read, read_contracts(read))
     written = write_bundle(files, out)
     if as_json:
-        print_json({"folder": str(out), "files": list(files), "written": [path.relative_to(out).as_posix() for path in written]})
+        print_json(
+            {
+                "folder": str(out),
+                "files": list(files),
+                "written": [path.relative_to(out).as_posix() for path in written],
+            }
+        )
         return
     typer.echo(visible_line(f"{out}: {len(files)} files, {len(written)} written"))

@@ -16,11 +16,15 @@ from ..contract.fault import BadInput
 __all__ = ['FormsProjectFile', 'forms_command']
 
 # %% ../../nbs/cli/14_forms.ipynb #61e6d830
-FormsProjectFile = Annotated[Path, typer.Option("--project", help="The project file, or its folder.")]
+FormsProjectFile = Annotated[
+    Path, typer.Option("--project", help="The project file, or its folder.")
+]
 
 
 def _project_file(path: Path) -> Path:
-    """Return the whole path of a project file, given it or its folder; raises BadInput where it is not there."""
+    """Return the whole path of a project file, given it or its folder; raises BadInput where it is
+    not there.
+    """
     from datamaster_kit.project.project_file import NO_PROJECT
 
     file = (path / "datamaster.yaml" if path.is_dir() else path).resolve()
@@ -31,12 +35,20 @@ def _project_file(path: Path) -> Path:
 
 def forms_command(
     project: FormsProjectFile = Path("datamaster.yaml"),
-    port: Annotated[int, typer.Option(help="The port of 127.0.0.1 to listen at; 0: any that is free.", min=0, max=65535)] = 8866,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            help="The port of 127.0.0.1 to listen at; 0: any that is free.", min=0, max=65535
+        ),
+    ] = 8866,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address.")
+    ] = False,
 ) -> None:
     """Show the project's contracts and their forms in the browser, until Ctrl-C.
 
-    The page is served on this machine alone and asks for the token in the printed address, which is new at each start. It fetches nothing from a network.
+    The page is served on this machine alone and asks for the token in the printed address, which is
+    new at each start. It fetches nothing from a network.
 
     Example: datamaster forms
 
@@ -50,7 +62,9 @@ def forms_command(
 
     def announce_page(page: ServedPage) -> None:
         typer.echo(page.address)
-        typer.echo("The forms are open at this address, for whoever has it. Press Ctrl-C to end.", err=True)
+        typer.echo(
+            "The forms are open at this address, for whoever has it. Press Ctrl-C to end.", err=True
+        )
         if not no_browser:
             webbrowser.open(page.once)
 

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .contract import NO_SUCH_MODEL
-from .lakehouse import DEFAULT_PROJECT, WORKSPACE_SPARK_ONLY, JsonOption, ProjectFile, TargetName, line_printer
+from .lakehouse import (
+    DEFAULT_PROJECT,
+    WORKSPACE_SPARK_ONLY,
+    JsonOption,
+    ProjectFile,
+    TargetName,
+    line_printer,
+)
 from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 
@@ -26,16 +33,25 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['app', 'ContractOption', 'load_target_project', 'contracts_with_model', 'run_cli_in_workspace', 'print_runs',
-           'ingest_run_command', 'replay_command', 'release_command', 'retention_command']
+__all__ = ['app', 'ContractOption', 'load_target_project', 'contracts_with_model',
+           'run_cli_in_workspace', 'print_runs', 'ingest_run_command', 'replay_command',
+           'release_command', 'retention_command']
 
 # %% ../../nbs/cli/05_ingest.ipynb #a76bfaee
-app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; release what is held; keep the retention. Example: datamaster ingest run")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Bring files to bronze, silver and gold; replay what is quarantined; release what is "
+    "held; keep the retention. Example: datamaster ingest run",
+)
 _ModelName = Annotated[str, typer.Option("--model", help="One model; else all of the contract's.")]
-ContractOption = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
+ContractOption = Annotated[
+    str, typer.Option("--contract", help="One contract of the project; else all of them.")
+]
 
 
-def load_target_project(project_file: Path, target_name: str, contract: str) -> tuple[Target, Project, Sequence[Contract]]:
+def load_target_project(
+    project_file: Path, target_name: str, contract: str
+) -> tuple[Target, Project, Sequence[Contract]]:
     """Return a target, the project and its contracts."""
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of
@@ -46,14 +62,22 @@ def load_target_project(project_file: Path, target_name: str, contract: str) -> 
 
 
 def contracts_with_model(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
-    """Return the contracts that have a model, all where none is named; raises BadInput where no contract has it."""
-    found = tuple(item for item in contracts if not model or model in [one.name for one in item.models])
+    """Return the contracts that have a model, all where none is named; raises BadInput where no
+    contract has it.
+    """
+    found = tuple(
+        item for item in contracts if not model or model in [one.name for one in item.models]
+    )
     if not found:
         raise BadInput(NO_SUCH_MODEL.fault(f"no contract has the model {model!r}"))
     return found
 
 # %% ../../nbs/cli/05_ingest.ipynb #177acaf5
-_NO_LOGS = code("no-logs", "The output of a command in the workspace was not kept whole.", "look at the run's page")
+_NO_LOGS = code(
+    "no-logs",
+    "The output of a command in the workspace was not kept whole.",
+    "look at the run's page",
+)
 
 
 def run_cli_in_workspace(
@@ -64,7 +88,8 @@ def run_cli_in_workspace(
     arguments: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Run `datamaster` with arguments once in the target's workspace, follow it, and print what it printed.
+    """Run `datamaster` with arguments once in the target's workspace, follow it, and print what it
+    printed.
 
     Args:
         contracts: those that it works on, whose limits of time are the run's.
@@ -102,39 +127,75 @@ _ENDED_WITH_2 = re.compile(r"SystemExit: 2\b")
 
 
 def _parse_logged_json(logs: str) -> Any:
-    """Return the JSON that a command printed among other lines; raises DatamasterError where it is not there whole."""
+    """Return the JSON that a command printed among other lines; raises DatamasterError where it is
+    not there whole.
+    """
     found = re.search(r"^\{$.*?^\}$", logs, re.MULTILINE | re.DOTALL)
     if not found:
-        raise DatamasterError(_NO_LOGS.fault("the JSON of the command is not among the lines that the workspace kept"))
+        raise DatamasterError(
+            _NO_LOGS.fault("the JSON of the command is not among the lines that the workspace kept")
+        )
     return json.loads(found[0])
 
 
 def _render_options(**values: str | bool) -> list[str]:
     """Return options of a command as words; those that are empty or off are left out."""
     named = {f"--{name.replace('_', '-')}": value for name, value in values.items() if value}
-    return [word for name, value in named.items() for word in ([name] if value is True else [name, str(value)])]
+    return [
+        word
+        for name, value in named.items()
+        for word in ([name] if value is True else [name, str(value)])
+    ]
 
 # %% ../../nbs/cli/05_ingest.ipynb #f5280e40
 _ContractStep = Callable[["Contract", str, frozenset[str]], "tuple[Run, ...]"]
-_ROW_COUNT_FIELDS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
+_ROW_COUNT_FIELDS = (
+    "rows_read",
+    "rows_written",
+    "rows_rescued",
+    "rows_quarantined",
+    "rows_merged",
+    "rows_deleted",
+)
 
 
 def print_runs(runs: Sequence[Run], as_json: bool) -> None:
-    """Print runs: a row each, of the counts those that are not 0 everywhere, and what else happened below; or all of them as JSON."""
+    """Print runs: a row each, of the counts those that are not 0 everywhere, and what else happened
+    below; or all of them as JSON.
+    """
     if as_json:
         print_json({"runs": [asdict(run) for run in runs]})
     elif runs:
         names = [name for name in _ROW_COUNT_FIELDS if any(getattr(run, name) for run in runs)]
         shown = [name.removeprefix("rows_") for name in names]
-        cells = ((run.step, run.model, *(getattr(run, name) or "" for name in names), f"{run.duration_seconds:.1f}", run.result) for run in runs)
-        print_table("Runs", ["step", "model", *shown, "seconds", "result"], cells, (*shown, "seconds"))
+        cells = (
+            (
+                run.step,
+                run.model,
+                *(getattr(run, name) or "" for name in names),
+                f"{run.duration_seconds:.1f}",
+                run.result,
+            )
+            for run in runs
+        )
+        print_table(
+            "Runs", ["step", "model", *shown, "seconds", "result"], cells, (*shown, "seconds")
+        )
         for run in runs:
             for note in run.notes:
                 typer.echo(visible_line(f"{run.step} {run.model}: {note}"))
 
 
-def _run_contract_steps(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[_ContractStep], as_json: bool) -> None:
-    """Do steps on every contract, those after a failed one left out for the models on which it failed; show the runs, and raise what failed and which files were refused."""
+def _run_contract_steps(
+    target: Target,
+    project: Project,
+    contracts: Sequence[Contract],
+    steps: Sequence[_ContractStep],
+    as_json: bool,
+) -> None:
+    """Do steps on every contract, those after a failed one left out for the models on which it
+    failed; show the runs, and raise what failed and which files were refused.
+    """
     from datamaster_kit.ingest.files import file_faults
     from datamaster_kit.ingest.ingest import ModelsFailedError
     from datamaster_kit.lakehouse.ledger import read_entries
@@ -158,7 +219,13 @@ def _run_contract_steps(target: Target, project: Project, contracts: Sequence[Co
             break
     if is_recorded:
         print_runs(read_runs(target, project.names.catalog, run_id), as_json)
-        faults += [fault for fault in file_faults(read_entries(target, project.names.catalog, "run_id = {run}", run=run_id)) if fault not in faults]
+        faults += [
+            fault
+            for fault in file_faults(
+                read_entries(target, project.names.catalog, "run_id = {run}", run=run_id)
+            )
+            if fault not in faults
+        ]
     if faults:
         raise DatamasterError(*faults)
 
@@ -169,13 +236,27 @@ def ingest_run_command(
     target: TargetName = "local",
     contract: ContractOption = "",
     model: _ModelName = "",
-    every: Annotated[str, typer.Option("--every", help="Go on until SIGTERM, looking for new files at this interval, such as '10 seconds'; gold is not built.")] = "",
-    rebuild_checkpoint: Annotated[bool, typer.Option("--rebuild-checkpoint", help="Begin a lost or damaged checkpoint anew, without the files that bronze has.")] = False,
+    every: Annotated[
+        str,
+        typer.Option(
+            "--every",
+            help="Go on until SIGTERM, looking for new files at this interval, such as '10 "
+            "seconds'; gold is not built.",
+        ),
+    ] = "",
+    rebuild_checkpoint: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild-checkpoint",
+            help="Begin a lost or damaged checkpoint anew, without the files that bronze has.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring new files to bronze, what is good to silver, and build gold.
 
-    It can be stopped and started at any time: nothing is lost, nothing is there twice. SIGTERM ends it after the running batch, a second one at once.
+    It can be stopped and started at any time: nothing is lost, nothing is there twice. SIGTERM ends
+    it after the running batch, a second one at once.
 
     Example: datamaster ingest run --contract contracts/account.yaml
     """
@@ -184,10 +265,23 @@ def ingest_run_command(
     to, described, contracts = load_target_project(project, target, contract)
     contracts = contracts_with_model(contracts, model)
     if to.is_outside and every:
-        hint = f"a contract whose frequency is streaming or micro-batching has such a job: datamaster deliver apply --target {target}"
-        raise BadInput(WORKSPACE_SPARK_ONLY.fault("--every goes on until it is stopped, and is a job's work in a workspace", path="--every", hint=hint))
+        hint = (
+            "a contract whose frequency is streaming or micro-batching has such a job: "
+            f"datamaster deliver apply --target {target}"
+        )
+        raise BadInput(
+            WORKSPACE_SPARK_ONLY.fault(
+                "--every goes on until it is stopped, and is a job's work in a workspace",
+                path="--every",
+                hint=hint,
+            )
+        )
     if to.is_outside:
-        words = ["ingest", "run", *_render_options(model=model, rebuild_checkpoint=rebuild_checkpoint)]
+        words = [
+            "ingest",
+            "run",
+            *_render_options(model=model, rebuild_checkpoint=rebuild_checkpoint),
+        ]
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if every:
@@ -195,10 +289,20 @@ def ingest_run_command(
         return
 
     def bronze(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
-        return ingest(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model)
+        return ingest(
+            to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model
+        )
 
     def silver(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
-        return build_silver(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model, without=without)
+        return build_silver(
+            to,
+            described,
+            item,
+            run_id,
+            rebuilds_checkpoint=rebuild_checkpoint,
+            only=model,
+            without=without,
+        )
 
     def gold(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
         return build_gold(to, described, item, run_id, only=model, without=without)
@@ -211,13 +315,28 @@ def replay_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     contract: ContractOption = "",
-    to_csv: Annotated[Path | None, typer.Option("--to-csv", help="Only write the quarantined rows into this folder, a csv file a model, to be corrected.", show_default=False)] = None,
-    from_csv: Annotated[Path | None, typer.Option("--from-csv", help="Take the corrected rows from this folder.", show_default=False)] = None,
+    to_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--to-csv",
+            help="Only write the quarantined rows into this folder, a csv file a model, to be "
+            "corrected.",
+            show_default=False,
+        ),
+    ] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-csv", help="Take the corrected rows from this folder.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at quarantined rows again, after the contract or the rows were mended, and move the good ones on to bronze and silver.
+    """Look at quarantined rows again, after the contract or the rows were mended, and move the good
+    ones on to bronze and silver.
 
-    Example: datamaster ingest replay --to-csv corrections, edit, datamaster ingest replay --from-csv corrections
+    Example: datamaster ingest replay --to-csv corrections, edit, datamaster ingest replay
+    --from-csv corrections
     """
     from datamaster_kit.contract.check import folder_name
     from datamaster_kit.ingest.ingest import build_silver, build_steps, replay
@@ -225,9 +344,19 @@ def replay_command(
 
     to, described, contracts = load_target_project(project, target, contract)
     if to.is_outside and (to_csv or from_csv):
-        message = "files of this machine are not to be had in the workspace, where the quarantined rows are"
-        hint = "run it in a notebook of the workspace, with a folder of a volume: /Volumes/…; or without the files"
-        raise BadInput(WORKSPACE_SPARK_ONLY.fault(message, path="--to-csv" if to_csv else "--from-csv", hint=hint))
+        message = (
+            "files of this machine are not to be had in the workspace, where the quarantined "
+            "rows are"
+        )
+        hint = (
+            "run it in a notebook of the workspace, with a folder of a volume: /Volumes/…; or "
+            "without the files"
+        )
+        raise BadInput(
+            WORKSPACE_SPARK_ONLY.fault(
+                message, path="--to-csv" if to_csv else "--from-csv", hint=hint
+            )
+        )
     if to.is_outside:
         run_cli_in_workspace(to, described, contracts, contract, ["ingest", "replay"], as_json)
         return
@@ -249,32 +378,60 @@ def replay_command(
 # %% ../../nbs/cli/05_ingest.ipynb #8be1cdc4
 @app.command("release")
 def release_command(
-    model: Annotated[str, typer.Argument(help="The model whose held delivery silver is to take as it is.", show_default=False)],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the hold, and who released it.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="The model whose held delivery silver is to take as it is.", show_default=False
+        ),
+    ],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            help="Why; it is kept with the hold, and who released it.",
+            show_default=False,
+        ),
+    ],
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     contract: ContractOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Release what is held of a model, because a rule of severity fail is broken, and keep who did so, when and why; silver takes it with the next run.
+    """Release what is held of a model, because a rule of severity fail is broken, and keep who did
+    so, when and why; silver takes it with the next run.
 
     Where nothing is held, nothing is changed, and it ends well.
 
-    Example: datamaster ingest release account --reason "The month is short: counted by hand, ticket 4711"
+    Example: datamaster ingest release account --reason "The month is short: counted by hand, ticket
+    4711"
     """
     from datamaster_kit.ingest.holds import release_holds
 
     to, described, contracts = load_target_project(project, target, contract)
-    named = [item for item in contracts_with_model(contracts, model) if model in [one.name for one in item.ingested_models]]
+    named = [
+        item
+        for item in contracts_with_model(contracts, model)
+        if model in [one.name for one in item.ingested_models]
+    ]
     if not named:
         raise BadInput(NO_SUCH_MODEL.fault(f"no contract ingests the model {model!r}"))
-    released = [hold for item in named for hold in release_holds(to, described, item, model, reason)]
+    released = [
+        hold for item in named for hold in release_holds(to, described, item, model, reason)
+    ]
     if as_json:
         print_json({"released": [asdict(hold) for hold in released]})
         return
     for hold in released:
-        typer.echo(visible_line(f"{hold.model}: {hold.rule}, held since {hold.since:%Y-%m-%d %H:%M} UTC: {hold.notes[-1]}"))
-    words = f"{len(released)} released; `datamaster ingest run` brings {'it' if len(released) == 1 else 'them'} to silver"
+        typer.echo(
+            visible_line(
+                f"{hold.model}: {hold.rule}, held since {hold.since:%Y-%m-%d %H:%M} UTC: "
+                f"{hold.notes[-1]}"
+            )
+        )
+    words = (
+        f"{len(released)} released; `datamaster ingest run` brings "
+        f"{'it' if len(released) == 1 else 'them'} to silver"
+    )
     typer.echo(visible_line(words if released else f"Nothing is held of {model}."))
 
 # %% ../../nbs/cli/05_ingest.ipynb #73709ba2
@@ -283,10 +440,16 @@ def retention_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     contract: ContractOption = "",
-    apply: Annotated[bool, typer.Option("--apply", help="Delete the rows, then vacuum; without it, they are only counted.")] = False,
+    apply: Annotated[
+        bool,
+        typer.Option(
+            "--apply", help="Delete the rows, then vacuum; without it, they are only counted."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show, and with --apply delete, the rows that are older than the contract's retention, in bronze, quarantine and silver.
+    """Show, and with --apply delete, the rows that are older than the contract's retention, in
+    bronze, quarantine and silver.
 
     Example: datamaster ingest retention --apply
     """
@@ -298,7 +461,9 @@ def retention_command(
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if not apply:
-        print_runs([run for item in contracts for run in enforce_retention(to, described, item)], as_json)
+        print_runs(
+            [run for item in contracts for run in enforce_retention(to, described, item)], as_json
+        )
         return
 
     def retention(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:

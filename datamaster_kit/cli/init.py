@@ -27,7 +27,9 @@ __all__ = ['older_answers', 'collect_answers', 'init_command']
 
 # %% ../../nbs/cli/10_init.ipynb #4af463ce
 def _command_output(*command: str) -> str:
-    """Return what a command prints, without the white space around it; empty where it is not there, fails or takes too long."""
+    """Return what a command prints, without the white space around it; empty where it is not there,
+    fails or takes too long.
+    """
     if not shutil.which(command[0]):
         return ""
     try:
@@ -39,7 +41,11 @@ def _command_output(*command: str) -> str:
 
 def _repository_of(address: str) -> str:
     """Return OWNER/NAME of a remote address on GitHub; empty for another."""
-    found = re.fullmatch(r"(?:https://(?:[^@/]+@)?github\.com/|git@github\.com:|ssh://git@github\.com/)([^/]+/[^/]+?)(?:\.git)?/?", address)
+    found = re.fullmatch(
+        r"(?:https://(?:[^@/]+@)?github\.com/|git@github\.com:|ssh://git@github\.com/)([^/]+/"
+        r"[^/]+?)(?:\.git)?/?",
+        address,
+    )
     return found[1] if found else ""
 
 
@@ -47,31 +53,53 @@ def _account_answers(account: Mapping[str, Any], object_id: str) -> dict[str, st
     """Return the answers in what `az account show` says, and an object id."""
     user = account.get("user") or {}
     is_user = user.get("type") == "user"
-    found = {"subscription": account.get("id"), "tenant": account.get("tenantId"), "writer": object_id, "writer_type": "User" if is_user else "ServicePrincipal",
-             "email": user.get("name") if is_user else "", "principal_user": user.get("name") if is_user else ""}
+    found = {
+        "subscription": account.get("id"),
+        "tenant": account.get("tenantId"),
+        "writer": object_id,
+        "writer_type": "User" if is_user else "ServicePrincipal",
+        "email": user.get("name") if is_user else "",
+        "principal_user": user.get("name") if is_user else "",
+    }
     return {name: str(value) for name, value in found.items() if value}
 
 
 def _detect_answers(folder: Path) -> dict[str, str]:
     """Return the answers that this machine knows."""
     said = _command_output("az", "account", "show", "--output", "json")
-    object_id = _command_output("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv") if said else ""
-    return {"project_name": folder.name, "repository": _repository_of(_command_output("git", "-C", str(folder), "remote", "get-url", "origin")),
-            **(_account_answers(json.loads(said), object_id) if said else {})}
+    object_id = (
+        _command_output("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv")
+        if said
+        else ""
+    )
+    return {
+        "project_name": folder.name,
+        "repository": _repository_of(
+            _command_output("git", "-C", str(folder), "remote", "get-url", "origin")
+        ),
+        **(_account_answers(json.loads(said), object_id) if said else {}),
+    }
 
 
 _OLDER_FILES = ("strife_config.yaml", "strife_env/strife_config.yaml")
 
 
 def older_answers(folder: Path) -> dict[str, str]:
-    """Return the answers in the older project file of a folder, none where there is no such file; raises BadInput with its faults."""
+    """Return the answers in the older project file of a folder, none where there is no such file;
+    raises BadInput with its faults.
+    """
     from datamaster_kit.project.project_file import read_project
 
     file = next((file for file in (folder / name for name in _OLDER_FILES) if file.is_file()), None)
     if file is None:
         return {}
     project = read_project(file)
-    found = {"domain": project.names.domain, "catalog": project.names.catalog_stem, "project_name": project.tags.get("project", ""), "principal_user": project.unity.principal_user}
+    found = {
+        "domain": project.names.domain,
+        "catalog": project.names.catalog_stem,
+        "project_name": project.tags.get("project", ""),
+        "principal_user": project.unity.principal_user,
+    }
     return {name: value for name, value in found.items() if value}
 
 # %% ../../nbs/cli/10_init.ipynb #fff01fcd
@@ -80,15 +108,24 @@ def _prompt_answer(question: InitQuestion, default: str) -> str:
     from datamaster_kit.project.project_text import wrong_answer
 
     while True:
-        answer = typer.prompt(question.asks, default=default if default or question.may_be_empty else None, show_default=bool(default), err=True).strip()
+        answer = typer.prompt(
+            question.asks,
+            default=default if default or question.may_be_empty else None,
+            show_default=bool(default),
+            err=True,
+        ).strip()
         wrong = wrong_answer(question, answer)
         if not wrong:
             return answer
         typer.echo(visible_line(f"  {wrong}"), err=True)
 
 
-def _default_answer(question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]) -> str:
-    """Return the answer that is offered to a question after the answers so far; empty where none could be used. A workspace is asked for its account."""
+def _default_answer(
+    question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]
+) -> str:
+    """Return the answer that is offered to a question after the answers so far; empty where none
+    could be used. A workspace is asked for its account.
+    """
     from datamaster_kit.project.project_text import wrong_answer
     from datamaster_kit.setup.databricks_account import find_account_id
     from datamaster_kit.project.values import HOST
@@ -101,12 +138,24 @@ def _default_answer(question: InitQuestion, answers: Mapping[str, str], known: M
     return "" if wrong_answer(question, default) else default
 
 
-_OPTIONAL_ANSWERS = ("subscription", "principal_user")  # an account that happens to be logged in is offered to a person, and not taken without one
+_OPTIONAL_ANSWERS = (
+    "subscription",
+    "principal_user",
+)  # an account that happens to be logged in is offered to a person, and not taken without one
 
 
-def collect_answers(given: Mapping[str, str], known: Mapping[str, str], may_ask: bool) -> dict[str, str]:
-    """Return an answer to every question: the given one, else a person's, else the known or usual one; raises BadInput where one is missing or cannot be used."""
-    from datamaster_kit.project.project_text import QUESTIONS, flag_answer_faults, is_asked, missing_answer_faults
+def collect_answers(
+    given: Mapping[str, str], known: Mapping[str, str], may_ask: bool
+) -> dict[str, str]:
+    """Return an answer to every question: the given one, else a person's, else the known or usual
+    one; raises BadInput where one is missing or cannot be used.
+    """
+    from datamaster_kit.project.project_text import (
+        QUESTIONS,
+        flag_answer_faults,
+        is_asked,
+        missing_answer_faults,
+    )
 
     refused = flag_answer_faults(given)
     if refused and may_ask:
@@ -115,26 +164,41 @@ def collect_answers(given: Mapping[str, str], known: Mapping[str, str], may_ask:
     for question in QUESTIONS:
         if question.name not in given and is_asked(question, answers):
             default = _default_answer(question, answers, known)
-            answers[question.name] = _prompt_answer(question, default) if may_ask else "" if question.name in _OPTIONAL_ANSWERS else default
+            answers[question.name] = (
+                _prompt_answer(question, default)
+                if may_ask
+                else ""
+                if question.name in _OPTIONAL_ANSWERS
+                else default
+            )
     faults = [*refused, *missing_answer_faults(answers)]
     if faults:
         raise BadInput(*faults)
     return answers
 
 # %% ../../nbs/cli/10_init.ipynb #00590830
-_GITIGNORE_PATTERNS = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
+_GITIGNORE_PATTERNS = {
+    ".datamaster/": ".datamaster",
+    "runs/": "runs/",
+}  # the pattern also leaves out a link of that name
 
 
 def _missing_gitignore_lines(folder: Path) -> list[str]:
-    """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git does not read."""
+    """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git
+    does not read.
+    """
     if _command_output("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
-        ignored = _command_output("git", "-C", str(folder), "check-ignore", *_GITIGNORE_PATTERNS).splitlines()
+        ignored = _command_output(
+            "git", "-C", str(folder), "check-ignore", *_GITIGNORE_PATTERNS
+        ).splitlines()
         return [line for name, line in _GITIGNORE_PATTERNS.items() if name not in ignored]
     return [] if (folder / ".gitignore").exists() else list(_GITIGNORE_PATTERNS.values())
 
 
 def _append_gitignore(file: Path, lines: Sequence[str]) -> None:
-    """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is written."""
+    """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is
+    written.
+    """
     existing = file.read_bytes() if file.exists() else b""
     end = b"\r\n" if b"\r\n" in existing else b"\n"
     start = b"" if not existing or existing.endswith(b"\n") else end
@@ -148,27 +212,69 @@ def _answer_option(help: str) -> Any:
 
 
 def init_command(
-    domain: Annotated[str | None, _answer_option("The domain: lower-case letters and digits. Every name is derived from it.")] = None,
-    catalog: Annotated[str | None, _answer_option("The catalog; the domain's name if not given.")] = None,
-    environment: Annotated[str | None, _answer_option("An environment that goes into every name.")] = None,
-    project_name: Annotated[str | None, _answer_option("The project's name, as a tag; the folder's if not given.")] = None,
-    principal_user: Annotated[str | None, _answer_option("The main user, by user principal name.")] = None,
-    subscription: Annotated[str | None, _answer_option("The Azure subscription's id; without it there is no Azure side.")] = None,
+    domain: Annotated[
+        str | None,
+        _answer_option("The domain: lower-case letters and digits. Every name is derived from it."),
+    ] = None,
+    catalog: Annotated[
+        str | None, _answer_option("The catalog; the domain's name if not given.")
+    ] = None,
+    environment: Annotated[
+        str | None, _answer_option("An environment that goes into every name.")
+    ] = None,
+    project_name: Annotated[
+        str | None, _answer_option("The project's name, as a tag; the folder's if not given.")
+    ] = None,
+    principal_user: Annotated[
+        str | None, _answer_option("The main user, by user principal name.")
+    ] = None,
+    subscription: Annotated[
+        str | None,
+        _answer_option("The Azure subscription's id; without it there is no Azure side."),
+    ] = None,
     tenant: Annotated[str | None, _answer_option("The Microsoft Entra tenant's id.")] = None,
-    location: Annotated[str | None, _answer_option("The Azure region; brazilsouth if not given.")] = None,
+    location: Annotated[
+        str | None, _answer_option("The Azure region; brazilsouth if not given.")
+    ] = None,
     writer: Annotated[str | None, _answer_option("Who runs Terraform, by object id.")] = None,
-    writer_type: Annotated[str | None, _answer_option("User, Group or ServicePrincipal; User if not given.")] = None,
-    budget: Annotated[str | None, _answer_option("The budget a month, in the subscription's currency; 500 if not given.")] = None,
+    writer_type: Annotated[
+        str | None, _answer_option("User, Group or ServicePrincipal; User if not given.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        _answer_option("The budget a month, in the subscription's currency; 500 if not given."),
+    ] = None,
     email: Annotated[str | None, _answer_option("Who is told of cost.")] = None,
-    repository: Annotated[str | None, _answer_option("The GitHub repository whose workflows deploy, as OWNER/NAME.")] = None,
+    repository: Annotated[
+        str | None, _answer_option("The GitHub repository whose workflows deploy, as OWNER/NAME.")
+    ] = None,
     host: Annotated[str | None, _answer_option("The Databricks workspace's address.")] = None,
-    account_id: Annotated[str | None, _answer_option("The Databricks account's id; what the workspace says if not given.")] = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing: what is not given has its default, or is an error.")] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; one that exists is left alone.", dir_okay=False)] = Path("datamaster.yaml"),
+    account_id: Annotated[
+        str | None,
+        _answer_option("The Databricks account's id; what the workspace says if not given."),
+    ] = None,
+    no_input: Annotated[
+        bool,
+        typer.Option(
+            "--no-input", help="Ask nothing: what is not given has its default, or is an error."
+        ),
+    ] = False,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write; one that exists is left alone.",
+            dir_okay=False,
+        ),
+    ] = Path("datamaster.yaml"),
 ) -> None:
-    """Ask a few questions, and write a project file with a comment for everything else. A strife_config.yaml in the folder answers what it says.
+    """Ask a few questions, and write a project file with a comment for everything else.
 
-    A .gitignore is written, or added to in a git work tree, so that the local lakehouse and the executed notebooks stay out of the repository.
+    A strife_config.yaml in the folder answers what it says.
+
+    A .gitignore is written, or added to in a git work tree, so that the local lakehouse and the
+    executed notebooks stay out of the repository.
 
     Example: datamaster init --domain risk --no-input
     """
@@ -176,15 +282,43 @@ def init_command(
 
     if output.exists():
         raise BadInput(FILE_EXISTS.fault(f"{output} exists", file=str(output)))
-    said = {"domain": domain, "catalog": catalog, "environment": environment, "project_name": project_name, "principal_user": principal_user, "subscription": subscription, "tenant": tenant,
-            "location": location, "writer": writer, "writer_type": writer_type, "budget": budget, "email": email, "repository": repository, "host": host, "account_id": account_id}
+    said = {
+        "domain": domain,
+        "catalog": catalog,
+        "environment": environment,
+        "project_name": project_name,
+        "principal_user": principal_user,
+        "subscription": subscription,
+        "tenant": tenant,
+        "location": location,
+        "writer": writer,
+        "writer_type": writer_type,
+        "budget": budget,
+        "email": email,
+        "repository": repository,
+        "host": host,
+        "account_id": account_id,
+    }
     folder = output.resolve().parent
-    given = older_answers(folder) | {name: value.strip() for name, value in said.items() if value is not None}
+    given = older_answers(folder) | {
+        name: value.strip() for name, value in said.items() if value is not None
+    }
     answers = collect_answers(given, _detect_answers(folder), not no_input)
     write_output(project_text(answers), output)
     lines, file = _missing_gitignore_lines(folder), output.parent / ".gitignore"
     if lines:
         what = "has a new line for" if file.exists() else "is written, with a line for"
         _append_gitignore(file, lines)
-        typer.echo(visible_line(f"{file} {what} {' and '.join(lines)}: what is made on this machine is not for the repository."))
-    typer.echo(visible_line(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))
+        typer.echo(
+            visible_line(
+                f"{file} {what} {' and '.join(lines)}: what is made on this machine is not "
+                "for the repository."
+            )
+        )
+    typer.echo(
+        visible_line(
+            f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`"
+            + (", `datamaster setup doctor`" if answers.get("subscription") else "")
+            + "."
+        )
+    )

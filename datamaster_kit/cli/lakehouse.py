@@ -16,35 +16,64 @@ from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'WORKSPACE_SPARK_ONLY', 'doctor_command',
-           'parse_parameters', 'run_steps_command', 'line_printer', 'report_command']
+__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT',
+           'WORKSPACE_SPARK_ONLY', 'doctor_command', 'parse_parameters',
+           'run_steps_command', 'line_printer', 'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ProjectFile = Annotated[Path, typer.Option("--project", help="The project file.")]
-TargetName = Annotated[str, typer.Option("--target", help="local, or a workspace of the project file.")]
-SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Append the plan as Markdown to a file, such as $GITHUB_STEP_SUMMARY.", show_default=False)]
+TargetName = Annotated[
+    str, typer.Option("--target", help="local, or a workspace of the project file.")
+]
+SummaryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        help="Append the plan as Markdown to a file, such as $GITHUB_STEP_SUMMARY.",
+        show_default=False,
+    ),
+]
 DEFAULT_PROJECT = Path("datamaster.yaml")
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #b96a8b7c
 def _try_make_archive(folder: Path) -> None:
-    """Make the archive of classes of a project folder, and tell on standard error that it is being made, or why it is not: sessions start without one too."""
+    """Make the archive of classes of a project folder, and tell on standard error that it is being
+    made, or why it is not: sessions start without one too.
+    """
     from datamaster_kit.cli.class_archive import make_class_archive
     from datamaster_kit.targets.jvm.class_archive import project_archive
 
     state = folder / ".datamaster"
     if project_archive(state)[2]:
         return
-    typer.echo("Keeping Spark's classes in an archive, so that sessions start quickly: a minute, once ...", err=True)
+    typer.echo(
+        "Keeping Spark's classes in an archive, so that sessions start quickly: a minute, once ...",
+        err=True,
+    )
     try:
         made = make_class_archive(state)
-        typer.echo(visible_line(f"made {made.name}, {made.stat().st_size / 1e6:.0f} MB" if made else "the disk has too little room for it"), err=True)
+        typer.echo(
+            visible_line(
+                f"made {made.name}, {made.stat().st_size / 1e6:.0f} MB"
+                if made
+                else "the disk has too little room for it"
+            ),
+            err=True,
+        )
     except DatamasterError as error:
         typer.echo(visible_line(f"warning: {error}"), err=True)
 
 
 def doctor_command(
-    install: Annotated[bool, typer.Option("--install", help="Fetch what the local target lacks, Delta's jars, and make its sessions start quickly.")] = False,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install",
+            help="Fetch what the local target lacks, Delta's jars, and make its sessions start "
+            "quickly.",
+        ),
+    ] = False,
     project: ProjectFile = DEFAULT_PROJECT,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,16 +95,26 @@ def doctor_command(
     if as_json:
         print_json({"checks": [asdict(check) for check in found]})
     else:
-        print_table("This machine", ("what", "state", "detail", "what to do"), ((check.name, check.state, check.detail, check.remedy) for check in found))
+        print_table(
+            "This machine",
+            ("what", "state", "detail", "what to do"),
+            ((check.name, check.state, check.detail, check.remedy) for check in found),
+        )
     raise typer.Exit(1 if any(check.state == "missing" for check in found) else 0)
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #745846ae
-_BAD_PARAMETER = code("parameter-malformed", "A parameter is not name=value.", "write -p name=value")
+_BAD_PARAMETER = code(
+    "parameter-malformed", "A parameter is not name=value.", "write -p name=value"
+)
 
 
 def parse_parameters(texts: list[str]) -> dict[str, str]:
     """Return the parameters of `name=value` texts; raises BadInput with every malformed one."""
-    faults = [_BAD_PARAMETER.fault(f"{text!r} is not name=value") for text in texts if not text.partition("=")[0].isidentifier() or "=" not in text]
+    faults = [
+        _BAD_PARAMETER.fault(f"{text!r} is not name=value")
+        for text in texts
+        if not text.partition("=")[0].isidentifier() or "=" not in text
+    ]
     if faults:
         raise BadInput(*faults)
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
@@ -85,7 +124,9 @@ def _step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
         case {"runs": [*runs]}:
-            taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)  # by ingest, by silver
+            taken = sum(
+                run.get("rows_written", run.get("rows_merged")) or 0 for run in runs
+            )  # by ingest, by silver
             return f"{taken:,} rows, {_count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
             return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
@@ -102,24 +143,39 @@ def _count_phrase(count: int, noun: str) -> str:
 
 
 def _require_target(names: list[str], given: Mapping[str, str]) -> None:
-    """Raise BadInput where steps are given a target that the project file does not name; the Azure side, which only setup has, is looked at by setup."""
+    """Raise BadInput where steps are given a target that the project file does not name; the Azure
+    side, which only setup has, is looked at by setup.
+    """
     from datamaster_kit.deliver.step_start import find_project
     from datamaster_kit.project.project_file import read_project
     from datamaster_kit.targets.base import target_of
 
     if given.get("target") and names != ["setup"]:
-        target_of(read_project(find_project(given.get("project") or str(DEFAULT_PROJECT), Path.cwd())), given["target"])
+        target_of(
+            read_project(find_project(given.get("project") or str(DEFAULT_PROJECT), Path.cwd())),
+            given["target"],
+        )
 
 
 def run_steps_command(
-    names: Annotated[list[str] | None, typer.Argument(help="Steps, in order; none: list them.", show_default=False)] = None,
-    parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter, name=value.", show_default=False)] = None,
-    output: Annotated[Path, typer.Option("--output", help="Where the executed notebooks go.")] = Path("runs"),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Steps, in order; none: list them.", show_default=False),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter, name=value.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", help="Where the executed notebooks go.")
+    ] = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Run step notebooks by papermill, several in one Spark session; the executed notebooks stay in runs/.
+    """Run step notebooks by papermill, several in one Spark session; the executed notebooks stay in
+    runs/.
 
-    A step that needs Spark, and whose target is a workspace, runs there once: it is followed, its result and its notebook are fetched, and SIGTERM or Ctrl-C cancels it.
+    A step that needs Spark, and whose target is a workspace, runs there once: it is followed, its
+    result and its notebook are fetched, and SIGTERM or Ctrl-C cancels it.
 
     Example: datamaster run unity ingest silver quality -p target=local
     """
@@ -128,49 +184,97 @@ def run_steps_command(
     if not names:
         listing = step_notebooks()
         if as_json:
-            print_json({"steps": [{"name": step.name, "description": step.description, "parameters": [p.name for p in step.parameters]} for step in listing]})
+            print_json(
+                {
+                    "steps": [
+                        {
+                            "name": step.name,
+                            "description": step.description,
+                            "parameters": [p.name for p in step.parameters],
+                        }
+                        for step in listing
+                    ]
+                }
+            )
         else:
-            print_table("Steps", ("step", "what it does", "parameters"), ((s.name, s.description, ", ".join(p.name for p in s.parameters)) for s in listing))
+            print_table(
+                "Steps",
+                ("step", "what it does", "parameters"),
+                ((s.name, s.description, ", ".join(p.name for p in s.parameters)) for s in listing),
+            )
         return
     given = parse_parameters(parameters or [])
     _require_target(names, given)
     progress = None if as_json else _step_progress_printer()
     results = run_step_notebooks(names, given, output, progress, listener=line_printer())
     if as_json:
-        print_json({"steps": [{"name": result.name, "notebook": str(result.notebook), "seconds": result.seconds, "result": result.result} for result in results]})
+        print_json(
+            {
+                "steps": [
+                    {
+                        "name": result.name,
+                        "notebook": str(result.notebook),
+                        "seconds": result.seconds,
+                        "result": result.result,
+                    }
+                    for result in results
+                ]
+            }
+        )
         return
-    rows = ((result.name, _step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
+    rows = (
+        (result.name, _step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook)
+        for result in results
+    )
     print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #356ea959
 def line_printer() -> Callable[[str], None]:
-    """Return a report of lines on the standard error of now, also while a notebook's cell has another one."""
+    """Return a report of lines on the standard error of now, also while a notebook's cell has
+    another one.
+    """
     stream = sys.stderr
     return lambda line: typer.echo(visible_line(line), file=stream)
 
 
 def _step_progress_printer() -> Callable[[str, int, int, str], None]:
-    """Return a callback (step, cell, cells, heading) that reports the progress on standard error."""
+    """Return a callback (step, cell, cells, heading) that reports the progress on standard
+    error.
+    """
     from rich.console import Console
 
     console = Console(stderr=True)
 
     def report(step: str, cell: int, cells: int, heading: str) -> None:
         if console.is_terminal:
-            console.print(f"{visible_line(step)} [{cell}/{cells}] {visible_line(heading)}", end="\r" if cell < cells else "\n", markup=False, highlight=False)
+            console.print(
+                f"{visible_line(step)} [{cell}/{cells}] {visible_line(heading)}",
+                end="\r" if cell < cells else "\n",
+                markup=False,
+                highlight=False,
+            )
         elif cell == cells:
             console.print(f"{visible_line(step)}: {cells} cells", markup=False, highlight=False)
 
     return report
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #745a18dc
-WORKSPACE_SPARK_ONLY = code("only-in-workspace", "The command works with the workspace's Spark, and cannot be sent there as it is.", "run it in a notebook or job of the workspace")
+WORKSPACE_SPARK_ONLY = code(
+    "only-in-workspace",
+    "The command works with the workspace's Spark, and cannot be sent there as it is.",
+    "run it in a notebook or job of the workspace",
+)
 
 
 def report_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    output: Annotated[Path, typer.Option("--output", help="The folder of the report; executed notebooks under it are linked.")] = Path("runs"),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", help="The folder of the report; executed notebooks under it are linked."
+        ),
+    ] = Path("runs"),
 ) -> None:
     """Write the report: tables, contracts, quality and runs, as HTML pages that need no network.
 
@@ -184,7 +288,10 @@ def report_command(
     lakehouse = target_of(read, target)
     if lakehouse.is_outside:
         message = f"the report of {target!r} is made of its tables, which are read in the workspace"
-        hint = f"datamaster run quality explore -p target={target}: it runs there, and the pages are fetched into {output}"
+        hint = (
+            f"datamaster run quality explore -p target={target}: it runs there, and the pages "
+            f"are fetched into {output}"
+        )
         raise BadInput(WORKSPACE_SPARK_ONLY.fault(message, path="--target", hint=hint))
     page = write_report(lakehouse, read, read_contracts(read), output)
     typer.echo(visible_line(page))

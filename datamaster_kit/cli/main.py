@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
+from . import (
+    contract,
+    deliver,
+    forms,
+    ingest,
+    init,
+    lakehouse,
+    mock,
+    new,
+    quality,
+    setup,
+    unity,
+)
 from .commands import Commands, help_command
 from .output import print_faults
 from .start import INTERRUPT_EXIT_CODE, exit_interrupted, is_interrupt
@@ -52,7 +64,9 @@ app.command("help")(help_command)
 
 
 @app.callback(invoke_without_command=True)
-def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def version_option(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Build and keep a governed lakehouse from one data contract and one project file.
 
     Example: datamaster contract lint contracts/
@@ -62,14 +76,29 @@ def version_option(version: Annotated[bool, typer.Option("--version", help="Prin
         raise typer.Exit
 
 # %% ../../nbs/cli/15_main.ipynb #774e8530
-_MISSING_PACKAGE = code("package-missing", "A package of an extra is not installed.", "pip install 'datamaster_kit[EXTRA]', with the extra that the message names")
-_UNEXPECTED = code("unexpected", "Something failed that the toolkit did not foresee.", "run it again with DATAMASTER_DEBUG=1 for the traceback, and report it")
+_MISSING_PACKAGE = code(
+    "package-missing",
+    "A package of an extra is not installed.",
+    "pip install 'datamaster_kit[EXTRA]', with the extra that the message names",
+)
+_UNEXPECTED = code(
+    "unexpected",
+    "Something failed that the toolkit did not foresee.",
+    "run it again with DATAMASTER_DEBUG=1 for the traceback, and report it",
+)
 
 
 # What is imported under another name than it is installed by, or comes with what an extra names.
 _DISTRIBUTIONS = {
-    "IPython": "ipykernel", "azure": "azure-identity", "databricks": "databricks-sdk", "delta": "delta-spark", "jupyter_server": "voila",
-    "nbformat": "papermill", "requests": "databricks-sdk", "tornado": "voila", "traitlets": "ipykernel",
+    "IPython": "ipykernel",
+    "azure": "azure-identity",
+    "databricks": "databricks-sdk",
+    "delta": "delta-spark",
+    "jupyter_server": "voila",
+    "nbformat": "papermill",
+    "requests": "databricks-sdk",
+    "tornado": "voila",
+    "traitlets": "ipykernel",
 }
 
 
@@ -78,7 +107,8 @@ def extras_with(package: str, requirements: Iterable[str]) -> tuple[str, ...]:
 
     Args:
         package: The name that was imported.
-        requirements: Those of the toolkit, as its metadata has them: `papermill==2.7.0; extra == "local"`.
+        requirements: Those of the toolkit, as its metadata has them: `papermill==2.7.0; extra ==
+            "local"`.
     """
     top = package.partition(".")[0]
     wanted = _DISTRIBUTIONS.get(top, top).replace("_", "-").lower()
@@ -96,11 +126,16 @@ def _missing_package_fault(package: str) -> Fault:
     except PackageNotFoundError:  # the toolkit is not installed, but on the path
         extras = ()
     ways = " or ".join(f"pip install 'datamaster_kit[{extra}]'" for extra in extras)
-    return _MISSING_PACKAGE.fault(f"the package {package!r} is not installed", hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit")
+    return _MISSING_PACKAGE.fault(
+        f"the package {package!r} is not installed",
+        hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit",
+    )
 
 
 class _VisibleFormatter(logging.Formatter):
-    """Formats what a library logs, which may repeat a server's own words, as one line in which nothing acts."""
+    """Formats what a library logs, which may repeat a server's own words, as one line in which
+    nothing acts.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line of visible text."""
@@ -108,14 +143,20 @@ class _VisibleFormatter(logging.Formatter):
 
 
 def _install_log_formatter() -> None:
-    """Have the warnings and errors of libraries that Python writes to standard error written as visible text; what a library keeps to itself, as py4j what it raises too, stays there."""
+    """Have the warnings and errors of libraries that Python writes to standard error written as
+    visible text; what a library keeps to itself, as py4j what it raises too, stays there.
+    """
     if logging.lastResort:
         logging.lastResort.setFormatter(_VisibleFormatter())
-    logging.getLogger("azure").setLevel(logging.ERROR)  # who is not logged in is told by the toolkit, with what to do
+    logging.getLogger("azure").setLevel(
+        logging.ERROR
+    )  # who is not logged in is told by the toolkit, with what to do
 
 
 def main() -> None:
-    """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
+    """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task
+    of a job would take for a failure.
+    """
     try:
         _run_app()
     except KeyboardInterrupt:  # before or after a command; one that is interrupted exits
@@ -143,5 +184,11 @@ def _run_app() -> None:
             exit_interrupted()
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
-        print_faults([sdk_fault(error) or cause_fault(error) or _UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
+        print_faults(
+            [
+                sdk_fault(error)
+                or cause_fault(error)
+                or _UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")
+            ]
+        )
         sys.exit(1)

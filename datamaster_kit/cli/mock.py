@@ -27,24 +27,37 @@ __all__ = ['workspace_fs_utility', 'volume_of', 'mock_output_folder', 'mock_comm
 def _mock_notes(found: list[MockOutput]) -> list[str]:
     """Return what should be known about what was written, a line each."""
     notes = [f"{written.model}: {note}" for written in found for note in written.notes]
-    return notes + [f"{written.model}: not broken: {id}: {reason}" for written in found for id, reason in written.not_broken.items()]
+    return notes + [
+        f"{written.model}: not broken: {id}: {reason}"
+        for written in found
+        for id, reason in written.not_broken.items()
+    ]
 
 # %% ../../nbs/cli/06_mock.ipynb #2ecf5fbb
-_ONLY_IN_WORKSPACE = code("storage-only-in-workspace", "Mock data is written to Azure storage in a workspace alone.", "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there")
+_ONLY_IN_WORKSPACE = code(
+    "storage-only-in-workspace",
+    "Mock data is written to Azure storage in a workspace alone.",
+    "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there",
+)
 _ABFSS_PREFIX = "abfss://"
 
 
 def workspace_fs_utility(out: str) -> Any:
-    """Return the workspace's utility of files (Databricks, *File system utility*); raises BadInput outside of a workspace."""
+    """Return the workspace's utility of files (Databricks, *File system utility*); raises BadInput
+    outside of a workspace.
+    """
     from datamaster_kit.targets.databricks import RUNTIME_VERSION
 
     if RUNTIME_VERSION not in os.environ:
-        raise BadInput(_ONLY_IN_WORKSPACE.fault(f"{out} is a folder of Azure storage", path="--out"))
+        raise BadInput(
+            _ONLY_IN_WORKSPACE.fault(f"{out} is a folder of Azure storage", path="--out")
+        )
     from databricks.sdk import runtime
 
     if not runtime.is_local_implementation:
         return runtime.dbutils.fs
-    from pyspark.dbutils import DBUtils  # type: ignore[import-not-found]  # of the workspace's own Spark, where Python is a client of Spark Connect
+    # Of the workspace's own Spark, where Python is a client of Spark Connect.
+    from pyspark.dbutils import DBUtils  # type: ignore[import-not-found]
     from pyspark.sql import SparkSession
 
     return DBUtils(SparkSession.builder.getOrCreate()).fs
@@ -57,7 +70,9 @@ def volume_of(file: Path) -> Path | None:
 
 @contextmanager
 def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
-    """Give the folder to write to; for one of Azure storage a folder beside the contract, in its volume, from which the files are copied."""
+    """Give the folder to write to; for one of Azure storage a folder beside the contract, in its
+    volume, from which the files are copied.
+    """
     if not out.startswith(_ABFSS_PREFIX):
         if Path(out).is_file():
             raise typer.BadParameter(f"{out} is a file.", param_hint="--out")
@@ -70,17 +85,55 @@ def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
 
 # %% ../../nbs/cli/06_mock.ipynb #8b909a8e
 def mock_command(
-    contract: Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)],
-    rows: Annotated[int, typer.Option("--rows", help="How many rows each model gets; fewer where its keys allow no more.")] = 1000,
+    contract: Annotated[
+        Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)
+    ],
+    rows: Annotated[
+        int,
+        typer.Option(
+            "--rows", help="How many rows each model gets; fewer where its keys allow no more."
+        ),
+    ] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files.")] = 1,
-    models: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.", show_default=False)] = None,
-    format: Annotated[str, typer.Option("--format", help="csv, json, avro or parquet; the contract's source if not given, of a topic the events that it captures.", show_default=False)] = "",
-    bad_ratio: Annotated[float, typer.Option("--bad-ratio", help="The share of rows that break a rule, one each; <model>.truth.csv says which.")] = 0.0,
-    rules: Annotated[str, typer.Option("--rules", help="Ids of the rules to break, with commas; all that can be broken if not given.", show_default=False)] = "",
-    out: Annotated[str, typer.Option("--out", help="The folder to write to; in a workspace also one of Azure storage, abfss://….")] = "mock",
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Only this model; may be repeated.", show_default=False),
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="csv, json, avro or parquet; the contract's source if not given, of a topic the "
+            "events that it captures.",
+            show_default=False,
+        ),
+    ] = "",
+    bad_ratio: Annotated[
+        float,
+        typer.Option(
+            "--bad-ratio",
+            help="The share of rows that break a rule, one each; <model>.truth.csv says which.",
+        ),
+    ] = 0.0,
+    rules: Annotated[
+        str,
+        typer.Option(
+            "--rules",
+            help="Ids of the rules to break, with commas; all that can be broken if not given.",
+            show_default=False,
+        ),
+    ] = "",
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            help="The folder to write to; in a workspace also one of Azure storage, abfss://….",
+        ),
+    ] = "mock",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Write rows that satisfy a contract: every type and rule, keys and references between its models.
+    """Write rows that satisfy a contract: every type and rule, keys and references between its
+    models.
 
     Example: datamaster mock contracts/account.yaml --rows 100000 --bad-ratio 0.05
     """
@@ -89,11 +142,34 @@ def mock_command(
 
     ids = tuple(id.strip() for id in rules.split(",") if id.strip())
     with mock_output_folder(out, contract) as folder:
-        found = write_mock(read_contract(contract), MockRequest(rows, seed, tuple(models or ()), format, bad_ratio, ids), folder)
+        found = write_mock(
+            read_contract(contract),
+            MockRequest(rows, seed, tuple(models or ()), format, bad_ratio, ids),
+            folder,
+        )
     for line in _mock_notes(found):
         typer.echo(visible_line(line), err=True)
     if as_json:
-        print_json({"models": [{"model": written.model, "rows": written.rows, "broken": written.broken, "files": [str(path) for path in written.files],
-                                "truth": str(written.truth) if written.truth else None, "not_broken": dict(written.not_broken), "notes": list(written.notes)} for written in found]})
+        print_json(
+            {
+                "models": [
+                    {
+                        "model": written.model,
+                        "rows": written.rows,
+                        "broken": written.broken,
+                        "files": [str(path) for path in written.files],
+                        "truth": str(written.truth) if written.truth else None,
+                        "not_broken": dict(written.not_broken),
+                        "notes": list(written.notes),
+                    }
+                    for written in found
+                ]
+            }
+        )
         return
-    print_table(f"Mock data in {out}", ("model", "rows", "broken", "files"), ((written.model, written.rows, written.broken, len(written.files)) for written in found), ("rows", "broken", "files"))
+    print_table(
+        f"Mock data in {out}",
+        ("model", "rows", "broken", "files"),
+        ((written.model, written.rows, written.broken, len(written.files)) for written in found),
+        ("rows", "broken", "files"),
+    )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # %% auto #0
-__all__ = ['visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults', 'print_plan', 'append_summary',
-           'outcome_printer']
+__all__ = ['visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults',
+           'print_plan', 'append_summary', 'outcome_printer']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def visible_line(value: Any) -> str:
@@ -32,10 +32,15 @@ def visible_line(value: Any) -> str:
 
 
 def visible_json(value: Any) -> str:
-    """Return a value as JSON; what is not seen, and what a log takes for a command, is written by its number."""
+    """Return a value as JSON; what is not seen, and what a log takes for a command, is written by
+    its number.
+    """
     text = json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n"
     text = re.sub(DEVOPS_COMMAND, r"\\u0023", text)
-    return "".join(character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1] for character in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in text
+    )
 
 
 def print_json(value: Any) -> None:
@@ -50,14 +55,22 @@ _MIN_TEXT_WIDTH = 12
 
 
 def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
-    """Return the width in which a column can be read: a number is not broken, and a text is folded no narrower than some characters."""
+    """Return the width in which a column can be read: a number is not broken, and a text is folded
+    no narrower than some characters.
+    """
     from rich.cells import cell_len
 
     whole = max(map(cell_len, (name, *cells)))
     return whole if is_number else max(*map(cell_len, name.split()), min(whole, _MIN_TEXT_WIDTH))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = (), is_wide: bool = False) -> None:
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    numbers: Sequence[str] = (),
+    is_wide: bool = False,
+) -> None:
     """Print rows as a table, or one below the other where the terminal is too narrow for one.
 
     Args:
@@ -69,29 +82,50 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
-    console, texts = Console(width=_MAX_TABLE_WIDTH if is_wide else None), [[visible_line(cell) for cell in row] for row in rows]
-    least = sum(_min_column_width(name, (row[place] for row in texts), name in numbers) for place, name in enumerate(columns))
-    blanks = next((blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0)
+    console, texts = (
+        Console(width=_MAX_TABLE_WIDTH if is_wide else None),
+        [[visible_line(cell) for cell in row] for row in rows],
+    )
+    least = sum(
+        _min_column_width(name, (row[place] for row in texts), name in numbers)
+        for place, name in enumerate(columns)
+    )
+    blanks = next(
+        (blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0
+    )
     heading = Text(visible_line(title), style="bold")
     if not blanks:
         console.print(heading, *_vertical_rows(columns, texts), sep="\n", soft_wrap=True)
         return
-    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, blanks - 1))
+    table = Table(
+        title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, blanks - 1)
+    )
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column in numbers)
+        table.add_column(
+            column,
+            justify="right" if column in numbers else "left",
+            overflow="fold",
+            no_wrap=column in numbers,
+        )
     for row in texts:
         table.add_row(*map(Text, row))
     console.print(table)
 
 
 def _vertical_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Text]:
-    """Yield the lines of rows that stand one below the other, an empty one before each row, and without the cells that say nothing."""
+    """Yield the lines of rows that stand one below the other, an empty one before each row, and
+    without the cells that say nothing.
+    """
     from rich.text import Text
 
     width = max(map(len, columns))
     for row in rows:
         yield Text()
-        yield from (Text(f"  {name:{width}}  {cell}") for name, cell in zip(columns, row, strict=True) if cell)
+        yield from (
+            Text(f"  {name:{width}}  {cell}")
+            for name, cell in zip(columns, row, strict=True)
+            if cell
+        )
 
 # %% ../../nbs/cli/00_output.ipynb #aef63d25
 _SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -122,7 +156,10 @@ def _difference_lines(change: Change) -> list[str]:
     lines = []
     for item in change.differences:
         if change.action != "create":
-            lines.append(f"{visible_line(item.path)}: {_short_value(item.before)} → {_short_value(item.after)}")
+            lines.append(
+                f"{visible_line(item.path)}: {_short_value(item.before)} → "
+                f"{_short_value(item.after)}"
+            )
         elif item.after is not None:
             lines.append(f"{visible_line(item.path)}: {_short_value(item.after)}")
     return lines
@@ -131,7 +168,8 @@ def _difference_lines(change: Change) -> list[str]:
 def print_plan(plan: Plan, as_json: bool = False) -> None:
     """Print a plan: what would change or should be known, a line each, and what differs below it.
 
-    What apply would be refused for comes after, then the counts. Long values are shortened, and whole in the JSON form.
+    What apply would be refused for comes after, then the counts. Long values are shortened, and
+    whole in the JSON form.
     """
     if as_json:
         sys.stdout.write(f"{plan.as_json()}\n")
@@ -141,11 +179,23 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
 
     from datamaster_kit.plan.plan import ACTION_MARKS, plan_summary
 
-    console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
+    console, colours = (
+        Console(),
+        {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"},
+    )
     for change in plan.visible_changes:
-        line = Text(f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} {visible_line(change.name)}", style=colours[change.action])
-        line.append(f"  refused: {visible_line(change.refusal)}" if change.refusal else "", style="red")
-        console.print(line.append(f"  ({visible_line(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
+        line = Text(
+            f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} "
+            f"{visible_line(change.name)}",
+            style=colours[change.action],
+        )
+        line.append(
+            f"  refused: {visible_line(change.refusal)}" if change.refusal else "", style="red"
+        )
+        console.print(
+            line.append(f"  ({visible_line(change.note)})" if change.note else "", style="cyan"),
+            soft_wrap=True,
+        )
         for line_below in _difference_lines(change):
             console.print(Text(f"    {line_below}"), soft_wrap=True)
     for fault in plan.problems:
@@ -154,7 +204,12 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     console.print(plan_summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
-_CHANGE_SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
+_CHANGE_SIGNS = {
+    "create": "+",
+    "update": "!",
+    "delete": "-",
+    "unchanged": " ",
+}  # which GitHub colours in a block of the language `diff`
 _MAX_SUMMARY_LENGTH = 200_000
 
 
@@ -163,7 +218,10 @@ def _change_lines(change: Change) -> list[str]:
     refusal = f"  refused: {change.refusal}" if change.refusal else ""
     note = f"  ({change.note})" if change.note else ""
     first = f"{_CHANGE_SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
-    return [visible_text(first), *(f"      {visible_text(line)}" for line in _difference_lines(change))]
+    return [
+        visible_text(first),
+        *(f"      {visible_text(line)}" for line in _difference_lines(change)),
+    ]
 
 
 def _plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> str:
@@ -177,7 +235,10 @@ def _plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()
     """
     from datamaster_kit.plan.plan import plan_summary
 
-    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.visible_changes for line in _change_lines(change))]
+    lines = [
+        f"@@ {visible_text(where)} @@",
+        *(line for change in plan.visible_changes for line in _change_lines(change)),
+    ]
     lines += [f"# problem: {visible_text(fault.code)}: {fault}" for fault in plan.problems]
     lines += [f"# note: {visible_text(note)}" for note in notes]
     kept, size = list[str](), 0
@@ -188,10 +249,14 @@ def _plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()
             break
         kept.append(line)
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", "\n".join(kept))), 3)
-    return "\n".join([f"### {title}", "", plan_summary(plan), "", f"{fence}diff", *kept, fence, "", ""])
+    return "\n".join(
+        [f"### {title}", "", plan_summary(plan), "", f"{fence}diff", *kept, fence, "", ""]
+    )
 
 
-def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> None:
+def append_summary(
+    file: Path | None, title: str, where: str, plan: Plan, notes: Iterable[str] = ()
+) -> None:
     """Append a plan as Markdown to a file, where one is named."""
     if file is not None:
         with file.open("a", encoding="utf-8", newline="\n") as opened:
@@ -200,19 +265,37 @@ def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes:
 # %% ../../nbs/cli/00_output.ipynb #bc3edea9
 @contextmanager
 def outcome_printer(total: int) -> Iterator[Callable[[ChangeOutcome], None]]:
-    """Give a report of outcomes that shows them on standard error: a bar on a terminal, with what failed above it, and a line each elsewhere."""
+    """Give a report of outcomes that shows them on standard error: a bar on a terminal, with what
+    failed above it, and a line each elsewhere.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.text import Text
 
     console = Console(stderr=True)
-    with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
         task = progress.add_task("", total=total)
 
         def report(outcome: ChangeOutcome) -> None:
-            words = visible_line(f"{outcome.change.action} {outcome.change.kind} {outcome.change.name}")
+            words = visible_line(
+                f"{outcome.change.action} {outcome.change.kind} {outcome.change.name}"
+            )
             progress.update(task, advance=1, description=words)
             if outcome.state != "done" or not console.is_terminal:
-                console.print(Text(f"{outcome.state}: {words}" + (f": {visible_line(outcome.error)}" if outcome.error else ""), style="red" if outcome.state == "failed" else ""), soft_wrap=True)
+                console.print(
+                    Text(
+                        f"{outcome.state}: {words}"
+                        + (f": {visible_line(outcome.error)}" if outcome.error else ""),
+                        style="red" if outcome.state == "failed" else "",
+                    ),
+                    soft_wrap=True,
+                )
 
         yield report

@@ -24,7 +24,8 @@ def quality_command(
     contract: ContractOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask every rule of the contracts of bronze, silver and gold as they are now, whoever filled them; nothing is changed.
+    """Ask every rule of the contracts of bronze, silver and gold as they are now, whoever filled
+    them; nothing is changed.
 
     Exits with 1 where a table breaks a rule of severity fail.
 
@@ -44,10 +45,19 @@ def quality_command(
         return
     results = evaluate_contracts(to, described, contracts)
     if as_json:
-        print_json({"verdicts": verdict_counts(results), "rules": [asdict(item) for item in results]})
+        print_json(
+            {"verdicts": verdict_counts(results), "rules": [asdict(item) for item in results]}
+        )
     else:
-        print_table("Rules on the tables as they are", RESULT_COLUMNS, result_rows(results), ("broken / rows",))
-        words = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(results).items())
+        print_table(
+            "Rules on the tables as they are",
+            RESULT_COLUMNS,
+            result_rows(results),
+            ("broken / rows",),
+        )
+        words = ", ".join(
+            f"{count} {verdict}" for verdict, count in verdict_counts(results).items()
+        )
         typer.echo(visible_line(words))
     faults = live_faults(results)
     if faults:

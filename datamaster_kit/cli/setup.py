@@ -23,16 +23,34 @@ if TYPE_CHECKING:
     from datamaster_kit.setup.side import PartPlan, InfrastructureBackend
 
 # %% auto #0
-__all__ = ['app', 'progress_line', 'setup_plan_command', 'output_lines', 'setup_apply_command', 'setup_destroy_command',
-           'output_command']
+__all__ = ['app', 'progress_line', 'setup_plan_command', 'output_lines', 'setup_apply_command',
+           'setup_destroy_command', 'output_command']
 
 # %% ../../nbs/cli/12_setup.ipynb #948b0b4c
-app = typer.Typer(no_args_is_help=True, help="What the lakehouse stands on: the Azure side by Terraform, or the local lakehouse's folders.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What the lakehouse stands on: the Azure side by Terraform, or the local lakehouse's "
+    "folders.",
+)
 app.command("doctor")(setup_doctor.setup_doctor_command)
 
-_BackendName = Annotated[str, typer.Option("--target", help="azure, or local: the folders of the local lakehouse. A workspace of the project file stands for azure.")]
-_PartNames = Annotated[list[str] | None, typer.Option("--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False)]
-_SetupAllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")]
+_BackendName = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="azure, or local: the folders of the local lakehouse. A workspace of the project "
+        "file stands for azure.",
+    ),
+]
+_PartNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False
+    ),
+]
+_SetupAllowDelete = Annotated[
+    bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")
+]
 
 
 @contextmanager
@@ -70,8 +88,16 @@ def _resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]
 
         def report(found: ResourceProgress) -> None:
             status.update(Text(progress_line(found)))
-            if found.state in ("done", "failed", "interrupted") or (found.state == "started" and not console.is_terminal):
-                console.print(Text(progress_line(found), style="" if found.state in ("started", "done") else "red"), soft_wrap=True)
+            if found.state in ("done", "failed", "interrupted") or (
+                found.state == "started" and not console.is_terminal
+            ):
+                console.print(
+                    Text(
+                        progress_line(found),
+                        style="" if found.state in ("started", "done") else "red",
+                    ),
+                    soft_wrap=True,
+                )
 
         yield report
 
@@ -81,7 +107,9 @@ def setup_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: _BackendName = "azure",
     part: _PartNames = None,
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")
+    ] = False,
     allow_delete: _SetupAllowDelete = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
@@ -105,18 +133,31 @@ def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{part}:"
         for name, value in outputs.items():
             yield f"  {name}:" + ("" if isinstance(value, Mapping) else f" {value}")
-            yield from (f"    {key}: {item}" for key, item in value.items()) if isinstance(value, Mapping) else ()
+            yield from (
+                (f"    {key}: {item}" for key, item in value.items())
+                if isinstance(value, Mapping)
+                else ()
+            )
 
 
-def _print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False) -> None:
-    """Print what the parts put out, and on standard error the ids that the project file does not have yet."""
+def _print_outputs(
+    project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False
+) -> None:
+    """Print what the parts put out, and on standard error the ids that the project file does not
+    have yet.
+    """
     from datamaster_kit.setup.variables import ids_to_write
 
     if not as_json:
         for line in output_lines(found):
             typer.echo(visible_line(line))
     for line in ids_to_write(project, found.get("entra", {})):
-        typer.echo(visible_line(f"note: write into the project file, under the environment that it is of: {line}"), err=True)
+        typer.echo(
+            visible_line(
+                f"note: write into the project file, under the environment that it is of: {line}"
+            ),
+            err=True,
+        )
 
 # %% ../../nbs/cli/12_setup.ipynb #e3e9b79b
 @app.command("apply")
@@ -128,7 +169,9 @@ def setup_apply_command(
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show the plan of each part, then apply that very plan. A second apply changes nothing; after a failure it goes on from what is there.
+    """Show the plan of each part, then apply that very plan.
+
+    A second apply changes nothing; after a failure it goes on from what is there.
 
     Example: datamaster setup apply --part azure
     """
@@ -147,11 +190,20 @@ def setup_apply_command(
         done = apply_all(side, parts, allow_delete, report, show)
         outputs = read_outputs(side, parts, report)
     if as_json:
-        print_json({"changes": [asdict(change) for change in join_part_plans(done).changes], "outputs": outputs})
+        print_json(
+            {
+                "changes": [asdict(change) for change in join_part_plans(done).changes],
+                "outputs": outputs,
+            }
+        )
     _print_outputs(side.project, outputs, as_json)
 
 # %% ../../nbs/cli/12_setup.ipynb #72cadc36
-_SETUP_NOT_CONFIRMED = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
+_SETUP_NOT_CONFIRMED = code(
+    "setup-not-confirmed",
+    "A destruction of what the lakehouse stands on was not confirmed.",
+    "type the name that is asked for, or give it by --confirm",
+)
 
 
 @app.command("destroy")
@@ -159,34 +211,64 @@ def setup_destroy_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: _BackendName = "azure",
     part: _PartNames = None,
-    confirm: Annotated[str, typer.Option("--confirm", help="The resource group's name, or on local the catalog's; without it, it is asked for.", show_default=False)] = "",
+    confirm: Annotated[
+        str,
+        typer.Option(
+            "--confirm",
+            help="The resource group's name, or on local the catalog's; without it, it is asked "
+            "for.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is there, and take it away with all data once its name is typed. The storage of Terraform's state stays unless `--part state` is given.
+    """Show what is there, and take it away with all data once its name is typed.
+
+    The storage of Terraform's state stays unless `--part state` is given.
 
     Example: datamaster setup destroy --confirm rsgdrisk
     """
     from datamaster_kit.setup.side import report_part_start, join_part_plans
 
     with _open_backend(project, target) as side:
-        parts = _backend_parts(side, part) if part else tuple(one for one in side.parts if one != "state")
+        parts = (
+            _backend_parts(side, part)
+            if part
+            else tuple(one for one in side.parts if one != "state")
+        )
         with _resource_progress_printer() as report:
-            found = [side.plan_part_destruction(report_part_start(one, "plan", report)) for one in reversed(parts)]
+            found = [
+                side.plan_part_destruction(report_part_start(one, "plan", report))
+                for one in reversed(parts)
+            ]
         plan = join_part_plans(found)
         print_plan(plan, as_json)
         if plan.is_empty:
             return
-        typed = confirm or typer.prompt(f"Type {side.name} to delete all of this, with its data", default="", show_default=False, err=True)
+        typed = confirm or typer.prompt(
+            f"Type {side.name} to delete all of this, with its data",
+            default="",
+            show_default=False,
+            err=True,
+        )
         if typed.strip() != side.name:
-            raise BadInput(_SETUP_NOT_CONFIRMED.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed"))
+            raise BadInput(
+                _SETUP_NOT_CONFIRMED.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed")
+            )
         with _resource_progress_printer() as report:
             for planned in found:
                 side.apply(planned, report)
 
 # %% ../../nbs/cli/12_setup.ipynb #cf626c73
 @app.command("output")
-def output_command(project: ProjectFile = DEFAULT_PROJECT, target: _BackendName = "azure", part: _PartNames = None, as_json: JsonOption = False) -> None:
-    """Print what was put out, which the steps that follow read: the workspace's address, ids, containers. Nothing secret is among it.
+def output_command(
+    project: ProjectFile = DEFAULT_PROJECT,
+    target: _BackendName = "azure",
+    part: _PartNames = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what was put out, which the steps that follow read: the workspace's address, ids,
+    containers. Nothing secret is among it.
 
     Example: datamaster setup output --json
     """

@@ -14,8 +14,11 @@ from .output import print_json, print_table
 __all__ = ['setup_doctor_command']
 
 # %% ../../nbs/cli/11_setup_doctor.ipynb #09562a6a
-def setup_doctor_command(project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
-    """Look beforehand at everything that would fail later: Terraform, log-in, permissions, names, quotas, members, account. Nothing is changed.
+def setup_doctor_command(
+    project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False
+) -> None:
+    """Look beforehand at everything that would fail later: Terraform, log-in, permissions, names,
+    quotas, members, account. Nothing is changed.
 
     Exits with 1 where something needed is missing.
 
@@ -31,5 +34,9 @@ def setup_doctor_command(project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOp
     if as_json:
         print_json({"checks": [asdict(check) for check in found]})
     else:
-        print_table(f"The Azure side of {read.names.resource_group}", ("what", "state", "detail", "what to do"), ((check.name, check.state, check.detail, check.remedy) for check in found))
+        print_table(
+            f"The Azure side of {read.names.resource_group}",
+            ("what", "state", "detail", "what to do"),
+            ((check.name, check.state, check.detail, check.remedy) for check in found),
+        )
     raise typer.Exit(1 if any(check.state == "missing" for check in found) else 0)

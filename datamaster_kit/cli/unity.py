@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .ingest import ContractOption
-from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile, TargetName
+from .lakehouse import (
+    DEFAULT_PROJECT,
+    JsonOption,
+    ProjectFile,
+    SummaryFile,
+    TargetName,
+)
 from .output import append_summary, print_plan, outcome_printer
 from ..contract.fault import BadInput, code
 
@@ -19,21 +25,47 @@ if TYPE_CHECKING:
     from datamaster_kit.unity.catalog import CatalogPlan
 
 # %% auto #0
-__all__ = ['unity', 'AllowDelete', 'unity_plan_command', 'unity_apply_command', 'check_confirmed', 'unity_destroy_command']
+__all__ = ['unity', 'AllowDelete', 'unity_plan_command', 'unity_apply_command', 'check_confirmed',
+           'unity_destroy_command']
 
 # %% ../../nbs/cli/07_unity.ipynb #a81d28e0
-unity = typer.Typer(no_args_is_help=True, help="Plan, apply and destroy the governed catalog: objects, grants, principals and tables.")
+unity = typer.Typer(
+    no_args_is_help=True,
+    help="Plan, apply and destroy the governed catalog: objects, grants, principals and tables.",
+)
 
-_DropColumns = Annotated[bool, typer.Option("--drop-columns", help="Drop columns that no contract knows, with their data.")]
-_OnlyTables = Annotated[bool, typer.Option("--only-tables", help="Look at nothing but tables: what they are in is there.")]
-AllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete what the toolkit made and nobody wants any more.")]
+_DropColumns = Annotated[
+    bool,
+    typer.Option("--drop-columns", help="Drop columns that no contract knows, with their data."),
+]
+_OnlyTables = Annotated[
+    bool,
+    typer.Option("--only-tables", help="Look at nothing but tables: what they are in is there."),
+]
+AllowDelete = Annotated[
+    bool,
+    typer.Option("--allow-delete", help="Delete what the toolkit made and nobody wants any more."),
+]
 
 
-_ONE_CONTRACT = code("one-contract", "Objects of the catalog follow from all contracts together.", "add --only-tables, or leave --contract out")
+_ONE_CONTRACT = code(
+    "one-contract",
+    "Objects of the catalog follow from all contracts together.",
+    "add --only-tables, or leave --contract out",
+)
 
 
-def _build_unity_plan(project_file: Path, target_name: str, drops: bool = False, allow_delete: bool = False, contract: str = "", only_tables: bool = False) -> CatalogPlan:
-    """Return the plan that brings a target to what the project and its contracts ask for; raises BadInput where a single contract is to decide on more than its tables."""
+def _build_unity_plan(
+    project_file: Path,
+    target_name: str,
+    drops: bool = False,
+    allow_delete: bool = False,
+    contract: str = "",
+    only_tables: bool = False,
+) -> CatalogPlan:
+    """Return the plan that brings a target to what the project and its contracts ask for; raises
+    BadInput where a single contract is to decide on more than its tables.
+    """
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of
     from datamaster_kit.unity.catalog import plan_catalog
@@ -49,7 +81,9 @@ def _build_unity_plan(project_file: Path, target_name: str, drops: bool = False,
 def unity_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")
+    ] = False,
     drop_columns: _DropColumns = False,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
@@ -78,7 +112,9 @@ def unity_apply_command(
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show the plan, then apply it. A second apply changes nothing; after a failure it goes on from what is there.
+    """Show the plan, then apply it.
+
+    A second apply changes nothing; after a failure it goes on from what is there.
 
     Example: datamaster unity apply --target production
     """
@@ -91,23 +127,35 @@ def unity_apply_command(
         apply_catalog(found, report)
 
 # %% ../../nbs/cli/07_unity.ipynb #d3ce1e70
-_NOT_CONFIRMED = code("not-confirmed", "A destruction was not confirmed.", "type the catalog's name, or give it by --confirm")
+_NOT_CONFIRMED = code(
+    "not-confirmed",
+    "A destruction was not confirmed.",
+    "type the catalog's name, or give it by --confirm",
+)
 
 
 def check_confirmed(catalog: str, confirmed: str) -> None:
     """Raise BadInput where what was typed is not the catalog's name."""
     if confirmed.strip() != catalog:
-        raise BadInput(_NOT_CONFIRMED.fault(f"{confirmed!r} is not {catalog!r}: nothing was destroyed"))
+        raise BadInput(
+            _NOT_CONFIRMED.fault(f"{confirmed!r} is not {catalog!r}: nothing was destroyed")
+        )
 
 # %% ../../nbs/cli/07_unity.ipynb #1d32a956
 @unity.command("destroy")
 def unity_destroy_command(
     target: Annotated[str, typer.Option("--target", help="A workspace of the project file.")],
     project: ProjectFile = DEFAULT_PROJECT,
-    confirm: Annotated[str, typer.Option("--confirm", help="The catalog's name; without it, it is asked for.", show_default=False)] = "",
+    confirm: Annotated[
+        str,
+        typer.Option(
+            "--confirm", help="The catalog's name; without it, it is asked for.", show_default=False
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the toolkit made in a workspace, and delete it, tables and their data too, in reverse order, once the catalog's name is typed.
+    """Show what the toolkit made in a workspace, and delete it, tables and their data too, in
+    reverse order, once the catalog's name is typed.
 
     Example: datamaster unity destroy --target production
     """
@@ -121,6 +169,15 @@ def unity_destroy_command(
     if found.plan.is_empty:
         return
     catalog = read.names.catalog
-    check_confirmed(catalog, confirm or typer.prompt(f"Type {catalog} to delete all of this, with its data", default="", show_default=False, err=True))
+    check_confirmed(
+        catalog,
+        confirm
+        or typer.prompt(
+            f"Type {catalog} to delete all of this, with its data",
+            default="",
+            show_default=False,
+            err=True,
+        ),
+    )
     with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)

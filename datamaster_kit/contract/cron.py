@@ -17,14 +17,27 @@ __all__ = ['CRON_PARTS', 'BAD_CRON', 'cron_hint', 'schedule_hint', 'cron_numbers
 # %% ../../nbs/contract/05_cron.ipynb #a73a4295
 _MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _WEEKDAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-# Quartz, *Cron Trigger Tutorial*: the parts, their least and greatest number, and their names from the least on.
-CRON_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (("seconds", 0, 59, []), ("minutes", 0, 59, []), ("hours", 0, 23, []), ("day of the month", 1, 31, []),
-                                                           ("month", 1, 12, _MONTH_NAMES), ("day of the week", 1, 7, _WEEKDAY_NAMES), ("year", 1970, 2099, []))
-_SPECIAL_CRON_ITEMS = {"day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
+# Quartz, *Cron Trigger Tutorial*: the parts, their least and greatest number, and their names from
+# the least on.
+CRON_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("seconds", 0, 59, []),
+    ("minutes", 0, 59, []),
+    ("hours", 0, 23, []),
+    ("day of the month", 1, 31, []),
+    ("month", 1, 12, _MONTH_NAMES),
+    ("day of the week", 1, 7, _WEEKDAY_NAMES),
+    ("year", 1970, 2099, []),
+)
+_SPECIAL_CRON_ITEMS = {
+    "day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W",
+    "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])",
+}
 
 
 def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
-    """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of the part's own signs."""
+    """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of
+    the part's own signs.
+    """
     if re.fullmatch(_SPECIAL_CRON_ITEMS.get(part, r"(?!)"), item):
         return True
     span, _, step = item.partition("/")
@@ -32,14 +45,23 @@ def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str])
         return False
     if span == "*":
         return True
-    ends = [least + words.index(end) if end in words else int(end) if end.isdigit() else -1 for end in span.split("-")]
-    return len(ends) <= 2 and all(least <= end <= most for end in ends) and not (part == "year" and ends[0] > ends[-1])
+    ends = [
+        least + words.index(end) if end in words else int(end) if end.isdigit() else -1
+        for end in span.split("-")
+    ]
+    return (
+        len(ends) <= 2
+        and all(least <= end <= most for end in ends)
+        and not (part == "year" and ends[0] > ends[-1])
+    )
 
 
 def _cron_part_hint(parts: Sequence[str], forms: Sequence[tuple[str, int, int, list[str]]]) -> str:
     """Return which part of a cron expression cannot be; empty where each can."""
     for (name, least, most, words), part in zip(forms, parts, strict=False):
-        if not (part == "?" and name in _SPECIAL_CRON_ITEMS) and not all(_is_cron_item(item, name, least, most, words) for item in part.split(",")):
+        if not (part == "?" and name in _SPECIAL_CRON_ITEMS) and not all(
+            _is_cron_item(item, name, least, most, words) for item in part.split(",")
+        ):
             return f"{part!r} is no {name}, which goes from {least} to {most}"
         if name == "day of the week" and "," in part and re.search("L|#", part):
             return f"{part!r} has a day with L or #, which stands alone"
@@ -52,17 +74,27 @@ def cron_hint(value: Any) -> str:
         return "it has signs that are in no cron expression, or more than 1,000 of them"
     parts = str(value).upper().split()
     if len(parts) not in (6, 7):
-        return f"it has {len(parts)} parts and not 6 or 7: seconds, minutes, hours, day of the month, month, day of the week and perhaps the year"
+        return (
+            f"it has {len(parts)} parts and not 6 or 7: seconds, minutes, hours, day of the "
+            "month, month, day of the week and perhaps the year"
+        )
     if wrong := _cron_part_hint(parts, CRON_PARTS):
         return wrong
-    return "" if (parts[3] == "?") != (parts[5] == "?") else "one of the two days is `?`, and only one"
+    return (
+        "" if (parts[3] == "?") != (parts[5] == "?") else "one of the two days is `?`, and only one"
+    )
 
 # %% ../../nbs/contract/05_cron.ipynb #14c0a39b
-_UNIX_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (*CRON_PARTS[1:5], ("day of the week", 0, 7, _WEEKDAY_NAMES))
+_UNIX_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (
+    *CRON_PARTS[1:5],
+    ("day of the week", 0, 7, _WEEKDAY_NAMES),
+)
 
 
 def schedule_hint(value: Any) -> str:
-    """Return which part of a schedule, in cron's five parts or in Quartz's six or seven, cannot be; empty where each can."""
+    """Return which part of a schedule, in cron's five parts or in Quartz's six or seven, cannot be;
+    empty where each can.
+    """
     text = str(value).strip()
     if not text.isascii() or len(text) > 1000:
         return "it has signs that are in no cron expression, or more than 1,000 of them"
@@ -86,15 +118,25 @@ def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]
         start = least if span == "*" else _cron_number(first, least, words)
         end = _cron_number(last, least, words) if dash else most if slash or span == "*" else start
         end += most - least + 1 if end < start else 0
-        found |= {least + (value - least) % (most - least + 1) for value in range(start, end + 1, int(step or 1))}
+        found |= {
+            least + (value - least) % (most - least + 1)
+            for value in range(start, end + 1, int(step or 1))
+        }
     return found
 
 # %% ../../nbs/contract/05_cron.ipynb #4cb0b11a
-BAD_CRON = code("cron-broken", "A schedule is no Quartz cron expression.", "write seconds, minutes, hours, day of the month, month and day of the week: 0 0 6 * * ? is every day at 06:00")
+BAD_CRON = code(
+    "cron-broken",
+    "A schedule is no Quartz cron expression.",
+    "write seconds, minutes, hours, day of the month, month and day of the week: 0 0 6 * * ? "
+    "is every day at 06:00",
+)
 
 
 def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[str]) -> str:
-    """Return a part of an expression with a list's ranges and steps as the numbers that they stand for."""
+    """Return a part of an expression with a list's ranges and steps as the numbers that they stand
+    for.
+    """
     if name == "day of the week" and part == "L":  # alone, it is the week's last day
         return "SAT"
     if "," not in part or re.search("[LW]", part):
@@ -104,16 +146,41 @@ def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[s
 
 
 def describe_cron(cron: str) -> str:
-    """Return in words when a Quartz cron expression falls due; raises BadInput with a sentence that names the part that is wrong."""
-    from cron_descriptor import ExpressionDescriptor, FormatException, MissingFieldException, Options, WrongArgumentException
+    """Return in words when a Quartz cron expression falls due; raises BadInput with a sentence that
+    names the part that is wrong.
+    """
+    from cron_descriptor import (
+        ExpressionDescriptor,
+        FormatException,
+        MissingFieldException,
+        Options,
+        WrongArgumentException,
+    )
 
     if wrong := cron_hint(cron):
         raise BadInput(BAD_CRON.fault(wrong))
-    options = Options(verbose=True, day_of_week_start_index_zero=False, use_24hour_time_format=True, locale_code="en_US")
-    parts = [_expand_cron_part(name, part, least, most, names) for (name, least, most, names), part in zip(CRON_PARTS, cron.upper().split(), strict=False)]
+    options = Options(
+        verbose=True,
+        day_of_week_start_index_zero=False,
+        use_24hour_time_format=True,
+        locale_code="en_US",
+    )
+    parts = [
+        _expand_cron_part(name, part, least, most, names)
+        for (name, least, most, names), part in zip(CRON_PARTS, cron.upper().split(), strict=False)
+    ]
     days = parts[3].split(",") if re.search("[LW]", parts[3]) else parts[3:4]
     try:
-        said = [ExpressionDescriptor(" ".join([*parts[:3], day, *parts[4:]]), options).get_description() for day in days]
+        said = [
+            ExpressionDescriptor(" ".join([*parts[:3], day, *parts[4:]]), options).get_description()
+            for day in days
+        ]
         return "; and ".join([said[0], *(text[0].lower() + text[1:] for text in said[1:])])
-    except (FormatException, MissingFieldException, WrongArgumentException, ValueError, IndexError) as error:
+    except (
+        FormatException,
+        MissingFieldException,
+        WrongArgumentException,
+        ValueError,
+        IndexError,
+    ) as error:
         raise BadInput(BAD_CRON.fault(f"{cron!r} cannot be put into words: {error}")) from None

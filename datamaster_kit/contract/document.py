@@ -20,29 +20,83 @@ from .fault import BadInput, Code, Fault, code, first_line
 from .readings import differing_readings
 
 # %% auto #0
-__all__ = ['NodePath', 'MERGE_KEY', 'json_path', 'AmbiguousScalar', 'Document', 'parse_plain_scalar', 'byte_order_mark_encoding',
-           'detect_utf_encoding', 'not_utf8_fault', 'parse_document', 'read_document', 'nearest_name_hint']
+__all__ = ['NodePath', 'MERGE_KEY', 'json_path', 'AmbiguousScalar', 'Document',
+           'parse_plain_scalar', 'byte_order_mark_encoding', 'detect_utf_encoding',
+           'not_utf8_fault', 'parse_document', 'read_document', 'nearest_name_hint']
 
 # %% ../../nbs/contract/04_document.ipynb #43bcfdb3
 _MAX_BYTES = 8_000_000
 _MAX_NODES = 250_000
 _MAX_DEPTH = 100
 
-_NOT_READABLE = code("file-not-readable", "The file is missing, is a folder, or cannot be opened.", "check the path and its permissions")
-_YAML_TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {_MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
-_TOO_MANY_NODES = code("yaml-too-many-nodes", "The file's values, with its aliases written out, are too many.", f"at most {_MAX_NODES:,} values; write out what aliases repeat, or split the contract")
-_YAML_TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {_MAX_DEPTH} levels")
-_NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f ENCODING -t UTF-8 FILE > NEW`")
-_YAML_SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
-_DUPLICATE_KEY = code("yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two")
-_OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming language.", "remove the tag; contracts hold text, numbers, lists and mappings")
+_NOT_READABLE = code(
+    "file-not-readable",
+    "The file is missing, is a folder, or cannot be opened.",
+    "check the path and its permissions",
+)
+_YAML_TOO_LARGE = code(
+    "yaml-too-large",
+    "The file is larger than any contract needs to be.",
+    f"a contract has at most {_MAX_BYTES // 1_000_000} MB; split it, or remove data from it",
+)
+_TOO_MANY_NODES = code(
+    "yaml-too-many-nodes",
+    "The file's values, with its aliases written out, are too many.",
+    f"at most {_MAX_NODES:,} values; write out what aliases repeat, or split the contract",
+)
+_YAML_TOO_DEEP = code(
+    "yaml-too-deep",
+    "The file nests deeper than any contract needs to.",
+    f"at most {_MAX_DEPTH} levels",
+)
+_NOT_UTF8 = code(
+    "yaml-not-utf8",
+    "The file is not text in UTF-8.",
+    "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f "
+    "ENCODING -t UTF-8 FILE > NEW`",
+)
+_YAML_SYNTAX = code(
+    "yaml-syntax",
+    "The file is not valid YAML.",
+    "look at the line and the one above it: indentation, colons, quotes and brackets",
+)
+_DUPLICATE_KEY = code(
+    "yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two"
+)
+_OBJECT_TAG = code(
+    "yaml-tag",
+    "The file asks for an object of a programming language.",
+    "remove the tag; contracts hold text, numbers, lists and mappings",
+)
 _COMPLEX_KEY = code("yaml-complex-key", "A key is a list or a mapping.", "use a text as key")
-_NOT_A_MAPPING = code("yaml-not-a-mapping", "The file's top level is not a mapping.", "begin with `key: value` lines")
-_SEVERAL_DOCUMENTS = code("yaml-several-documents", "The file holds more than one document.", "keep one contract a file: remove the `---` and what follows")
-_TOO_LARGE_NUMBER = code("yaml-number", "A number is too large for any reader of YAML.", "write a number up to 1.7e308, or a text in quotes")
-_BAD_MERGE = code("yaml-merge", "The merge key << holds neither a mapping nor a list of mappings.", "give it an alias of a mapping, or put the key in quotes")
-_TAGGED_VALUE = code("yaml-tag-value", "A value is not of the kind that its tag says.", "correct the value, or remove the tag")
-_UNKNOWN_ANCHOR = code("yaml-unknown-anchor", "An alias names an anchor that is not above it.", "define the anchor with & first")
+_NOT_A_MAPPING = code(
+    "yaml-not-a-mapping", "The file's top level is not a mapping.", "begin with `key: value` lines"
+)
+_SEVERAL_DOCUMENTS = code(
+    "yaml-several-documents",
+    "The file holds more than one document.",
+    "keep one contract a file: remove the `---` and what follows",
+)
+_TOO_LARGE_NUMBER = code(
+    "yaml-number",
+    "A number is too large for any reader of YAML.",
+    "write a number up to 1.7e308, or a text in quotes",
+)
+_BAD_MERGE = code(
+    "yaml-merge",
+    "The merge key << holds neither a mapping nor a list of mappings.",
+    "give it an alias of a mapping, or put the key in quotes",
+)
+_TAGGED_VALUE = code(
+    "yaml-tag-value",
+    "A value is not of the kind that its tag says.",
+    "correct the value, or remove the tag",
+)
+_UNKNOWN_ANCHOR = code(
+    "yaml-unknown-anchor",
+    "An alias names an anchor that is not above it.",
+    "define the anchor with & first",
+)
 
 # %% ../../nbs/contract/04_document.ipynb #05f3a17a
 NodePath = tuple[str | int, ...]
@@ -62,7 +116,9 @@ def json_path(path: NodePath) -> str:
 
 # %% ../../nbs/contract/04_document.ipynb #f50bfd34
 class AmbiguousScalar(NamedTuple):
-    """A text without quotes, a key or a value, that other readers of YAML take for a number or a truth."""
+    """A text without quotes, a key or a value, that other readers of YAML take for a number or a
+    truth.
+    """
 
     path: NodePath
     text: str
@@ -71,7 +127,9 @@ class AmbiguousScalar(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A file's data with the line of every path (from 1), the written text of every scalar that is not a string, and the texts that other readers may take for something else."""
+    """A file's data with the line of every path (from 1), the written text of every scalar that is
+    not a string, and the texts that other readers may take for something else.
+    """
 
     file: str
     data: dict[str, Any]
@@ -87,10 +145,15 @@ class Document:
 
     def fault(self, kind: Code, message: str, path: NodePath = (), hint: str = "") -> Fault:
         """Return a fault addressed to a path of this file."""
-        return kind.fault(message, path=json_path(path), line=self.line(path), file=self.file, hint=hint)
+        return kind.fault(
+            message, path=json_path(path), line=self.line(path), file=self.file, hint=hint
+        )
 
     def text_at(self, path: NodePath) -> str:
-        """Return a scalar as it was written: `1.10` where the data has the number 1.1. Raises KeyError for no scalar."""
+        """Return a scalar as it was written: `1.10` where the data has the number 1.1.
+
+        Raises KeyError for no scalar.
+        """
         if path in self.texts:
             return self.texts[path]
         value: Any = self.data
@@ -102,12 +165,28 @@ class Document:
 
 # %% ../../nbs/contract/04_document.ipynb #31477e74
 _YAML_INTEGER_PATTERN = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
-_YAML_FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
-_YAML_SCALAR_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_YAML_FLOAT_PATTERN = re.compile(
+    r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?"
+)
+_YAML_SCALAR_WORDS = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 
 
 def parse_plain_scalar(text: str) -> Any:
-    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises OverflowError for a number beyond a double."""
+    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises
+    OverflowError for a number beyond a double.
+    """
     if text in _YAML_SCALAR_WORDS:
         return _YAML_SCALAR_WORDS[text]
     if _YAML_INTEGER_PATTERN.fullmatch(text):
@@ -152,7 +231,9 @@ class _DocumentBuilder:
 
     def record_fault(self, kind: Code, message: str, line: int, path: NodePath = ()) -> None:
         """Record a fault."""
-        self.faults.append(kind.fault(message, path=json_path(path) if path else "", line=line, file=self.file))
+        self.faults.append(
+            kind.fault(message, path=json_path(path) if path else "", line=line, file=self.file)
+        )
 
     def count_nodes(self, nodes: int, line: int) -> None:
         """Count nodes against the limit."""
@@ -188,7 +269,9 @@ def _attach_value(builder: _DocumentBuilder, value: Any, line: int) -> None:
     elif frame.is_merge:
         given = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in given):
-            builder.record_fault(_BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
+            builder.record_fault(
+                _BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY)
+            )
         frame.merged.extend(given)
         frame.key, frame.is_merge = None, False
     else:
@@ -197,12 +280,19 @@ def _attach_value(builder: _DocumentBuilder, value: Any, line: int) -> None:
 
 # %% ../../nbs/contract/04_document.ipynb #6d038241
 def _begin_key(builder: _DocumentBuilder, text: str, line: int, is_plain: bool = False) -> None:
-    """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any other."""
+    """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any
+    other.
+    """
     frame = builder.stack[-1]
     path = (*frame.path, text)
     frame.is_merge = is_plain and text == MERGE_KEY
     if text in frame.key_lines and not frame.is_merge:
-        builder.record_fault(_DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
+        builder.record_fault(
+            _DUPLICATE_KEY,
+            f"the key {text!r} is already on line {frame.key_lines[text]}",
+            line,
+            path,
+        )
     if is_plain and differing_readings(text):
         builder.doubts.append(AmbiguousScalar(path, text, True))
     frame.key_lines.setdefault(text, line)
@@ -212,10 +302,19 @@ def _begin_key(builder: _DocumentBuilder, text: str, line: int, is_plain: bool =
 
 def _is_key_next(builder: _DocumentBuilder) -> bool:
     """The next value would be a key."""
-    return bool(builder.stack) and isinstance(builder.stack[-1].value, dict) and builder.stack[-1].key is None
+    return (
+        bool(builder.stack)
+        and isinstance(builder.stack[-1].value, dict)
+        and builder.stack[-1].key is None
+    )
 
 # %% ../../nbs/contract/04_document.ipynb #2488002e
-_TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
+_TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (int, float),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:null": (type(None),),
+}
 
 
 def _handle_scalar(builder: _DocumentBuilder, event: Any, line: int) -> None:
@@ -227,12 +326,22 @@ def _handle_scalar(builder: _DocumentBuilder, event: Any, line: int) -> None:
     path = _next_value_path(builder)
     is_plain = event.implicit[0] and event.tag is None
     try:
-        value = parse_plain_scalar(event.value) if is_plain or event.tag in _TYPES_BY_YAML_TAG else event.value
+        value = (
+            parse_plain_scalar(event.value)
+            if is_plain or event.tag in _TYPES_BY_YAML_TAG
+            else event.value
+        )
     except OverflowError as error:
         builder.record_fault(_TOO_LARGE_NUMBER, str(error), line, path)
         value = event.value
     if event.tag in _TYPES_BY_YAML_TAG and type(value) not in _TYPES_BY_YAML_TAG[event.tag]:
-        builder.record_fault(_TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
+        builder.record_fault(
+            _TAGGED_VALUE,
+            f"{event.value!r} is not of the kind that the tag "
+            f"{event.tag.replace('tag:yaml.org,2002:', '!!')!r} says",
+            line,
+            path,
+        )
     if not isinstance(value, str):
         builder.texts[path] = event.value
     elif is_plain and differing_readings(value):
@@ -247,21 +356,27 @@ def _handle_collection_start(builder: _DocumentBuilder, event: Any, line: int) -
     """Open a mapping or a list."""
     builder.count_nodes(1, line)
     if _is_key_next(builder):
-        builder.record_fault(_COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
+        builder.record_fault(
+            _COMPLEX_KEY, "a list or a mapping stands where a key is expected", line
+        )
         raise _UnreadableError
     path = _next_value_path(builder)
     if len(builder.stack) >= _MAX_DEPTH:
         builder.record_fault(_YAML_TOO_DEEP, f"deeper than {_MAX_DEPTH} levels", line)
         raise _UnreadableError
     builder.lines.setdefault(path, line)
-    builder.stack.append(_OpenCollection([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
+    builder.stack.append(
+        _OpenCollection(
+            [] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor
+        )
+    )
 
 # %% ../../nbs/contract/04_document.ipynb #1d265274
 def _handle_collection_end(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Close a mapping or a list; a mapping's merged keys give way to its own."""
     frame = builder.stack.pop()
     for merged in frame.merged:
-        for key, value in (merged.items() if isinstance(merged, dict) else ()):
+        for key, value in merged.items() if isinstance(merged, dict) else ():
             frame.value.setdefault(key, value)
     if frame.anchor:
         builder.anchors[frame.anchor] = (frame.value, frame.size)
@@ -273,7 +388,9 @@ def _handle_collection_end(builder: _DocumentBuilder, event: Any, line: int) -> 
 def _handle_alias(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Put an anchor's value in place, and count it as if it were written out."""
     if event.anchor not in builder.anchors:
-        builder.record_fault(_UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
+        builder.record_fault(
+            _UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line
+        )
         raise _UnreadableError
     value, size = builder.anchors[event.anchor]
     builder.count_nodes(size, line)
@@ -284,7 +401,13 @@ def _handle_alias(builder: _DocumentBuilder, event: Any, line: int) -> None:
     _attach_value(builder, value, line)
 
 # %% ../../nbs/contract/04_document.ipynb #4606028e
-_CORE_TAGS = {"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
+_CORE_TAGS = {
+    "!",
+    *(
+        f"tag:yaml.org,2002:{name}"
+        for name in ("str", "int", "float", "bool", "null", "map", "seq")
+    ),
+}
 
 
 def _handle_event(builder: _DocumentBuilder, event: Any) -> None:
@@ -296,7 +419,9 @@ def _handle_event(builder: _DocumentBuilder, event: Any) -> None:
             builder.record_fault(_SEVERAL_DOCUMENTS, "a second document begins here", line)
             raise _UnreadableError
     if getattr(event, "tag", None) and event.tag not in _CORE_TAGS:
-        builder.record_fault(_OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, _next_value_path(builder))
+        builder.record_fault(
+            _OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, _next_value_path(builder)
+        )
     match event:
         case yaml.ScalarEvent():
             _handle_scalar(builder, event, line)
@@ -308,30 +433,56 @@ def _handle_event(builder: _DocumentBuilder, event: Any) -> None:
             _handle_alias(builder, event, line)
 
 # %% ../../nbs/contract/04_document.ipynb #8a135ce9
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 def byte_order_mark_encoding(head: bytes) -> str:
-    """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are; an empty text where they are none (Unicode, *Byte order mark*)."""
-    return next((encoding for mark, encoding in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "")
+    """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are;
+    an empty text where they are none (Unicode, *Byte order mark*).
+    """
+    return next(
+        (encoding for mark, encoding in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), ""
+    )
 
 
 def detect_utf_encoding(head: bytes) -> str:
-    """Return the encoding, other than UTF-8, that the first bytes of a text show by their mark or by their zeros; an empty text where they show none (YAML 1.2.2, 5.2 *Character encodings*)."""
+    """Return the encoding, other than UTF-8, that the first bytes of a text show by their mark or
+    by their zeros; an empty text where they show none (YAML 1.2.2, 5.2 *Character encodings*).
+    """
     zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
-    shown = {"000x": "UTF-32BE", "x000": "UTF-32LE"}.get(zeros) or {"0x": "UTF-16BE", "x0": "UTF-16LE"}.get(zeros[:2], "")
+    shown = {"000x": "UTF-32BE", "x000": "UTF-32LE"}.get(zeros) or {
+        "0x": "UTF-16BE",
+        "x0": "UTF-16LE",
+    }.get(zeros[:2], "")
     return byte_order_mark_encoding(head) or shown
 
 
 def not_utf8_fault(content: bytes, file: str) -> Fault | None:
-    """Return that bytes are no text in UTF-8, and the encoding that they show; None where they are."""
+    """Return that bytes are no text in UTF-8, and the encoding that they show; None where they
+    are.
+    """
     if encoding := detect_utf_encoding(content):
-        told = f"its byte order mark says {encoding}" if byte_order_mark_encoding(content) else f"it looks like {encoding} without a byte order mark"
-        return _NOT_UTF8.fault(told, line=1, file=file, hint=_NOT_UTF8.remedy.replace("ENCODING", encoding))
+        told = (
+            f"its byte order mark says {encoding}"
+            if byte_order_mark_encoding(content)
+            else f"it looks like {encoding} without a byte order mark"
+        )
+        return _NOT_UTF8.fault(
+            told, line=1, file=file, hint=_NOT_UTF8.remedy.replace("ENCODING", encoding)
+        )
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return _NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=content.count(b"\n", 0, error.start) + 1, file=file)
+        return _NOT_UTF8.fault(
+            f"byte {error.start} is not UTF-8",
+            line=content.count(b"\n", 0, error.start) + 1,
+            file=file,
+        )
     return None
 
 
@@ -357,13 +508,27 @@ def parse_document(content: bytes | str, file: str) -> Document:
         raise BadInput(*builder.faults) from None
     except (yaml.YAMLError, RecursionError, UnicodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
-        message = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
-        found = _YAML_TOO_DEEP if "nesting depth" in message else _YAML_SYNTAX  # newer versions of libyaml have a limit of their own
+        line = (
+            mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
+        )
+        message = (
+            getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
+        )
+        found = (
+            _YAML_TOO_DEEP if "nesting depth" in message else _YAML_SYNTAX
+        )  # newer versions of libyaml have a limit of their own
         place = f"column {mark.column + 1}: " if mark else ""
-        raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None
+        raise BadInput(
+            *builder.faults, found.fault(place + message, line=line, file=file)
+        ) from None
     if not isinstance(builder.root, dict):
-        what = "nothing" if builder.root is None else "a list" if isinstance(builder.root, list) else "one value"
+        what = (
+            "nothing"
+            if builder.root is None
+            else "a list"
+            if isinstance(builder.root, list)
+            else "one value"
+        )
         builder.record_fault(_NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
@@ -371,7 +536,9 @@ def parse_document(content: bytes | str, file: str) -> Document:
 
 # %% ../../nbs/contract/04_document.ipynb #5360035e
 def read_document(path: Path | str) -> Document:
-    """Return the document in a file; raises BadInput where the file cannot be read or has faults."""
+    """Return the document in a file; raises BadInput where the file cannot be read or has
+    faults.
+    """
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -384,7 +551,9 @@ def read_document(path: Path | str) -> Document:
 
 # %% ../../nbs/contract/04_document.ipynb #7c1120e9
 def nearest_name_hint(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?` for the known name that is nearest, or an empty text where none is near."""
+    """Return `did you mean 'x'?` for the known name that is nearest, or an empty text where none is
+    near.
+    """
     names = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"did you mean {names[found[0]]!r}?" if found else ""

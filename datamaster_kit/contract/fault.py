@@ -11,7 +11,8 @@ from typing import Literal
 from .visible import visible_text
 
 # %% auto #0
-__all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput', 'first_line']
+__all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput',
+           'first_line']
 
 # %% ../../nbs/contract/02_fault.ipynb #39b2d3f6
 Severity = Literal["error", "warning", "note"]
@@ -26,7 +27,9 @@ class Code:
     remedy: str
     severity: Severity = "error"
 
-    def fault(self, message: str, *, path: str = "", line: int = 0, file: str = "", hint: str = "") -> Fault:
+    def fault(
+        self, message: str, *, path: str = "", line: int = 0, file: str = "", hint: str = ""
+    ) -> Fault:
         """Return a fault of this kind; the hint falls back to the code's remedy."""
         return Fault(self.name, message, path, line, file, hint or self.remedy, self.severity)
 
@@ -35,7 +38,9 @@ CODES: dict[str, Code] = {}
 
 
 def code(name: str, meaning: str, remedy: str, severity: Severity = "error") -> Code:
-    """Register a kind of fault and return it; raises ValueError where the name already means something else."""
+    """Register a kind of fault and return it; raises ValueError where the name already means
+    something else.
+    """
     registered = CODES.setdefault(name, Code(name, meaning, remedy, severity))
     if registered != Code(name, meaning, remedy, severity):
         raise ValueError(f"The fault code {name!r} is already registered with another meaning.")
@@ -44,7 +49,9 @@ def code(name: str, meaning: str, remedy: str, severity: Severity = "error") -> 
 # %% ../../nbs/contract/02_fault.ipynb #588e4d66
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong, with its address: `path` is a JSONPath into the document, `line` counts from 1 (0: not known)."""
+    """Something wrong, with its address: `path` is a JSONPath into the document, `line` counts from
+    1 (0: not known).
+    """
 
     code: str
     message: str
@@ -55,7 +62,9 @@ class Fault:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        address = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
+        address = ":".join(
+            part for part in (self.file, str(self.line) if self.line else "") if part
+        )
         parts = [part for part in (address, self.path, self.message) if part]
         return visible_text(": ".join(parts) + (f" ({self.hint})" if self.hint else ""))
 
@@ -75,12 +84,17 @@ class DatamasterError(Exception):
 
 
 class BadInput(DatamasterError):
-    """What was given cannot be worked with; `faults` holds every reason. The command line exits with 2, nothing done."""
+    """What was given cannot be worked with; `faults` holds every reason.
+
+    The command line exits with 2, nothing done.
+    """
 
     exit_code = 2
 
 # %% ../../nbs/contract/02_fault.ipynb #eabd87d9
 def first_line(said: object) -> str:
-    """Return the first line with a word in it, of a text or of what an error says; of an error without a word, the name of its kind."""
+    """Return the first line with a word in it, of a text or of what an error says; of an error
+    without a word, the name of its kind.
+    """
     lines = filter(None, map(str.strip, str(said).splitlines()))
     return next(lines, type(said).__name__ if isinstance(said, BaseException) else "")

@@ -15,27 +15,52 @@ from .fault import BadInput, Fault, code
 from .model import Contract, Model
 from .read import examine_document, part_path, document_path, reference_root
 from .quality.rules import SQL_REFUSED, rules
-from .together import MODEL_NAMED_TWICE, TABLE_CLAIMED_TWICE, find_claim_conflicts, assign_layers
+from .together import (
+    MODEL_NAMED_TWICE,
+    TABLE_CLAIMED_TWICE,
+    find_claim_conflicts,
+    assign_layers,
+)
 from .visible import visible_text
 
 # %% auto #0
 __all__ = ['contract_paths', 'lint_file', 'lint_document', 'lint', 'github_annotation']
 
 # %% ../../nbs/contract/16_lint.ipynb #701b72f2
-_NOT_EXECUTED = code("rule-not-executed", "A rule is read but cannot be executed.", "write it as a library metric or as sql, or check it by hand", severity="note")
-_REFUSED_SQL = code("sql-refused", "The SQL of a check does more than read the contract's models, or is no SQL, and is not executed.",
-                   "write one SELECT on models of the contract, or a condition, with the functions of docs/contract-sql.md")
-_NO_CONTRACT_FILE = code("no-such-file", "A path leads to no contract file.", "give a file, a folder that holds *.yaml, or a glob")
+_NOT_EXECUTED = code(
+    "rule-not-executed",
+    "A rule is read but cannot be executed.",
+    "write it as a library metric or as sql, or check it by hand",
+    severity="note",
+)
+_REFUSED_SQL = code(
+    "sql-refused",
+    "The SQL of a check does more than read the contract's models, or is no SQL, and is not "
+    "executed.",
+    "write one SELECT on models of the contract, or a condition, with the functions of "
+    "docs/contract-sql.md",
+)
+_NO_CONTRACT_FILE = code(
+    "no-such-file",
+    "A path leads to no contract file.",
+    "give a file, a folder that holds *.yaml, or a glob",
+)
 
 
 def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
-    """Return the files of paths, folders (their *.yaml and *.yml) and globs, each once; raises BadInput naming every path that finds none."""
+    """Return the files of paths, folders (their *.yaml and *.yml) and globs, each once; raises
+    BadInput naming every path that finds none.
+    """
     files: dict[Path, None] = {}
     faults = []
     for text in paths:
         path = Path(text)
         matches = [match for match in map(Path, glob.glob(text, recursive=True)) if match.is_file()]  # noqa: PTH207 - globs may be absolute
-        found = [path] if path.is_file() else sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")] if path.is_dir() else matches)
+        found = (
+            [path]
+            if path.is_file()
+            else sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")] if path.is_dir() else matches)
+        )
         if not found:
             faults.append(_NO_CONTRACT_FILE.fault(f"{text} leads to no file"))
         files.update(dict.fromkeys(found))
@@ -44,36 +69,61 @@ def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
     return tuple(files)
 
 # %% ../../nbs/contract/16_lint.ipynb #b33f5c04
-_READER_FAILED = code("reader-failed", "The toolkit failed at a file; the fault is the toolkit's.", "report it with the file; the other files are judged all the same")
+_READER_FAILED = code(
+    "reader-failed",
+    "The toolkit failed at a file; the fault is the toolkit's.",
+    "report it with the file; the other files are judged all the same",
+)
 
 
 _LintedContract = tuple[Document, Contract]
 
 
-_OPEN_DRAFT_TODO = code("draft-todo", "A draft leaves something to people, and it is still open.", "write it, and take the comment TODO away", severity="note")
+_OPEN_DRAFT_TODO = code(
+    "draft-todo",
+    "A draft leaves something to people, and it is still open.",
+    "write it, and take the comment TODO away",
+    severity="note",
+)
 _TODO_COMMENT_PATTERN = re.compile(r"[\w-]+:\s*(.*?)\s+# TODO: (.+)")
 
 
 def _open_todo_notes(path: Path, document: Document) -> Iterator[Fault]:
-    """Yield a note for each TODO of a draft whose value is empty; an identifier has one until its comment is gone."""
-    places = {line: place for place, line in sorted(document.lines.items(), key=lambda item: len(item[0]))}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    """Yield a note for each TODO of a draft whose value is empty; an identifier has one until its
+    comment is gone.
+    """
+    places = {
+        line: place for place, line in sorted(document.lines.items(), key=lambda item: len(item[0]))
+    }
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+    ):
         found = _TODO_COMMENT_PATTERN.fullmatch(line.strip())
         if found and (found[1] in ("", '""', "''") or line.startswith("id:")):
-            yield document.fault(_OPEN_DRAFT_TODO, f"to be filled in: {found[2]}", places.get(number, ()))
+            yield document.fault(
+                _OPEN_DRAFT_TODO, f"to be filled in: {found[2]}", places.get(number, ())
+            )
 
 
 def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
-    """Return every fault of one contract file: errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one of them."""
+    """Return every fault of one contract file: errors, warnings and the rules that will not be
+    executed; a failure of the toolkit itself is one of them.
+    """
     return _lint_file_contract(path, (root or reference_root(path)).resolve(), lenient)[0]
 
 
-def _lint_file_contract(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], _LintedContract | None]:
-    """Return every fault of one contract file, and its document and contract where it has no error."""
+def _lint_file_contract(
+    path: Path, root: Path, lenient: bool
+) -> tuple[tuple[Fault, ...], _LintedContract | None]:
+    """Return every fault of one contract file, and its document and contract where it has no
+    error.
+    """
     try:
         document = read_document(path)
         faults, sound = _lint_document_contract(document, root, lenient)
-        return tuple(sorted((*faults, *_open_todo_notes(path, document)), key=lambda fault: fault.line)), sound
+        return tuple(
+            sorted((*faults, *_open_todo_notes(path, document)), key=lambda fault: fault.line)
+        ), sound
     except BadInput as error:
         return error.faults, None
     except Exception as error:  # so that one file never hides the faults of the others
@@ -85,19 +135,38 @@ def lint_document(document: Document, root: Path, lenient: bool = False) -> tupl
     return _lint_document_contract(document, root, lenient)[0]
 
 
-def _lint_document_contract(document: Document, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], _LintedContract | None]:
-    """Return every fault of one document, in the order of its lines, and the document with its contract where it has no error."""
+def _lint_document_contract(
+    document: Document, root: Path, lenient: bool
+) -> tuple[tuple[Fault, ...], _LintedContract | None]:
+    """Return every fault of one document, in the order of its lines, and the document with its
+    contract where it has no error.
+    """
     contract, faults = examine_document(document, root, lenient)
     notes: list[Fault] = []
     is_sound = contract is not None and not any(fault.severity == "error" for fault in faults)
     if contract is not None and is_sound:
-        notes = [document.fault(_REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else _NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", document_path(document, model.name, rule.field))
-                 for model in contract.models for rule in rules(contract, model) if rule.not_executed]
-    return tuple(sorted((*faults, *notes), key=lambda fault: fault.line)), (document, contract) if contract is not None and is_sound else None
+        notes = [
+            document.fault(
+                _REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else _NOT_EXECUTED,
+                f"the rule {rule.id} is not executed: {rule.not_executed}",
+                document_path(document, model.name, rule.field),
+            )
+            for model in contract.models
+            for rule in rules(contract, model)
+            if rule.not_executed
+        ]
+    return tuple(sorted((*faults, *notes), key=lambda fault: fault.line)), (
+        document,
+        contract,
+    ) if contract is not None and is_sound else None
 
 # %% ../../nbs/contract/16_lint.ipynb #da0c843c
-def lint(paths: Iterable[str], root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
-    """Return every fault of every contract file under the paths, and of those of one project together; raises BadInput where a path leads to no file."""
+def lint(
+    paths: Iterable[str], root: Path | None = None, lenient: bool = False
+) -> tuple[Fault, ...]:
+    """Return every fault of every contract file under the paths, and of those of one project
+    together; raises BadInput where a path leads to no file.
+    """
     found: list[Fault] = []
     projects: dict[Path, list[_LintedContract]] = {}
     for path in contract_paths(paths):
@@ -105,25 +174,40 @@ def lint(paths: Iterable[str], root: Path | None = None, lenient: bool = False) 
         faults, sound = _lint_file_contract(path, home, lenient)
         found += faults
         projects.setdefault(home, []).extend([sound] if sound else [])
-    return (*found, *(fault for contracts in projects.values() for fault in _cross_contract_faults(contracts)))
+    return (
+        *found,
+        *(fault for contracts in projects.values() for fault in _cross_contract_faults(contracts)),
+    )
 
 
 def _cross_contract_faults(found: list[_LintedContract]) -> Iterator[Fault]:
-    """Yield what two contracts of a project claim both, at the second's line, naming the first's."""
+    """Yield what two contracts of a project claim both, at the second's line, naming the
+    first's.
+    """
     contracts = assign_layers(contract for _, contract in found)
     for conflict in find_claim_conflicts(contracts):
         (first, model), (second, other) = conflict.first, conflict.second
         here, there = found[second][0], found[first][0]
         at = f"{there.file}:{there.line(_model_path(there, model))}"
         kind = TABLE_CLAIMED_TWICE if conflict.is_table else MODEL_NAMED_TWICE
-        yield here.fault(kind, f"{conflict.message}: the other is at {at}", _model_path(here, other))
+        yield here.fault(
+            kind, f"{conflict.message}: the other is at {at}", _model_path(here, other)
+        )
 
 
 def _model_path(document: Document, model: Model) -> tuple[str | int, ...]:
-    """Return the path of a model in a document: where it is described, else where the workflow names it."""
+    """Return the path of a model in a document: where it is described, else where the workflow
+    names it.
+    """
     found = document_path(document, model.name, "")
-    is_described = isinstance(document.data.get("models"), dict) and model.name in document.data["models"]
-    return found if is_described or found[:1] == ("schema",) else part_path(document, "workflow", "models")
+    is_described = (
+        isinstance(document.data.get("models"), dict) and model.name in document.data["models"]
+    )
+    return (
+        found
+        if is_described or found[:1] == ("schema",)
+        else part_path(document, "workflow", "models")
+    )
 
 # %% ../../nbs/contract/16_lint.ipynb #b3278a8a
 def github_annotation(fault: Fault) -> str:
@@ -136,5 +220,11 @@ def github_annotation(fault: Fault) -> str:
     def attribute(text: str) -> str:
         return escape_message(text).replace(":", "%3A").replace(",", "%2C")
 
-    message = ": ".join(part for part in (fault.path, fault.message) if part) + (f" ({fault.hint})" if fault.hint else "")
-    return f"::{kind} file={attribute(fault.file)},line={max(fault.line, 1)},title={attribute(fault.code)}::{escape_message(message)}"
+    message = ": ".join(part for part in (fault.path, fault.message) if part) + (
+        f" ({fault.hint})" if fault.hint else ""
+    )
+    return (
+        f"::{kind} "
+        f"file={attribute(fault.file)},line={max(fault.line, 1)},title={attribute(fault.code)}"
+        f"::{escape_message(message)}"
+    )

@@ -11,32 +11,75 @@ import unicodedata
 __all__ = ['visual_skeleton', 'lookalike_reasons']
 
 # %% ../../nbs/contract/11_lookalikes.ipynb #cc9f397d
-_LOOKALIKES = str.maketrans(dict(zip(
-    "аеорсухіјѕһԁԛԝѵАВЕЗКМНОРСТУХІЈЅԌαονρτυκιγΑΒΕΖΗΙΚΜΝΟΡΤΥΧοցհոսօքіᴏıℓ",
-    "aeopcyxijshdqwvABE3KMHOPCTYXIJSGaovptukiyABEZHIKMNOPTYXoghnuofioil", strict=True)))
+_LOOKALIKES = str.maketrans(
+    dict(
+        zip(
+            "аеорсухіјѕһԁԛԝѵАВЕЗКМНОРСТУХІЈЅԌαονρτυκιγΑΒΕΖΗΙΚΜΝΟΡΤΥΧοցհոսօքіᴏıℓ",
+            "aeopcyxijshdqwvABE3KMHOPCTYXIJSGaovptukiyABEZHIKMNOPTYXoghnuofioil",
+            strict=True,
+        )
+    )
+)
 _CONFUSABLE_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 
 def visual_skeleton(name: str) -> str:
-    """Return what a name looks like: two names of one shape are told apart with difficulty, or not at all."""
-    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter))
+    """Return what a name looks like: two names of one shape are told apart with difficulty, or not
+    at all.
+    """
+    seen = "".join(
+        letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter)
+    )
     return seen.translate(_LOOKALIKES).casefold()
 
 
 def _is_invisible(letter: str) -> bool:
     """A character shows nothing, or changes the direction of others."""
-    return unicodedata.category(letter) in ("Cf", "Zl", "Zp") or letter in _FILLERS or "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+    return (
+        unicodedata.category(letter) in ("Cf", "Zl", "Zp")
+        or letter in _FILLERS
+        or "\ufe00" <= letter <= "\ufe0f"
+        or "\U000e0100" <= letter <= "\U000e01ef"
+    )
 
 
 def lookalike_reasons(name: str) -> list[str]:
-    """Return what makes a name look like another, each as the end of a sentence; superscripts such as those of `nº` are none."""
-    unseen = [f"U+{ord(letter):04X}" for letter in name if _is_invisible(letter) or (letter != " " and unicodedata.category(letter) == "Zs")]
+    """Return what makes a name look like another, each as the end of a sentence; superscripts such
+    as those of `nº` are none.
+    """
+    unseen = [
+        f"U+{ord(letter):04X}"
+        for letter in name
+        if _is_invisible(letter) or (letter != " " and unicodedata.category(letter) == "Zs")
+    ]
     doubts = [f"has {', '.join(dict.fromkeys(unseen))}, which is not seen"] if unseen else []
-    scripts = {script for letter in name if letter.isalpha() for script in _CONFUSABLE_SCRIPTS if unicodedata.name(letter, "").startswith(script)}
+    scripts = {
+        script
+        for letter in name
+        if letter.isalpha()
+        for script in _CONFUSABLE_SCRIPTS
+        if unicodedata.name(letter, "").startswith(script)
+    }
     if len(scripts) > 1:
-        doubts.append(f"mixes the letters of {' and '.join(sorted(script.capitalize() for script in scripts))}")
+        doubts.append(
+            "mixes the letters of "
+            f"{' and '.join(sorted(script.capitalize() for script in scripts))}"
+        )
     if unicodedata.normalize("NFC", name) != name:
-        doubts.append(f"is not in Unicode's composed form, which is {unicodedata.normalize('NFC', name)!r}")
-    forms = [letter for letter in name if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<font>", "<compat>", "<circle>", "<square>")) and not _is_invisible(letter)]
-    return [*doubts, f"has {forms[0]!r}, another form of {unicodedata.normalize('NFKC', forms[0])!r}"] if forms else doubts
+        doubts.append(
+            f"is not in Unicode's composed form, which is {unicodedata.normalize('NFC', name)!r}"
+        )
+    forms = [
+        letter
+        for letter in name
+        if unicodedata.decomposition(letter).startswith(
+            ("<wide>", "<narrow>", "<font>", "<compat>", "<circle>", "<square>")
+        )
+        and not _is_invisible(letter)
+    ]
+    return (
+        [*doubts, f"has {forms[0]!r}, another form of {unicodedata.normalize('NFKC', forms[0])!r}"]
+        if forms
+        else doubts
+    )

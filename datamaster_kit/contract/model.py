@@ -10,20 +10,40 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # %% auto #0
-__all__ = ['SCALARS', 'DataType', 'STRING', 'Scalar', 'Array', 'Map', 'Struct', 'Threshold', 'Quality', 'Field', 'Reference',
-           'Example', 'Model', 'Link', 'Description', 'Member', 'Team', 'Role', 'Server', 'SupportChannel', 'Price',
-           'ServiceLevel', 'EmailNotifications', 'Source', 'Workflow', 'Contract', 'nested_fields', 'walk_fields']
+__all__ = ['SCALARS', 'DataType', 'STRING', 'Scalar', 'Array', 'Map', 'Struct', 'Threshold',
+           'Quality', 'Field', 'Reference', 'Example', 'Model', 'Link', 'Description',
+           'Member', 'Team', 'Role', 'Server', 'SupportChannel', 'Price', 'ServiceLevel',
+           'EmailNotifications', 'Source', 'Workflow', 'Contract', 'nested_fields',
+           'walk_fields']
 
 # %% ../../nbs/contract/03_model.ipynb #5ee40803
 SCALARS = (
-    "string", "varchar", "char", "binary", "boolean", "byte", "short", "integer", "long", "float", "double", "decimal",
-    "date", "time", "timestamp", "timestamp_ntz", "variant", "null",
+    "string",
+    "varchar",
+    "char",
+    "binary",
+    "boolean",
+    "byte",
+    "short",
+    "integer",
+    "long",
+    "float",
+    "double",
+    "decimal",
+    "date",
+    "time",
+    "timestamp",
+    "timestamp_ntz",
+    "variant",
+    "null",
 )
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A type without parts: `precision` and `scale` belong to decimal, `length` to varchar and char."""
+    """A type without parts: `precision` and `scale` belong to decimal, `length` to varchar and
+    char.
+    """
 
     name: str
     precision: int | None = None
@@ -63,7 +83,10 @@ STRING = Scalar("string")
 # %% ../../nbs/contract/03_model.ipynb #5a208cec
 @dataclass(frozen=True)
 class Threshold:
-    """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan, mustBeBetween and so on; SodaCL's ranges, whose ends belong to them, are mustBeWithin and mustNotBeWithin."""
+    """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan,
+    mustBeBetween and so on; SodaCL's ranges, whose ends belong to them, are mustBeWithin and
+    mustNotBeWithin.
+    """
 
     operator: str
     value: Any
@@ -140,14 +163,22 @@ class Field:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Earlier names of the column, from the property `aliases`: a table that has one of them gets it renamed."""
+        """Earlier names of the column, from the property `aliases`: a table that has one of them
+        gets it renamed.
+        """
         said = self.properties.get("aliases") or ()
-        return tuple(map(str, said)) if isinstance(said, list | tuple) else tuple(name.strip() for name in str(said).split(",") if name.strip())
+        return (
+            tuple(map(str, said))
+            if isinstance(said, list | tuple)
+            else tuple(name.strip() for name in str(said).split(",") if name.strip())
+        )
 
 # %% ../../nbs/contract/03_model.ipynb #413f3ab1
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key over one or several fields: `fields` of this model hold keys of `model`'s `to_fields`."""
+    """A foreign key over one or several fields: `fields` of this model hold keys of `model`'s
+    `to_fields`.
+    """
 
     fields: tuple[str, ...]
     model: str
@@ -183,8 +214,14 @@ class Model:
 
     @property
     def table(self) -> str:
-        """The name of the table: the physical name, but the model's own where that is a path elsewhere, such as `dbo.orders` or a topic's `orders.avro.v1`."""
-        return self.physical_name if self.physical_name and "." not in self.physical_name else self.name
+        """The name of the table: the physical name, but the model's own where that is a path
+        elsewhere, such as `dbo.orders` or a topic's `orders.avro.v1`.
+        """
+        return (
+            self.physical_name
+            if self.physical_name and "." not in self.physical_name
+            else self.name
+        )
 
     @property
     def key(self) -> tuple[Field, ...]:
@@ -258,7 +295,9 @@ class Role:
 
 @dataclass(frozen=True)
 class Server:
-    """A place where the data is: `options` holds what its type needs (host, catalog, location, topic, format ...)."""
+    """A place where the data is: `options` holds what its type needs (host, catalog, location,
+    topic, format ...).
+    """
 
     name: str
     type: str
@@ -315,7 +354,8 @@ class EmailNotifications:
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from: `type` is adls (files) or eventhub; `options` are the reader's (header, delimiter, encoding ...).
+    """Where rows come from: `type` is adls (files) or eventhub; `options` are the reader's (header,
+    delimiter, encoding ...).
 
     `is_given` is False for the source of a contract that names none.
     """
@@ -336,10 +376,14 @@ class Source:
 class Workflow:
     """How the data arrives, and what becomes of it; `*` stands for every model.
 
-    An empty `models` means every model that is not in `gold`. `latest_by` names the fields whose greatest value is the newest version of a row;
-    `delete_when` the values of a field that mean that the row is deleted; `history` the models of which silver keeps every version; `gold` the models
-    that a SQL file or a notebook builds. `schema_evolution` says what a column or value does that the contract does not know: rescue, add, widen or
-    fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run fails. `compute` is what its jobs run on, by the keys of the project file, where that
+    An empty `models` means every model that is not in `gold`. `latest_by` names the fields whose
+    greatest value is the newest version of a row;
+    `delete_when` the values of a field that mean that the row is deleted; `history` the models of
+    which silver keeps every version; `gold` the models
+    that a SQL file or a notebook builds. `schema_evolution` says what a column or value does that
+    the contract does not know: rescue, add, widen or
+    fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run
+    fails. `compute` is what its jobs run on, by the keys of the project file, where that
     is not the project's; a word alone is its `kind`.
     """
 
@@ -362,7 +406,8 @@ class Workflow:
 class Contract:
     """A data contract; `specification` is odcs or dcs, of which `specification_version` was read.
 
-    `layers` names, of a model that another contract of the project has too, the one layer that is this contract's: bronze or silver.
+    `layers` names, of a model that another contract of the project has too, the one layer that is
+    this contract's: bronze or silver.
     `events` names the models that another contract brings to bronze as events.
     """
 
@@ -400,23 +445,38 @@ class Contract:
 
     def service_level(self, property: str) -> ServiceLevel | None:
         """Return the first promise of that property, or None where the contract makes none."""
-        return next((level for level in self.service_levels if level.property.lower() == property.lower()), None)
+        return next(
+            (level for level in self.service_levels if level.property.lower() == property.lower()),
+            None,
+        )
 
     @property
     def workflow_models(self) -> tuple[Model, ...]:
         """The models that the workflow names, else all that are not built in gold."""
         workflow = self.workflow or Workflow()
-        return tuple(self.model(name) for name in workflow.models) if workflow.models else tuple(model for model in self.models if model.name not in workflow.gold)
+        return (
+            tuple(self.model(name) for name in workflow.models)
+            if workflow.models
+            else tuple(model for model in self.models if model.name not in workflow.gold)
+        )
 
     @property
     def ingested_models(self) -> tuple[Model, ...]:
-        """The models that the contract brings to bronze: those of its workflow but for the ones that another contract brings in."""
-        return tuple(model for model in self.workflow_models if self.layers.get(model.name) != "silver")
+        """The models that the contract brings to bronze: those of its workflow but for the ones
+        that another contract brings in.
+        """
+        return tuple(
+            model for model in self.workflow_models if self.layers.get(model.name) != "silver"
+        )
 
     @property
     def silver_models(self) -> tuple[Model, ...]:
-        """The models that the contract describes in silver: those of its workflow but for the ones that another contract describes there."""
-        return tuple(model for model in self.workflow_models if self.layers.get(model.name) != "bronze")
+        """The models that the contract describes in silver: those of its workflow but for the ones
+        that another contract describes there.
+        """
+        return tuple(
+            model for model in self.workflow_models if self.layers.get(model.name) != "bronze"
+        )
 
     @property
     def curated_models(self) -> tuple[Model, ...]:
@@ -425,8 +485,12 @@ class Contract:
 
     @property
     def prepared_models(self) -> tuple[Model, ...]:
-        """The models that another contract brings to bronze, and the tasks of this one to silver."""
-        return tuple(model for model in self.workflow_models if self.layers.get(model.name) == "silver")
+        """The models that another contract brings to bronze, and the tasks of this one to
+        silver.
+        """
+        return tuple(
+            model for model in self.workflow_models if self.layers.get(model.name) == "silver"
+        )
 
     def latest_by(self, model: Model) -> tuple[Field, ...]:
         """Return the fields of a model that tell which version of a row is the newest."""
@@ -434,7 +498,9 @@ class Contract:
         return tuple(model.field(name) for name in said.get(model.name, said.get("*", ())))
 
     def delete_when(self, model: Model) -> Mapping[str, tuple[str, ...]]:
-        """Return the values, by field, that mark a row of a model as deleted; empty where none does."""
+        """Return the values, by field, that mark a row of a model as deleted; empty where none
+        does.
+        """
         said = (self.workflow or Workflow()).delete_when
         return said.get(model.name, said.get("*", {}))
 
@@ -460,7 +526,9 @@ class Contract:
 
 # %% ../../nbs/contract/03_model.ipynb #78684e28
 def nested_fields(type: DataType) -> tuple[Field, ...]:
-    """Return the fields directly inside a type: a struct's members, an array's element, a map's key and value."""
+    """Return the fields directly inside a type: a struct's members, an array's element, a map's key
+    and value.
+    """
     match type:
         case Struct(fields):
             return fields

@@ -11,10 +11,19 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 
 # %% auto #0
-__all__ = ['Period', 'parse_period', 'period_text', 'is_unlimited', 'is_ambiguous', 'retention_period']
+__all__ = ['Period', 'parse_period', 'period_text', 'is_unlimited', 'is_ambiguous',
+           'retention_period']
 
 # %% ../../nbs/contract/06_period.ipynb #db5c19e7
-_SECONDS_PER_UNIT = {"years": 365 * 86_400, "months": 30 * 86_400, "weeks": 7 * 86_400, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+_SECONDS_PER_UNIT = {
+    "years": 365 * 86_400,
+    "months": 30 * 86_400,
+    "weeks": 7 * 86_400,
+    "days": 86_400,
+    "hours": 3_600,
+    "minutes": 60,
+    "seconds": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -31,39 +40,92 @@ class Period:
 
     def parts(self) -> dict[str, Decimal]:
         """Return the parts that are not zero, by unit, longest first."""
-        values = {item.name.removesuffix("_part"): getattr(self, item.name) for item in fields(self)}
+        values = {
+            item.name.removesuffix("_part"): getattr(self, item.name) for item in fields(self)
+        }
         return {unit: value for unit, value in values.items() if value}
 
     @property
     def seconds(self) -> float:
         """The whole in seconds, with 30 days to a month and 365 to a year."""
-        return float(sum((value * _SECONDS_PER_UNIT[unit] for unit, value in self.parts().items()), Decimal(0)))
+        return float(
+            sum(
+                (value * _SECONDS_PER_UNIT[unit] for unit, value in self.parts().items()),
+                Decimal(0),
+            )
+        )
 
     def iso(self) -> str:
         """Return the period in ISO 8601: `P1Y6M`, `PT1H30M`."""
         parts = self.parts()
-        date = "".join(f"{parts[unit]:f}{unit[0].upper()}" for unit in ("years", "months", "weeks", "days") if unit in parts)
-        time = "".join(f"{parts[unit]:f}{unit[0].upper()}" for unit in ("hours", "minutes", "seconds") if unit in parts)
+        date = "".join(
+            f"{parts[unit]:f}{unit[0].upper()}"
+            for unit in ("years", "months", "weeks", "days")
+            if unit in parts
+        )
+        time = "".join(
+            f"{parts[unit]:f}{unit[0].upper()}"
+            for unit in ("hours", "minutes", "seconds")
+            if unit in parts
+        )
         return "P" + date + ("T" + time if time else "") if parts else "PT0S"
 
     def words(self) -> str:
         """Return the period as people say it: `1 year 6 months`."""
-        said = (f"{value:f} {unit[:-1] if value == 1 else unit}" for unit, value in self.parts().items())
+        said = (
+            f"{value:f} {unit[:-1] if value == 1 else unit}" for unit, value in self.parts().items()
+        )
         return " ".join(said) or "0 seconds"
 
 # %% ../../nbs/contract/06_period.ipynb #e3a61406
 _PERIOD_NUMBER = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)"
-_ISO_PERIOD = re.compile(rf"P(?:{_PERIOD_NUMBER}Y)?(?:{_PERIOD_NUMBER}M)?(?:{_PERIOD_NUMBER}W)?(?:{_PERIOD_NUMBER}D)?(?:T(?:{_PERIOD_NUMBER}H)?(?:{_PERIOD_NUMBER}M)?(?:{_PERIOD_NUMBER}S)?)?", re.IGNORECASE)
-_CALENDAR_PERIOD = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE | re.ASCII)
+_ISO_PERIOD = re.compile(
+    rf"P(?:{_PERIOD_NUMBER}Y)?(?:{_PERIOD_NUMBER}M)?(?:{_PERIOD_NUMBER}W)?(?:{_PERIOD_NUMBER}"
+    rf"D)?(?:T(?:{_PERIOD_NUMBER}H)?(?:{_PERIOD_NUMBER}M)?(?:{_PERIOD_NUMBER}S)?)?",
+    re.IGNORECASE,
+)
+_CALENDAR_PERIOD = re.compile(
+    r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?",
+    re.IGNORECASE | re.ASCII,
+)
 _PERIOD_UNITS = {
-    "y": "years", "yr": "years", "yrs": "years", "year": "years", "years": "years", "mo": "months", "mon": "months", "month": "months", "months": "months",
-    "w": "weeks", "wk": "weeks", "week": "weeks", "weeks": "weeks", "d": "days", "day": "days", "days": "days", "h": "hours", "hr": "hours", "hrs": "hours",
-    "hour": "hours", "hours": "hours", "m": "minutes", "min": "minutes", "mins": "minutes", "minute": "minutes", "minutes": "minutes",
-    "s": "seconds", "sec": "seconds", "secs": "seconds", "second": "seconds", "seconds": "seconds",
+    "y": "years",
+    "yr": "years",
+    "yrs": "years",
+    "year": "years",
+    "years": "years",
+    "mo": "months",
+    "mon": "months",
+    "month": "months",
+    "months": "months",
+    "w": "weeks",
+    "wk": "weeks",
+    "week": "weeks",
+    "weeks": "weeks",
+    "d": "days",
+    "day": "days",
+    "days": "days",
+    "h": "hours",
+    "hr": "hours",
+    "hrs": "hours",
+    "hour": "hours",
+    "hours": "hours",
+    "m": "minutes",
+    "min": "minutes",
+    "mins": "minutes",
+    "minute": "minutes",
+    "minutes": "minutes",
+    "s": "seconds",
+    "sec": "seconds",
+    "secs": "seconds",
+    "second": "seconds",
+    "seconds": "seconds",
 }
 _UNIT_MULTIPLES = {
     **dict.fromkeys(("quarter", "quarters", "qtr", "qtrs", "q"), ("months", Decimal(3))),
-    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), ("seconds", Decimal("0.001"))),
+    **dict.fromkeys(
+        ("ms", "msec", "msecs", "millisecond", "milliseconds"), ("seconds", Decimal("0.001"))
+    ),
 }
 
 
@@ -77,26 +139,41 @@ def _build_period(parts: Iterable[tuple[str, Decimal]]) -> Period:
 
 # %% ../../nbs/contract/06_period.ipynb #e5c7c845
 def parse_period(text: str) -> Period:
-    """Return the period that a text says, in ISO 8601 or words; raises ValueError where it says none.
+    """Return the period that a text says, in ISO 8601 or words; raises ValueError where it says
+    none.
 
-    ISO 8601 (5.5.2) is read whole: parts by their letters, of which the last may have a fraction, and the alternative form `P0001-06-00T00:00:00`.
+    ISO 8601 (5.5.2) is read whole: parts by their letters, of which the last may have a fraction,
+    and the alternative form `P0001-06-00T00:00:00`.
     In words, months are months: `m` alone is minutes, as in SodaCL, and `is_ambiguous` says so.
     """
     text = str(text).strip()
     iso = _ISO_PERIOD.fullmatch(text)
     if iso and any(iso.groups()) and not text.upper().endswith("T"):
-        said = [(unit, value.replace(",", ".")) for unit, value in zip(_SECONDS_PER_UNIT, iso.groups(), strict=True) if value]
+        said = [
+            (unit, value.replace(",", "."))
+            for unit, value in zip(_SECONDS_PER_UNIT, iso.groups(), strict=True)
+            if value
+        ]
         if not any("." in value for _, value in said[:-1]):
             return _build_period((unit, Decimal(value)) for unit, value in said)
     if calendar := _CALENDAR_PERIOD.fullmatch(text):
         units = ("years", "months", "days", "hours", "minutes", "seconds")
-        return _build_period((unit, Decimal((value or "0").replace(",", "."))) for unit, value in zip(units, calendar.groups(), strict=True))
+        return _build_period(
+            (unit, Decimal((value or "0").replace(",", ".")))
+            for unit, value in zip(units, calendar.groups(), strict=True)
+        )
     words = [(unit.lower(), Decimal(value)) for value, unit in _PERIOD_WORDS.findall(text)]
     rest = re.sub(r",|\band\b|\s", "", _PERIOD_WORDS.sub("", text))
-    known = [_UNIT_MULTIPLES.get(unit) or (_PERIOD_UNITS[unit], Decimal(1)) for unit, _ in words if unit in _UNIT_MULTIPLES or unit in _PERIOD_UNITS]
+    known = [
+        _UNIT_MULTIPLES.get(unit) or (_PERIOD_UNITS[unit], Decimal(1))
+        for unit, _ in words
+        if unit in _UNIT_MULTIPLES or unit in _PERIOD_UNITS
+    ]
     if not words or rest or len({(unit, factor) for unit, factor in known}) < len(words):
         raise ValueError(f"{text!r} is not a period: write '1 day', '30d' or ISO 8601 'P30D'.")
-    return _build_period((unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True))
+    return _build_period(
+        (unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True)
+    )
 
 
 _PERIOD_WORDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
@@ -111,17 +188,26 @@ def period_text(value: object, unit: str) -> str:
 
 
 def is_unlimited(value: object, options: Mapping[str, object]) -> bool:
-    """A promise says that there is no end: by its value, or by `unlimited: true` beside it (DCS 1.1, *Retention object*)."""
-    return str(value).strip().lower() in _UNLIMITED or str(options.get("unlimited", "")).lower() == "true"
+    """A promise says that there is no end: by its value, or by `unlimited: true` beside it (DCS
+    1.1, *Retention object*).
+    """
+    return (
+        str(value).strip().lower() in _UNLIMITED
+        or str(options.get("unlimited", "")).lower() == "true"
+    )
 
 
 def is_ambiguous(text: str) -> bool:
     """A period in words has the unit `m`, which may be minutes or months."""
-    return not text.strip().upper().startswith("P") and any(unit.lower() == "m" for _, unit in _PERIOD_WORDS.findall(text))
+    return not text.strip().upper().startswith("P") and any(
+        unit.lower() == "m" for _, unit in _PERIOD_WORDS.findall(text)
+    )
 
 
 def retention_period(value: object, unit: str, options: Mapping[str, object]) -> Period | None:
-    """Return how long data is kept, None where it has no end; raises ValueError for what is no period, or may be two."""
+    """Return how long data is kept, None where it has no end; raises ValueError for what is no
+    period, or may be two.
+    """
     if value is None or is_unlimited(value, options):
         return None
     text = period_text(value, unit)

@@ -11,38 +11,65 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .check import CONTRACT_WITHOUT_MODEL, NUMERIC_TYPE_NAMES, PERIOD_SERVICE_LEVELS, contract_findings
+from .check import (
+    CONTRACT_WITHOUT_MODEL,
+    NUMERIC_TYPE_NAMES,
+    PERIOD_SERVICE_LEVELS,
+    contract_findings,
+)
 from .dcs.reader import read_dcs
 from .dcs.fields import DCS_LENGTH_KEYS, DCS_OPERATORS
-from .document import Document, NodePath, json_path, nearest_name_hint, read_document
+from .document import (
+    Document,
+    NodePath,
+    json_path,
+    nearest_name_hint,
+    read_document,
+)
 from .fault import BadInput, Fault, code
 from .model import Contract, Scalar, walk_fields
 from .odcs.reader import BAD_SHAPE_ERRORS, read_odcs
 from .readings import differing_readings, ways_to_write
 
 # %% auto #0
-__all__ = ['translate_document', 'document_path', 'part_path', 'workflow_at', 'examine_document', 'reference_root',
-           'read_contract', 'read_unchecked_contract']
+__all__ = ['translate_document', 'document_path', 'part_path', 'workflow_at', 'examine_document',
+           'reference_root', 'read_contract', 'read_unchecked_contract']
 
 # %% ../../nbs/contract/14_read.ipynb #a3c89104
 _UNKNOWN_SPECIFICATION = code(
-    "specification-unknown", "The file is neither an ODCS nor a DCS contract.",
-    "begin with `apiVersion: v3.1.0` and `kind: DataContract` (ODCS), or `dataContractSpecification: 1.1.0` (DCS)")
+    "specification-unknown",
+    "The file is neither an ODCS nor a DCS contract.",
+    "begin with `apiVersion: v3.1.0` and `kind: DataContract` (ODCS), or "
+    "`dataContractSpecification: 1.1.0` (DCS)",
+)
 
 
-def translate_document(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
-    """Return the contract of a document and its faults; None where the specification is not recognised. `lenient` warns of what the standard's schema forbids."""
+def translate_document(
+    document: Document, root: Path, lenient: bool = False
+) -> tuple[Contract | None, tuple[Fault, ...]]:
+    """Return the contract of a document and its faults; None where the specification is not
+    recognised. `lenient` warns of what the standard's schema forbids.
+    """
     if "dataContractSpecification" in document.data:
         return read_dcs(document, root)
     if "apiVersion" in document.data or document.data.get("kind") == "DataContract":
         return read_odcs(document, root, lenient)
     first = next(iter(document.data), "")
     hint = nearest_name_hint(str(first), ("apiVersion", "dataContractSpecification"))
-    return None, (document.fault(_UNKNOWN_SPECIFICATION, "neither `apiVersion` nor `dataContractSpecification` is there", (), hint=hint),)
+    return None, (
+        document.fault(
+            _UNKNOWN_SPECIFICATION,
+            "neither `apiVersion` nor `dataContractSpecification` is there",
+            (),
+            hint=hint,
+        ),
+    )
 
 # %% ../../nbs/contract/14_read.ipynb #2c0b518e
 def document_path(document: Document, model: str, field: str) -> tuple[str | int, ...]:
-    """Return the path, in the document, of a model or of a dotted field of it; without a model, of a dotted part of the contract itself."""
+    """Return the path, in the document, of a model or of a dotted field of it; without a model, of
+    a dotted part of the contract itself.
+    """
     if not model:
         return part_path(document, *field.split("."))
     if isinstance(document.data.get("models"), dict):
@@ -52,7 +79,14 @@ def document_path(document: Document, model: str, field: str) -> tuple[str | int
     nodes: list[Any] = document.data.get("schema") or []
     key = "schema"
     for name in (model, *(part for part in field.split(".") if part)):
-        index = next((i for i, node in enumerate(nodes) if isinstance(node, dict) and node.get("name") == name), None)
+        index = next(
+            (
+                i
+                for i, node in enumerate(nodes)
+                if isinstance(node, dict) and node.get("name") == name
+            ),
+            None,
+        )
         if index is None:
             return path
         path, nodes, key = (*path, key, index), nodes[index].get("properties") or [], "properties"
@@ -60,20 +94,40 @@ def document_path(document: Document, model: str, field: str) -> tuple[str | int
 
 # %% ../../nbs/contract/14_read.ipynb #f86fcc02
 def part_path(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
-    """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service level, `service_levels`, `retention`, as far as it is there."""
+    """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service
+    level, `service_levels`, `retention`, as far as it is there.
+    """
     data = document.data
     if part == "service_levels":
         levels = data.get("slaProperties")
-        found = [("slaProperties", at) for at, item in enumerate(levels if isinstance(levels, list) else ()) if isinstance(item, dict) and item.get("property") == rest[0]]
+        found = [
+            ("slaProperties", at)
+            for at, item in enumerate(levels if isinstance(levels, list) else ())
+            if isinstance(item, dict) and item.get("property") == rest[0]
+        ]
         return found[0] if found else ("servicelevels", *rest)
     custom = data.get("customProperties")
-    items = [("customProperties", at, "value") for at, item in enumerate(custom if isinstance(custom, list) else ()) if isinstance(item, dict) and item.get("property") == "workflow"]
-    base: tuple[str | int, ...] = items[0] if items else ("ingest_workflow",) if "ingest_workflow" in data and "workflow" not in data else ("workflow",)
+    items = [
+        ("customProperties", at, "value")
+        for at, item in enumerate(custom if isinstance(custom, list) else ())
+        if isinstance(item, dict) and item.get("property") == "workflow"
+    ]
+    base: tuple[str | int, ...] = (
+        items[0]
+        if items
+        else ("ingest_workflow",)
+        if "ingest_workflow" in data and "workflow" not in data
+        else ("workflow",)
+    )
     path, value = base, workflow_at(data, base)
     if value is None:
         return ()
     for at, step in enumerate(rest):
-        name = "model" if step == "models" and isinstance(value, dict) and "models" not in value else step
+        name = (
+            "model"
+            if step == "models" and isinstance(value, dict) and "models" not in value
+            else step
+        )
         dotted = ".".join(rest[at:])  # the name of an option or of a setting of Spark
         if isinstance(value, dict) and name not in value and dotted in value:
             return (*path, dotted)
@@ -87,12 +141,19 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     """Return the value at a path that begins where the workflow is; None where there is none."""
     value: Any = data
     for step in path:
-        is_there = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+        is_there = isinstance(value, dict) or (
+            isinstance(value, list) and isinstance(step, int) and step < len(value)
+        )
         value = (value.get(step) if isinstance(value, dict) else value[step]) if is_there else None
     return value
 
 # %% ../../nbs/contract/14_read.ipynb #4aafd01a
-_WRITTEN_OTHERWISE = code("value-written-otherwise", "YAML reads a value as something else than what is written.", "put it in quotes", severity="warning")
+_WRITTEN_OTHERWISE = code(
+    "value-written-otherwise",
+    "YAML reads a value as something else than what is written.",
+    "put it in quotes",
+    severity="warning",
+)
 _VALUE_LIST_KEYS = ("enum", "validValues", "missingValues")
 _LIMIT_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _TEXT_TYPES = ("string", "varchar", "char")
@@ -100,21 +161,50 @@ _TEXT_TYPES = ("string", "varchar", "char")
 
 def _type_names_by_path(document: Document, contract: Contract) -> dict[NodePath, str]:
     """Return the names of the fields' types by their paths in the document."""
-    fields = ((model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields))
-    return {document_path(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
+    fields = (
+        (model.name, path, item)
+        for model in contract.models
+        for path, item in walk_fields(model.fields)
+    )
+    return {
+        document_path(document, model, path): getattr(item.type, "name", "")
+        for model, path, item in fields
+    }
 
 
 def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
-    """Yield a warning for each value of a text's lists, or limit of a number, that is not what it is written as."""
-    odd = {at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS}
-    odd = {at: value_text for at, text in odd.items() if (value_text := _misread_text(workflow_at(document.data, at), text, at[-1] in _LIMIT_KEYS))}
-    fields = [item for model in contract.models for _, item in walk_fields(model.fields)] if odd else []
+    """Yield a warning for each value of a text's lists, or limit of a number, that is not what it
+    is written as.
+    """
+    odd = {
+        at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS
+    }
+    odd = {
+        at: value_text
+        for at, text in odd.items()
+        if (
+            value_text := _misread_text(workflow_at(document.data, at), text, at[-1] in _LIMIT_KEYS)
+        )
+    }
+    fields = (
+        [item for model in contract.models for _, item in walk_fields(model.fields)] if odd else []
+    )
     kinds = _type_names_by_path(document, contract) if odd else {}
-    texts = {item.name for item in fields if isinstance(item.type, Scalar) and item.type.name in _TEXT_TYPES}
+    texts = {
+        item.name
+        for item in fields
+        if isinstance(item.type, Scalar) and item.type.name in _TEXT_TYPES
+    }
     for at, shown in odd.items():
-        if at[-1] in _LIMIT_KEYS or _owner_type_name(at, kinds) in _TEXT_TYPES or ("delete_when" in at and texts & set(at)):
+        if (
+            at[-1] in _LIMIT_KEYS
+            or _owner_type_name(at, kinds) in _TEXT_TYPES
+            or ("delete_when" in at and texts & set(at))
+        ):
             hint = "write a whole number, or a check of sql" if at[-1] in _LIMIT_KEYS else ""
-            yield document.fault(_WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
+            yield document.fault(
+                _WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint
+            )
 
 
 def _is_listed(at: tuple[str | int, ...]) -> bool:
@@ -130,19 +220,44 @@ def _misread_text(value: Any, text: str, is_limit: bool) -> str:
     return shown if (Decimal(text) != Decimal(shown) if is_limit else shown != text) else ""
 
 # %% ../../nbs/contract/14_read.ipynb #b01db2db
-_READ_DIFFERENTLY = code("value-read-differently", "A value without quotes is a text here, and a number or a truth to other readers of YAML.", "put it in quotes, or write the number", severity="warning")
-_NUMERIC_KEYS = frozenset((*_LIMIT_KEYS, *DCS_LENGTH_KEYS, *DCS_OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
+_READ_DIFFERENTLY = code(
+    "value-read-differently",
+    "A value without quotes is a text here, and a number or a truth to other readers of YAML.",
+    "put it in quotes, or write the number",
+    severity="warning",
+)
+_NUMERIC_KEYS = frozenset(
+    (
+        *_LIMIT_KEYS,
+        *DCS_LENGTH_KEYS,
+        *DCS_OPERATORS,
+        "precision",
+        "scale",
+        "primaryKeyPosition",
+        "partitionKeyPosition",
+        "clusterKeyPosition",
+        "maximum_bad_share",
+    )
+)
 
 
 def _is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
-    """A value is a number, or a period, by where it stands; `kinds` are the names of the fields' types by their paths."""
+    """A value is a number, or a period, by where it stands; `kinds` are the names of the fields'
+    types by their paths.
+    """
     names = [part for part in at if isinstance(part, str)]
     around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None
     around = around if isinstance(around, Mapping) else {}
     name = str(around["property"]) if "property" in around else names[-1] if names else ""
-    is_period = at[0] in ("servicelevels", "slaProperties") and (name in ("period", "threshold") or name.lower() in PERIOD_SERVICE_LEVELS)
+    is_period = at[0] in ("servicelevels", "slaProperties") and (
+        name in ("period", "threshold") or name.lower() in PERIOD_SERVICE_LEVELS
+    )
     is_listed_value = any(part in _VALUE_LIST_KEYS for part in at[-3:])
-    return name in _NUMERIC_KEYS or is_period or (is_listed_value and _owner_type_name(at, kinds) in NUMERIC_TYPE_NAMES)
+    return (
+        name in _NUMERIC_KEYS
+        or is_period
+        or (is_listed_value and _owner_type_name(at, kinds) in NUMERIC_TYPE_NAMES)
+    )
 
 
 def _owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
@@ -150,24 +265,49 @@ def _owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
     return next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
 
 
-def _add_reading_faults(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    """Return faults with what other readers make of the document's texts without quotes: as the hint of the error that the value has already, else as a fault of its own."""
+def _add_reading_faults(
+    document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]
+) -> tuple[Fault, ...]:
+    """Return faults with what other readers make of the document's texts without quotes: as the
+    hint of the error that the value has already, else as a fault of its own.
+    """
     result = list(faults)
     places: dict[str, list[int]] = {}
     for place_of_fault, fault in enumerate(result):
-        places.setdefault(fault.path if fault.severity == "error" else "", []).append(place_of_fault)
+        places.setdefault(fault.path if fault.severity == "error" else "", []).append(
+            place_of_fault
+        )
     for at, text, is_key in document.doubts:
-        reading, ways = differing_readings(text), "put it in quotes" if is_key else ways_to_write(text)
-        known = [] if is_key else [index for index in places.get(json_path(at), []) if repr(text) in result[index].message or "is a text" in result[index].message]
+        reading, ways = (
+            differing_readings(text),
+            "put it in quotes" if is_key else ways_to_write(text),
+        )
+        known = (
+            []
+            if is_key
+            else [
+                index
+                for index in places.get(json_path(at), [])
+                if repr(text) in result[index].message or "is a text" in result[index].message
+            ]
+        )
         for index in known:
             result[index] = replace(result[index], hint=f"{reading}: {ways}")
         if not known:
-            fault = document.fault(_READ_DIFFERENTLY, f"{'the key ' * is_key}{reading}", at, hint=ways)
-            result.append(replace(fault, severity="error") if not is_key and _is_numeric(document, at, kinds) else fault)
+            fault = document.fault(
+                _READ_DIFFERENTLY, f"{'the key ' * is_key}{reading}", at, hint=ways
+            )
+            result.append(
+                replace(fault, severity="error")
+                if not is_key and _is_numeric(document, at, kinds)
+                else fault
+            )
     return tuple(result)
 
 # %% ../../nbs/contract/14_read.ipynb #68190370
-def examine_document(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
+def examine_document(
+    document: Document, root: Path, lenient: bool = False
+) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document with every fault of it: the reader's and those of sense."""
     contract, faults = translate_document(document, root, lenient)
     if contract is None:
@@ -177,33 +317,60 @@ def examine_document(document: Document, root: Path, lenient: bool = False) -> t
     except BAD_SHAPE_ERRORS:
         if not any(fault.severity == "error" for fault in faults):
             raise
-        return contract, _add_reading_faults(document, {}, faults)  # what breaks its schema has faults enough
+        return contract, _add_reading_faults(
+            document, {}, faults
+        )  # what breaks its schema has faults enough
     if any(fault.severity == "error" for fault in faults) and not contract.models:
-        sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)  # they may be what could not be read
+        sense = tuple(
+            finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL
+        )  # they may be what could not be read
     faults = (*faults, *_find_misread_values(document, contract))
-    faults = (*faults, *(document.fault(kind, message, document_path(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
-    return contract, _add_reading_faults(document, _type_names_by_path(document, contract) if document.doubts else {}, faults)
+    faults = (
+        *faults,
+        *(
+            document.fault(kind, message, document_path(document, model, field), hint=hint)
+            for kind, message, model, field, hint in sense
+        ),
+    )
+    return contract, _add_reading_faults(
+        document, _type_names_by_path(document, contract) if document.doubts else {}, faults
+    )
 
 
 _PROJECT_FILE = "datamaster.yaml"
 
 
 def reference_root(path: Path) -> Path:
-    """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where it is of none."""
+    """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where
+    it is of none.
+    """
     folder = path.resolve().parent
-    return next((above for above in (folder, *folder.parents) if (above / _PROJECT_FILE).is_file()), folder)
+    return next(
+        (above for above in (folder, *folder.parents) if (above / _PROJECT_FILE).is_file()), folder
+    )
 
 
 def read_contract(path: Path | str, root: Path | None = None) -> Contract:
-    """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder. Raises BadInput with every error."""
+    """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder.
+
+    Raises BadInput with every error.
+    """
     path = Path(path)
-    return _require_no_errors(*examine_document(read_document(path), (root or reference_root(path)).resolve()))
+    return _require_no_errors(
+        *examine_document(read_document(path), (root or reference_root(path)).resolve())
+    )
 
 
-def read_unchecked_contract(path: Path | str, root: Path | None = None, lenient: bool = False) -> Contract:
-    """Return the contract of a file to show or to translate: what no target can do is no error here. Raises BadInput with what cannot be read."""
+def read_unchecked_contract(
+    path: Path | str, root: Path | None = None, lenient: bool = False
+) -> Contract:
+    """Return the contract of a file to show or to translate: what no target can do is no error
+    here. Raises BadInput with what cannot be read.
+    """
     path = Path(path)
-    return _require_no_errors(*translate_document(read_document(path), (root or reference_root(path)).resolve(), lenient))
+    return _require_no_errors(
+        *translate_document(read_document(path), (root or reference_root(path)).resolve(), lenient)
+    )
 
 
 def _require_no_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:

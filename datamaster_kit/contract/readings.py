@@ -14,10 +14,18 @@ from typing import Any
 __all__ = ['read_yaml_1_1', 'read_yaml_1_2', 'differing_readings', 'ways_to_write']
 
 # %% ../../nbs/contract/00_readings.ipynb #f9d4e571
-_DOUBTFUL = re.compile(r"""[-+]?[0-9][0-9_]*(:[0-5]?[0-9])*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[-+]?0[xob][0-9a-fA-F_]+
-    |[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF""", re.X)
-_YAML_1_2_NUMBERS = ((r"[-+]?[0-9]+", int), (r"0o[0-7]+", lambda text: int(text[2:], 8)), (r"0x[0-9a-fA-F]+", lambda text: int(text[2:], 16)),
-                  (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float), (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", lambda text: float(text.replace(".", ""))))
+_DOUBTFUL = re.compile(
+    r"""[-+]?[0-9][0-9_]*(:[0-5]?[0-9])*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[-+]?0[xob][0-9a-fA-F_]+
+    |[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF""",
+    re.X,
+)
+_YAML_1_2_NUMBERS = (
+    (r"[-+]?[0-9]+", int),
+    (r"0o[0-7]+", lambda text: int(text[2:], 8)),
+    (r"0x[0-9a-fA-F]+", lambda text: int(text[2:], 16)),
+    (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float),
+    (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", lambda text: float(text.replace(".", ""))),
+)
 _LONGEST_DOUBTFUL_TEXT = 100
 
 
@@ -32,28 +40,52 @@ def read_yaml_1_1(text: str) -> Any:
 
 
 def read_yaml_1_2(text: str) -> Any:
-    """Return what a reader of YAML 1.2 makes of a text without quotes that is neither null nor a boolean."""
-    return next((read(text) for pattern, read in _YAML_1_2_NUMBERS if re.fullmatch(pattern, text)), text)
+    """Return what a reader of YAML 1.2 makes of a text without quotes that is neither null nor a
+    boolean.
+    """
+    return next(
+        (read(text) for pattern, read in _YAML_1_2_NUMBERS if re.fullmatch(pattern, text)), text
+    )
 
 # %% ../../nbs/contract/00_readings.ipynb #0fb43a8a
 def _yaml_form(value: Any) -> str:
     """Return a value as YAML writes it, and a text as one."""
-    return "a text" if isinstance(value, str) else str(value).lower().replace("inf", ".inf").replace("nan", ".nan")
+    return (
+        "a text"
+        if isinstance(value, str)
+        else str(value).lower().replace("inf", ".inf").replace("nan", ".nan")
+    )
 
 
 @lru_cache(maxsize=4096)
 def differing_readings(text: str) -> str:
-    """Return what readers make of a text without quotes, as a sentence; empty where every one takes it for the text."""
+    """Return what readers make of a text without quotes, as a sentence; empty where every one takes
+    it for the text.
+    """
     if len(text) > _LONGEST_DOUBTFUL_TEXT or not _DOUBTFUL.fullmatch(text):
         return ""
     older, newer = _yaml_form(read_yaml_1_1(text)), _yaml_form(read_yaml_1_2(text))
     if older == newer:
-        return "" if older == "a text" or (older == text and text[-1].isdigit()) else f"{text} is {older} to other readers of YAML"
+        return (
+            ""
+            if older == "a text" or (older == text and text[-1].isdigit())
+            else f"{text} is {older} to other readers of YAML"
+        )
     return f"{text} is {older} to readers of YAML 1.1, and {newer} to those of 1.2"
 
 
 def ways_to_write(text: str) -> str:
-    """Return how to write a text that is read differently, so that every reader takes it for what is meant."""
-    numbers = (value for value in (read_yaml_1_1(text), read_yaml_1_2(text)) if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)))
+    """Return how to write a text that is read differently, so that every reader takes it for what
+    is meant.
+    """
+    numbers = (
+        value
+        for value in (read_yaml_1_1(text), read_yaml_1_2(text))
+        if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value))
+    )
     values = " or ".join(dict.fromkeys(map(_yaml_form, numbers)))
-    return f"write {values}, or put it in quotes where the text is meant" if values else "put it in quotes"
+    return (
+        f"write {values}, or put it in quotes where the text is meant"
+        if values
+        else "put it in quotes"
+    )

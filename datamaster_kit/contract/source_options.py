@@ -15,42 +15,135 @@ from .document import nearest_name_hint
 from .period import parse_period
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'codec_of', 'reader_options', 'quote_escape',
-           'moment_pattern_problem', 'century_problem', 'option_problems', 'other_format_options']
+__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'codec_of', 'reader_options',
+           'quote_escape', 'moment_pattern_problem', 'century_problem',
+           'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
 READER_OPTIONS = {
-    "csv": frozenset({"header", "delimiter", "sep", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "dateFormat", "timestampFormat", "multiLine",
-                      "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"}),
+    "csv": frozenset(
+        {
+            "header",
+            "delimiter",
+            "sep",
+            "quote",
+            "escape",
+            "encoding",
+            "nullValue",
+            "emptyValue",
+            "comment",
+            "lineSep",
+            "dateFormat",
+            "timestampFormat",
+            "multiLine",
+            "ignoreLeadingWhiteSpace",
+            "ignoreTrailingWhiteSpace",
+        }
+    ),
     "json": frozenset({"multiLine", "encoding", "dateFormat", "timestampFormat", "lineSep"}),
-    "parquet": frozenset[str](), "avro": frozenset[str](), "events": frozenset({"dateFormat", "timestampFormat", "keep_envelope"}),  # of a topic: JSON
+    "parquet": frozenset[str](),
+    "avro": frozenset[str](),
+    "events": frozenset({"dateFormat", "timestampFormat", "keep_envelope"}),  # of a topic: JSON
 }
-CLOUD_OPTIONS = frozenset({"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
-                           "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"})
+CLOUD_OPTIONS = frozenset(
+    {
+        "allowOverwrites",
+        "backfillInterval",
+        "cleanSource",
+        "cleanSource.moveDestination",
+        "cleanSource.retentionDuration",
+        "includeExistingFiles",
+        "maxBytesPerTrigger",
+        "maxFilesPerTrigger",
+        "partitionColumns",
+        "schemaEvolutionMode",
+        "useManagedFileEvents",
+        "useNotifications",
+        "validateOptions",
+    }
+)
 _OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
-_BOOLEAN_OPTIONS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
-          "keep_envelope")
+_BOOLEAN_OPTIONS = (
+    "header",
+    "multiLine",
+    "ignoreLeadingWhiteSpace",
+    "ignoreTrailingWhiteSpace",
+    "allowOverwrites",
+    "includeExistingFiles",
+    "useManagedFileEvents",
+    "useNotifications",
+    "validateOptions",
+    "keep_envelope",
+)
 _ONE_CHARACTER = ("quote", "escape", "comment")
-_EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
+_EVOLUTION_MODES = (
+    "addNewColumns",
+    "rescue",
+    "failOnNewColumns",
+    "none",
+    "addNewColumnsWithTypeWidening",
+)
 _CLEAN_MODES = ("OFF", "DELETE", "MOVE")
 
 # %% ../../nbs/contract/12_source_options.ipynb #698c8eaa
 _ENCODINGS = {
-    "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "ascii": "US-ASCII", "utf-16": "UTF-16", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
-    "utf-32": "UTF-32", "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
-    **{f"iso8859-{number}": f"ISO-8859-{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "ascii": "US-ASCII",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "utf-32": "UTF-32",
+    "utf-32-le": "UTF-32LE",
+    "utf-32-be": "UTF-32BE",
+    **{
+        f"iso8859-{number}": f"ISO-8859-{number}"
+        for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)
+    },
     **{f"cp{number}": f"windows-{number}" for number in range(1250, 1259)},
-    "cp437": "IBM437", "cp850": "IBM850", "cp852": "IBM852", "cp858": "IBM00858", "cp037": "IBM037", "cp500": "IBM500", "cp1140": "IBM01140",
-    "mac-roman": "macintosh", "koi8-r": "KOI8-R", "koi8-u": "KOI8-U", "gbk": "GBK", "gb18030": "GB18030", "gb2312": "GB2312", "big5": "Big5",
-    "shift_jis": "Shift_JIS", "cp932": "windows-31j", "euc_jp": "EUC-JP", "euc_kr": "EUC-KR",
+    "cp437": "IBM437",
+    "cp850": "IBM850",
+    "cp852": "IBM852",
+    "cp858": "IBM00858",
+    "cp037": "IBM037",
+    "cp500": "IBM500",
+    "cp1140": "IBM01140",
+    "mac-roman": "macintosh",
+    "koi8-r": "KOI8-R",
+    "koi8-u": "KOI8-U",
+    "gbk": "GBK",
+    "gb18030": "GB18030",
+    "gb2312": "GB2312",
+    "big5": "Big5",
+    "shift_jis": "Shift_JIS",
+    "cp932": "windows-31j",
+    "euc_jp": "EUC-JP",
+    "euc_kr": "EUC-KR",
 }
-_USUAL_ENCODING_NAMES = ("latin-1", "latin1", "utf8", "cp1252", "ansi", "utf-16le", "utf-16be", *_ENCODINGS.values())
+_USUAL_ENCODING_NAMES = (
+    "latin-1",
+    "latin1",
+    "utf8",
+    "cp1252",
+    "ansi",
+    "utf-16le",
+    "utf-16be",
+    *_ENCODINGS.values(),
+)
 
 
 def codec_of(name: str) -> str:
-    """Return the name of Python's codec of an encoding, by any of its usual names; an empty text for one that is not known."""
+    """Return the name of Python's codec of an encoding, by any of its usual names; an empty text
+    for one that is not known.
+    """
     text = name.strip().lower()
-    text = {"ansi": "cp1252", "unicode": "utf-16", "ibm00858": "cp858", "ibm01140": "cp1140", "windows-31j": "cp932"}.get(text, text)
+    text = {
+        "ansi": "cp1252",
+        "unicode": "utf-16",
+        "ibm00858": "cp858",
+        "ibm01140": "cp1140",
+        "windows-31j": "cp932",
+    }.get(text, text)
     try:
         found = codecs.lookup(re.sub(r"^windows[-_ ]?(?=12)", "cp", text)).name
     except (LookupError, ValueError):
@@ -63,13 +156,30 @@ def _encoding_name(name: str) -> str:
     return _ENCODINGS.get(codec_of(name), name)
 
 # %% ../../nbs/contract/12_source_options.ipynb #3e58aa1d
-_CHARACTER_ESCAPES = {r"\t": "\t", r"\\": "\\", r"\0": "\x00", r"\u0000": "\x00", r"\u0001": "\x01", r"\x01": "\x01", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n"}
+_CHARACTER_ESCAPES = {
+    r"\t": "\t",
+    r"\\": "\\",
+    r"\0": "\x00",
+    r"\u0000": "\x00",
+    r"\u0001": "\x01",
+    r"\x01": "\x01",
+    r"\n": "\n",
+    r"\r": "\r",
+    r"\r\n": "\r\n",
+}
 
 
 def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source's options with the names and values that readers take; options of another format, and where control totals are, are left out."""
+    """Return a source's options with the names and values that readers take; options of another
+    format, and where control totals are, are left out.
+    """
     known = {"sep": "delimiter"}
-    of_reader = {name: value for name, value in options.items() if name != "control" and (name not in _OPTIONS_OF_TEXT or name in READER_OPTIONS.get(format, ()))}
+    of_reader = {
+        name: value
+        for name, value in options.items()
+        if name != "control"
+        and (name not in _OPTIONS_OF_TEXT or name in READER_OPTIONS.get(format, ()))
+    }
     found = {known.get(name, name): value for name, value in of_reader.items()}
     for name in ("delimiter", "quote", "escape", "comment", "lineSep"):
         if name in found:
@@ -80,7 +190,9 @@ def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quote_escape(options: Mapping[str, Any]) -> str:
-    """Return the character that makes a quote within a quoted csv cell part of it: the quote itself, whatever it is, where none is said."""
+    """Return the character that makes a quote within a quoted csv cell part of it: the quote
+    itself, whatever it is, where none is said.
+    """
     return str(options.get("escape") or options.get("quote") or '"')
 
 # %% ../../nbs/contract/12_source_options.ipynb #51216d6b
@@ -90,27 +202,48 @@ _READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
 
 
 def moment_pattern_problem(pattern: str) -> str:
-    """Return why no day is read by a pattern, by Spark's letters (Spark, *Datetime Patterns for Formatting and Parsing*); empty where one is."""
+    """Return why no day is read by a pattern, by Spark's letters (Spark, *Datetime Patterns for
+    Formatting and Parsing*); empty where one is.
+    """
     plain = re.sub("'[^']*'", "", pattern)
     letters = set(re.findall("[A-Za-z]", plain))
     if "'" in plain:
         return "has a quote that is not closed"
     if strange := sorted(letters - _READ_LETTERS):
-        return f"has {strange[0]!r}, by which nothing is read: y is the year, M the month, d the day"
+        return (
+            f"has {strange[0]!r}, by which nothing is read: y is the year, M the month, d the day"
+        )
     if not letters & {"y"} or not ("D" in letters or ({"d"} <= letters and letters & set("ML"))):
-        return "has not a year (y), a month (M) and a day (d) each: m is the minute, and D the day of the year"
-    return "has the hour of a clock of 12 without a, so that 12:30 would be half an hour past midnight: H is that of 24" if letters & set("hK") and "a" not in letters else ""
+        return (
+            "has not a year (y), a month (M) and a day (d) each: m is the minute, and D the day "
+            "of the year"
+        )
+    return (
+        "has the hour of a clock of 12 without a, so that 12:30 would be half an hour past "
+        "midnight: H is that of 24"
+        if letters & set("hK") and "a" not in letters
+        else ""
+    )
 
 
 def century_problem(pattern: str) -> str:
-    """Return that a pattern has a year of two digits, so that its century is guessed; empty where it has not."""
+    """Return that a pattern has a year of two digits, so that its century is guessed; empty where
+    it has not.
+    """
     plain = re.sub("'[^']*'", "", pattern)
-    return "has a year of two digits, which is taken for one from 2000 to 2099" if re.search("(?<!y)yy(?!y)", plain) else ""
+    return (
+        "has a year of two digits, which is taken for one from 2000 to 2099"
+        if re.search("(?<!y)yy(?!y)", plain)
+        else ""
+    )
 
 
 def _pattern_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the patterns of days and moments by which none is read."""
-    for name, hint in (("dateFormat", "write yyyy-MM-dd, or dd/MM/yyyy"), ("timestampFormat", "write yyyy-MM-dd HH:mm:ss, or dd/MM/yyyy HH:mm:ss")):
+    for name, hint in (
+        ("dateFormat", "write yyyy-MM-dd, or dd/MM/yyyy"),
+        ("timestampFormat", "write yyyy-MM-dd HH:mm:ss, or dd/MM/yyyy HH:mm:ss"),
+    ):
         if name in options and (problem := moment_pattern_problem(str(options[name]))):
             yield f"{name} is {str(options[name])!r}, which {problem}", name, hint
 
@@ -118,13 +251,20 @@ def _pattern_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
 def _size_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options of Auto Loader that are no number, size, period or place."""
     said = {name: str(value).strip() for name, value in options.items()}
-    for name, form, hint in (("maxFilesPerTrigger", r"[1-9][0-9]{0,9}", "write a number from 1 on"), ("maxBytesPerTrigger", r"[1-9][0-9]{0,18} ?([kmgtp]?b?)", "write a size such as 10g"),
-                             ("cleanSource.moveDestination", r".*[^/\s].*", "write the folder's address")):
+    for name, form, hint in (
+        ("maxFilesPerTrigger", r"[1-9][0-9]{0,9}", "write a number from 1 on"),
+        ("maxBytesPerTrigger", r"[1-9][0-9]{0,18} ?([kmgtp]?b?)", "write a size such as 10g"),
+        ("cleanSource.moveDestination", r".*[^/\s].*", "write the folder's address"),
+    ):
         if name in said and not re.fullmatch(form, said[name], re.IGNORECASE):
             yield f"{name} is {said[name]!r}", name, hint
     for name in ("backfillInterval", "cleanSource.retentionDuration"):
         try:
-            is_period = name not in said or parse_period(re.sub("^interval ", "", said[name], flags=re.IGNORECASE)).seconds >= 0
+            is_period = (
+                name not in said
+                or parse_period(re.sub("^interval ", "", said[name], flags=re.IGNORECASE)).seconds
+                >= 0
+            )
         except ValueError:
             is_period = False
         if not is_period:
@@ -136,22 +276,48 @@ def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionP
     said = {name: _CHARACTER_ESCAPES.get(str(value), str(value)) for name, value in options.items()}
     for name in _BOOLEAN_OPTIONS:
         if said.get(name, "true").lower() not in ("true", "false"):
-            yield f"{name} is {said[name]!r}, and true or false is expected", name, nearest_name_hint(said[name].lower(), ("true", "false")) or "write true or false"
+            yield (
+                f"{name} is {said[name]!r}, and true or false is expected",
+                name,
+                nearest_name_hint(said[name].lower(), ("true", "false")) or "write true or false",
+            )
     for name in _ONE_CHARACTER:
         if len(said.get(name, "")) > 1:
             yield f"{name} is {said[name]!r}, and one character is expected", name, ""
     for name in ("delimiter", "sep"):
         if name in said and (not said[name] or re.search(r"[\r\n]", said[name])):
-            yield f"{name} is {said[name]!r}, and no text without characters, or with a line break, keeps cells apart", name, "write ';', or '\\t' for a tab"
+            yield (
+                f"{name} is {said[name]!r}, and no text without characters, or with a line "
+                "break, keeps cells apart",
+                name,
+                "write ';', or '\\t' for a tab",
+            )
     if "lineSep" in said and format == "csv" and said["lineSep"] not in _LINE_ENDS:
-        yield f"lineSep is {said['lineSep']!r}, and records of csv end with line ends", "lineSep", "leave it out: \\n, \\r\\n and \\r are found in the file"
+        yield (
+            f"lineSep is {said['lineSep']!r}, and records of csv end with line ends",
+            "lineSep",
+            "leave it out: \\n, \\r\\n and \\r are found in the file",
+        )
     elif "lineSep" in said and not 1 <= len(said["lineSep"]) <= 2:
-        yield f"lineSep is {said['lineSep']!r}, and one or two characters are expected", "lineSep", ""
+        yield (
+            f"lineSep is {said['lineSep']!r}, and one or two characters are expected",
+            "lineSep",
+            "",
+        )
     if "encoding" in said and not codec_of(said["encoding"]):
-        yield f"the encoding {said['encoding']!r} is not known", "encoding", nearest_name_hint(said["encoding"], _USUAL_ENCODING_NAMES) or "write UTF-8, latin-1 or windows-1252"
+        yield (
+            f"the encoding {said['encoding']!r} is not known",
+            "encoding",
+            nearest_name_hint(said["encoding"], _USUAL_ENCODING_NAMES)
+            or "write UTF-8, latin-1 or windows-1252",
+        )
     for name, values in (("schemaEvolutionMode", _EVOLUTION_MODES), ("cleanSource", _CLEAN_MODES)):
         if name in said and said[name].lower() not in {value.lower() for value in values}:
-            yield f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected", name, nearest_name_hint(said[name], values)
+            yield (
+                f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected",
+                name,
+                nearest_name_hint(said[name], values),
+            )
 
 
 def _mix_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
@@ -161,35 +327,94 @@ def _mix_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     if "sep" in said and "delimiter" in said:
         yield "sep and delimiter are two names of one option: keep one", "sep", ""
     defaults = {"quote": '"'} if "sep" in said else {"delimiter": ",", "quote": '"'}
-    marks = {name: {**defaults, **said}[name] for name in ("delimiter", "sep", "quote", "comment") if {**defaults, **said}.get(name)}
+    marks = {
+        name: {**defaults, **said}[name]
+        for name in ("delimiter", "sep", "quote", "comment")
+        if {**defaults, **said}.get(name)
+    }
     if len(set(marks.values())) < len(marks) and not ("sep" in said and "delimiter" in said):
         yield f"{' and '.join(marks)} are the same character", next(iter(marks)), ""
     if managed and "backfillInterval" in said:
-        yield "backfillInterval must not be used with useManagedFileEvents, which lists by itself", "backfillInterval", ""
+        yield (
+            "backfillInterval must not be used with useManagedFileEvents, which lists by itself",
+            "backfillInterval",
+            "",
+        )
     if managed and said.get("useNotifications") == "true":
-        yield "useNotifications and useManagedFileEvents are two ways to the same end: choose one", "useNotifications", ""
+        yield (
+            "useNotifications and useManagedFileEvents are two ways to the same end: choose one",
+            "useNotifications",
+            "",
+        )
     if cleans == "move" and "cleanSource.moveDestination" not in said:
         yield "cleanSource MOVE needs cleanSource.moveDestination", "cleanSource", ""
     if cleans != "move" and "cleanSource.moveDestination" in said:
-        yield "cleanSource.moveDestination goes with cleanSource MOVE only", "cleanSource.moveDestination", ""
+        yield (
+            "cleanSource.moveDestination goes with cleanSource MOVE only",
+            "cleanSource.moveDestination",
+            "",
+        )
     if cleans == "off" and "cleanSource.retentionDuration" in said:
-        yield "cleanSource.retentionDuration goes with DELETE or MOVE only", "cleanSource.retentionDuration", ""
+        yield (
+            "cleanSource.retentionDuration goes with DELETE or MOVE only",
+            "cleanSource.retentionDuration",
+            "",
+        )
     if said.get("allowOverwrites") == "true" and cleans != "off":
-        yield "allowOverwrites and cleanSource do not go together: a file that is written again may be gone", "allowOverwrites", ""
+        yield (
+            "allowOverwrites and cleanSource do not go together: a file that is written "
+            "again may be gone",
+            "allowOverwrites",
+            "",
+        )
 
 
 def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProblem, ...]:
-    """Return what is wrong with a source's options: unknown names, impossible values, mixes, and control totals that cannot be found."""
+    """Return what is wrong with a source's options: unknown names, impossible values, mixes, and
+    control totals that cannot be found.
+    """
     known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
-    of_reader = {name: value for name, value in options.items() if name != "control" and value is not None}
-    absent = [(f"{name} has no value", name, "put the value in quotes, also the word null") for name, value in options.items() if value is None]
-    unknown = [(f"the option {name!r} is not known for {format}", name, nearest_name_hint(name, (*known, "control"))) for name in options if name not in known | _OPTIONS_OF_TEXT | {"control"}]
+    of_reader = {
+        name: value for name, value in options.items() if name != "control" and value is not None
+    }
+    absent = [
+        (f"{name} has no value", name, "put the value in quotes, also the word null")
+        for name, value in options.items()
+        if value is None
+    ]
+    unknown = [
+        (
+            f"the option {name!r} is not known for {format}",
+            name,
+            nearest_name_hint(name, (*known, "control")),
+        )
+        for name in options
+        if name not in known | _OPTIONS_OF_TEXT | {"control"}
+    ]
     has_control = options.get("control") is not None
-    told = [] if not has_control else control_problems(options["control"], format) if format != "events" else [("control totals belong to files, and events have none", "remove them")]
+    told = (
+        []
+        if not has_control
+        else control_problems(options["control"], format)
+        if format != "events"
+        else [("control totals belong to files, and events have none", "remove them")]
+    )
     control = [(message, "control", hint) for message, hint in told]
-    return (*unknown, *absent, *_value_problems(format, of_reader), *_pattern_problems(of_reader), *_size_problems(of_reader), *_mix_problems(of_reader), *control)
+    return (
+        *unknown,
+        *absent,
+        *_value_problems(format, of_reader),
+        *_pattern_problems(of_reader),
+        *_size_problems(of_reader),
+        *_mix_problems(of_reader),
+        *control,
+    )
 
 
 def other_format_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the options that are known for another format, and say nothing for this one."""
-    return tuple(name for name in options if name in _OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset()))
+    return tuple(
+        name
+        for name in options
+        if name in _OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset())
+    )

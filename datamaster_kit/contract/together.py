@@ -13,8 +13,8 @@ from .model import Contract, Model, Workflow
 from .sql.table import table_names
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'workflow_model_names', 'assign_layers', 'partner_contracts', 'Conflict',
-           'find_claim_conflicts']
+__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'workflow_model_names', 'assign_layers',
+           'partner_contracts', 'Conflict', 'find_claim_conflicts']
 
 # %% ../../nbs/contract/15_together.ipynb #67255bd8
 def _has_source(contract: Contract) -> bool:
@@ -28,18 +28,39 @@ def workflow_model_names(contract: Contract) -> set[str]:
 
 
 def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts of a project as they are together: of each pair, bronze is that of the one with a source, and silver that of the other, which knows what arrives as events."""
+    """Return the contracts of a project as they are together: of each pair, bronze is that of the
+    one with a source, and silver that of the other, which knows what arrives as events.
+    """
     contracts = tuple(contracts)
-    brought = {name for contract in contracts if _has_source(contract) for name in workflow_model_names(contract)}
-    preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not _has_source(contract) and brought & workflow_model_names(contract)]
+    brought = {
+        name
+        for contract in contracts
+        if _has_source(contract)
+        for name in workflow_model_names(contract)
+    }
+    preparing = [
+        contract
+        for contract in contracts
+        if (contract.workflow or Workflow()).tasks
+        and not _has_source(contract)
+        and brought & workflow_model_names(contract)
+    ]
     prepared = {name for contract in preparing for name in workflow_model_names(contract)}
 
     def layers_of(contract: Contract) -> dict[str, str]:
         if contract in preparing:
             return {model.name: "silver" for model in contract.workflow_models}
-        return {model.name: "bronze" for model in contract.workflow_models if _has_source(contract) and model.name.lower() in prepared}
+        return {
+            model.name: "bronze"
+            for model in contract.workflow_models
+            if _has_source(contract) and model.name.lower() in prepared
+        }
 
-    topics = [contract for contract in contracts if (contract.workflow or Workflow()).source.type == "eventhub"]
+    topics = [
+        contract
+        for contract in contracts
+        if (contract.workflow or Workflow()).source.type == "eventhub"
+    ]
     as_events = {name for contract in topics for name in workflow_model_names(contract)}
 
     def events_of(contract: Contract) -> tuple[str, ...]:
@@ -47,26 +68,46 @@ def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
         return tuple(model.name for model in models if model.name.lower() in as_events)
 
     return tuple(
-        replace(contract, layers=layers, events=events_of(contract)) if (layers := layers_of(contract)) else contract
+        replace(contract, layers=layers, events=events_of(contract))
+        if (layers := layers_of(contract))
+        else contract
         for contract in contracts
     )
 
 
 def partner_contracts(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts that have the other layer of models of a contract; those that are given have been joined."""
+    """Return the contracts that have the other layer of models of a contract; those that are given
+    have been joined.
+    """
     mine = {name.lower(): layer for name, layer in contract.layers.items()}
-    return tuple(other for other in contracts if any(mine.get(name.lower(), layer) != layer for name, layer in other.layers.items()))
+    return tuple(
+        other
+        for other in contracts
+        if any(mine.get(name.lower(), layer) != layer for name, layer in other.layers.items())
+    )
 
 # %% ../../nbs/contract/15_together.ipynb #768419d6
-TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models come to the same table of the catalog, or one to a table that the toolkit makes for the other.",
-                           "give one of them another physicalName; or, of a pair, name a `source` in the contract of bronze, and none but `tasks` in that of silver")
-MODEL_NAMED_TWICE = code("model-named-twice", "Two contracts bring in a model of the same name, which would have one landing folder and one job.", "rename one of them")
+TABLE_CLAIMED_TWICE = code(
+    "table-claimed-twice",
+    "Two models come to the same table of the catalog, or one to a table that the toolkit "
+    "makes for the other.",
+    "give one of them another physicalName; or, of a pair, name a `source` in the contract "
+    "of bronze, and none but `tasks` in that of silver",
+)
+MODEL_NAMED_TWICE = code(
+    "model-named-twice",
+    "Two contracts bring in a model of the same name, which would have one landing folder "
+    "and one job.",
+    "rename one of them",
+)
 _CLAIM_SCHEMAS = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """What two contracts claim: `first` and `second` are their places among the contracts, with the model of each."""
+    """What two contracts claim: `first` and `second` are their places among the contracts, with the
+    model of each.
+    """
 
     message: str
     first: tuple[int, Model]
@@ -75,17 +116,27 @@ class Conflict:
 
 
 def _claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model]]:
-    """Yield what a contract claims: the claim as it is compared, how it is written, and the model; the models' own tables and folders come first."""
+    """Yield what a contract claims: the claim as it is compared, how it is written, and the model;
+    the models' own tables and folders come first.
+    """
     models = (*contract.workflow_models, *contract.gold_models)
     names = {model.name: table_names(contract, model) for model in models}
-    claims = [((_CLAIM_SCHEMAS[schema], name.lower()), name, model) for model in models for schema, name in names[model.name]]
+    claims = [
+        ((_CLAIM_SCHEMAS[schema], name.lower()), name, model)
+        for model in models
+        for schema, name in names[model.name]
+    ]
     yield from (claim for claim in claims if claim[1] == claim[2].table)
     yield from (claim for claim in claims if claim[1] != claim[2].table)
-    yield from ((("landing", model.name.lower()), model.name, model) for model in contract.ingested_models)
+    yield from (
+        (("landing", model.name.lower()), model.name, model) for model in contract.ingested_models
+    )
 
 
 def find_claim_conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
-    """Return what two of the contracts, which have been joined, claim both: the first of each model."""
+    """Return what two of the contracts, which have been joined, claim both: the first of each
+    model.
+    """
     owners: dict[tuple[str, str], tuple[int, Model]] = {}
     found: dict[tuple[int, str], Conflict] = {}
     for index, contract in enumerate(contracts):
@@ -94,5 +145,10 @@ def find_claim_conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
             if owner[0] != index and (index, model.name) not in found:
                 is_table = claim[0] != "landing"
                 told = f"the table {name!r}" if is_table else f"the model {name!r}"
-                found[index, model.name] = Conflict(f"the contracts {contracts[owner[0]].id} and {contract.id} both have {told}", owner, (index, model), is_table)
+                found[index, model.name] = Conflict(
+                    f"the contracts {contracts[owner[0]].id} and {contract.id} both have {told}",
+                    owner,
+                    (index, model),
+                    is_table,
+                )
     return list(found.values())

@@ -13,8 +13,8 @@ from typing import Any
 from .document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['TEXT_FORM', 'STRING_FORM', 'BOOLEAN_FORM', 'POSITIVE_FORM', 'ANY_FORM', 'ValueForm', 'text_form', 'integer_form',
-           'choice_form']
+__all__ = ['TEXT_FORM', 'STRING_FORM', 'BOOLEAN_FORM', 'POSITIVE_FORM', 'ANY_FORM', 'ValueForm',
+           'text_form', 'integer_form', 'choice_form']
 
 # %% ../../nbs/contract/07_value_form.ipynb #fb5d4912
 def _no_hint(_: Any) -> str:
@@ -24,7 +24,9 @@ def _no_hint(_: Any) -> str:
 
 @dataclass(frozen=True)
 class ValueForm:
-    """A form that a value has: `noun` completes `'x' is not …`, and `hint` says what to do about a value that has it not."""
+    """A form that a value has: `noun` completes `'x' is not …`, and `hint` says what to do about a
+    value that has it not.
+    """
 
     noun: str
     accepts: Callable[[Any], bool]
@@ -35,23 +37,47 @@ class ValueForm:
         return "" if self.accepts(value) else f"{value!r} is not {self.noun}"
 
 # %% ../../nbs/contract/07_value_form.ipynb #9ecb6a55
-def text_form(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = _no_hint) -> ValueForm:
+def text_form(
+    noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = _no_hint
+) -> ValueForm:
     """Return the form of a text that a pattern describes as a whole."""
-    return ValueForm(noun, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, hint)
+    return ValueForm(
+        noun,
+        lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None,
+        hint,
+    )
 
 
 def integer_form(least: int, most: int) -> ValueForm:
     """Return the form of a whole number between two others, both included."""
-    return ValueForm(f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most)
+    return ValueForm(
+        f"a whole number from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
 
 
 def choice_form(*words: str) -> ValueForm:
     """Return the form of one of some words."""
-    return ValueForm(f"one of {', '.join(words)}", lambda value: value in words, lambda value: nearest_name_hint(str(value), words))
+    return ValueForm(
+        f"one of {', '.join(words)}",
+        lambda value: value in words,
+        lambda value: nearest_name_hint(str(value), words),
+    )
 
 
 TEXT_FORM = text_form("a text")
 STRING_FORM = ValueForm("a text", lambda value: isinstance(value, str))
-BOOLEAN_FORM = ValueForm("true or false", lambda value: isinstance(value, bool), lambda value: {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}.get(str(value).lower(), ""))
-POSITIVE_FORM = ValueForm("a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1)
+BOOLEAN_FORM = ValueForm(
+    "true or false",
+    lambda value: isinstance(value, bool),
+    lambda value: {
+        "yes": "write true",
+        "on": "write true",
+        "no": "write false",
+        "off": "write false",
+    }.get(str(value).lower(), ""),
+)
+POSITIVE_FORM = ValueForm(
+    "a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1
+)
 ANY_FORM = ValueForm("a value", lambda _: True)

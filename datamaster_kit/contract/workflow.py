@@ -14,8 +14,8 @@ from .document import nearest_name_hint
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['WORKFLOW_VALUE_KINDS', 'NOTIFICATION_EVENTS', 'text_items', 'read_workflow', 'read_share', 'record_workflow_faults',
-           'build_workflow_mapping']
+__all__ = ['WORKFLOW_VALUE_KINDS', 'NOTIFICATION_EVENTS', 'text_items', 'read_workflow',
+           'read_share', 'record_workflow_faults', 'build_workflow_mapping']
 
 # %% ../../nbs/contract/09_workflow.ipynb #dc6d42bb
 def text_items(value: Any) -> tuple[str, ...]:
@@ -23,7 +23,11 @@ def text_items(value: Any) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     listed = value if isinstance(value, list | tuple) else [value]
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in listed if item is not None)
+    return tuple(
+        str(item).lower() if isinstance(item, bool) else str(item)
+        for item in listed
+        if item is not None
+    )
 
 
 def _mapping_items(value: Any) -> dict[str, Any]:
@@ -34,8 +38,10 @@ def _mapping_items(value: Any) -> dict[str, Any]:
 def read_workflow(value: Mapping[str, Any]) -> Workflow:
     """Return the workflow of a contract's extension.
 
-    Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold, compute and
-    tasks; a share that is no number, and a compute that is neither a word nor a mapping, are kept among the properties, where the check finds them.
+    Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when,
+    history, schema_evolution, maximum_bad_share, gold, compute and
+    tasks; a share that is no number, and a compute that is neither a word nor a mapping, are kept
+    among the properties, where the check finds them.
     """
     rest = _mapping_items(value)
     said, mail = rest.pop("source", None), _mapping_items(rest.pop("email_notifications", None))
@@ -51,8 +57,15 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
         rest.pop("compute", None)
     return Workflow(
         models=models,
-        source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source, said is not None),
-        email_notifications=EmailNotifications(*(text_items(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
+        source=Source(
+            str(source.pop("type", "adls")),
+            str(source.pop("format", "csv")),
+            source,
+            said is not None,
+        ),
+        email_notifications=EmailNotifications(
+            *(text_items(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))
+        ),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
         latest_by=_read_latest_by(rest.pop("latest_by", None)),
         delete_when=_read_delete_when(rest.pop("delete_when", None)),
@@ -77,10 +90,20 @@ def _read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
 
 # %% ../../nbs/contract/09_workflow.ipynb #2e70d26a
 def _read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the marking values by model and field; a field with its values is for every model, under `*`."""
+    """Return the marking values by model and field; a field with its values is for every model,
+    under `*`.
+    """
     given = _mapping_items(value)
-    flat = {field: text_items(values) for field, values in given.items() if not isinstance(values, Mapping)}
-    by_model = {model: {str(field): text_items(values) for field, values in fields.items()} for model, fields in given.items() if isinstance(fields, Mapping)}
+    flat = {
+        field: text_items(values)
+        for field, values in given.items()
+        if not isinstance(values, Mapping)
+    }
+    by_model = {
+        model: {str(field): text_items(values) for field, values in fields.items()}
+        for model, fields in given.items()
+        if isinstance(fields, Mapping)
+    }
     return {**by_model, **({_EVERY_MODEL: flat} if flat else {})}
 
 # %% ../../nbs/contract/09_workflow.ipynb #e409fac7
@@ -95,34 +118,89 @@ def read_share(value: Any) -> float | None:
 
 # %% ../../nbs/contract/09_workflow.ipynb #95022a04
 def _read_compute(value: Any) -> dict[str, Any]:
-    """Return what is said of the compute, a word as its kind; nothing where the value is neither a word nor a mapping."""
+    """Return what is said of the compute, a word as its kind; nothing where the value is neither a
+    word nor a mapping.
+    """
     return {"kind": value} if isinstance(value, str) and value else _mapping_items(value)
 
 # %% ../../nbs/contract/09_workflow.ipynb #9779ea3b
-WORKFLOW_VALUE_KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
+WORKFLOW_VALUE_KINDS: dict[str, type] = {
+    "source": dict,
+    "email_notifications": dict,
+    "delete_when": dict,
+    "gold": dict,
+    "tasks": list,
+}
 NOTIFICATION_EVENTS = ("on_start", "on_success", "on_failure")
-_JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
-_WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *_JOB_KEYS, *WORKFLOW_VALUE_KINDS}
+_JOB_KEYS = {
+    "maximum_duration",
+    "timeout",
+    "maximum_backlog",
+    "retries",
+    "parameters",
+    "topic",
+}  # read where jobs and topics are made
+_WORKFLOW_KEYS = {
+    "model",
+    "models",
+    "job_mock",
+    "latest_by",
+    "history",
+    "schema_evolution",
+    "maximum_bad_share",
+    "compute",
+    *_JOB_KEYS,
+    *WORKFLOW_VALUE_KINDS,
+}
 
 
 def record_workflow_faults(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record what the reader of a workflow passes over."""
     reading.read_unknown_items(value, _WORKFLOW_KEYS, path)
-    parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in WORKFLOW_VALUE_KINDS.items()}
+    parts = {
+        key: reading.value(value, key, path, kind, kind())
+        for key, kind in WORKFLOW_VALUE_KINDS.items()
+    }
     for index, task in enumerate(parts["tasks"]):
         if not isinstance(task, Mapping):
             reading.record_bad_value("a task is a mapping of keys", (*path, "tasks", index))
     for event in parts["email_notifications"]:
         if event not in NOTIFICATION_EVENTS:
-            reading.record_unused_value(f"{event!r} is none of {', '.join(NOTIFICATION_EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest_name_hint(event, NOTIFICATION_EVENTS))
+            reading.record_unused_value(
+                f"{event!r} is none of {', '.join(NOTIFICATION_EVENTS)}, so nobody is written to",
+                (*path, "email_notifications", event),
+                nearest_name_hint(event, NOTIFICATION_EVENTS),
+            )
     for place, here in ((value, path), (parts["source"], (*path, "source"))):
         if str(place.get("job_mock", "true")).lower() not in ("true", "false"):
-            reading.record_bad_value(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
-    if len({str(place["job_mock"]).lower() for place in (value, parts["source"]) if "job_mock" in place}) > 1:
-        reading.record_unused_value("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
-    if text_items(value.get("models")) and text_items(value.get("model")) not in ((), text_items(value.get("models"))):
-        reading.record_unused_value("'model' says something else than 'models', which holds", (*path, "model"))
-    _record_empty_values(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
+            reading.record_bad_value(
+                f"'job_mock' is {place['job_mock']!r}, and true or false is expected",
+                (*here, "job_mock"),
+            )
+    if (
+        len(
+            {
+                str(place["job_mock"]).lower()
+                for place in (value, parts["source"])
+                if "job_mock" in place
+            }
+        )
+        > 1
+    ):
+        reading.record_unused_value(
+            "'job_mock' is said twice, once true and once false; true holds",
+            (*path, "source", "job_mock"),
+        )
+    if text_items(value.get("models")) and text_items(value.get("model")) not in (
+        (),
+        text_items(value.get("models")),
+    ):
+        reading.record_unused_value(
+            "'model' says something else than 'models', which holds", (*path, "model")
+        )
+    _record_empty_values(
+        reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path
+    )
 
 
 def _record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
@@ -131,25 +209,51 @@ def _record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: Dcs
         if isinstance(item, Mapping):
             _record_empty_values(reading, item, (*path, key))
         elif not text_items(item):
-            reading.record_unused_value(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
+            reading.record_unused_value(
+                f"{key!r} has no value, so it says nothing",
+                (*path, key),
+                "write one, or remove the key",
+            )
 
 # %% ../../nbs/contract/09_workflow.ipynb #d18c9a05
 def build_workflow_mapping(workflow: Workflow) -> dict[str, Any]:
     """Return the mapping that `read_workflow` reads back as the same workflow."""
-    mail = {event: list(getattr(workflow.email_notifications, event)) for event in ("on_start", "on_success", "on_failure")}
+    mail = {
+        event: list(getattr(workflow.email_notifications, event))
+        for event in ("on_start", "on_success", "on_failure")
+    }
     written = {
         "models": list(workflow.models),
-        "source": {"type": workflow.source.type, "format": workflow.source.format, **workflow.source.options} if workflow.source.is_given else {},
+        "source": {
+            "type": workflow.source.type,
+            "format": workflow.source.format,
+            **workflow.source.options,
+        }
+        if workflow.source.is_given
+        else {},
         "email_notifications": {event: people for event, people in mail.items() if people},
         "job_mock": workflow.job_mock,
         "latest_by": {model: list(fields) for model, fields in workflow.latest_by.items()},
-        "delete_when": {model: {field: list(values) for field, values in fields.items()} for model, fields in workflow.delete_when.items()},
+        "delete_when": {
+            model: {field: list(values) for field, values in fields.items()}
+            for model, fields in workflow.delete_when.items()
+        },
         "history": list(workflow.history),
-        "schema_evolution": workflow.schema_evolution if workflow.schema_evolution != "rescue" else "",
-        "maximum_bad_share": "" if workflow.maximum_bad_share is None else workflow.maximum_bad_share,
+        "schema_evolution": workflow.schema_evolution
+        if workflow.schema_evolution != "rescue"
+        else "",
+        "maximum_bad_share": ""
+        if workflow.maximum_bad_share is None
+        else workflow.maximum_bad_share,
         "gold": dict(workflow.gold),
-        "compute": workflow.compute["kind"] if set(workflow.compute) == {"kind"} else dict(workflow.compute),
+        "compute": workflow.compute["kind"]
+        if set(workflow.compute) == {"kind"}
+        else dict(workflow.compute),
         "tasks": [dict(task) for task in workflow.tasks],
         **workflow.properties,
     }
-    return {key: value for key, value in written.items() if (value not in ([], {}, "") and value is not False) or key in workflow.properties}
+    return {
+        key: value
+        for key, value in written.items()
+        if (value not in ([], {}, "") and value is not False) or key in workflow.properties
+    }

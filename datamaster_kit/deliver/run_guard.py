@@ -23,7 +23,9 @@ _GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import _guard; _guard()"
 
 @contextmanager
 def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[None]:
-    """Have a run of the Jobs API cancelled where this process ends within the block, by whatever."""
+    """Have a run of the Jobs API cancelled where this process ends within the block, by
+    whatever.
+    """
     command = [sys.executable, "-c", _GUARD_PROGRAM, str(project.root), target, str(run_id)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(  # a session of its own, which signals to ours do not reach
@@ -37,7 +39,9 @@ def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[N
 
 
 def _guard() -> None:
-    """Wait for the word of the process that follows a run; where that ends without it, cancel the run."""
+    """Wait for the word of the process that follows a run; where that ends without it, cancel the
+    run.
+    """
     root, target, run_id = sys.argv[1:]
     if sys.stdin.buffer.read() != _GUARD_END_MESSAGE:
         workspace_client(read_project(root), target).jobs.cancel_run(int(run_id))

@@ -20,8 +20,27 @@ from .checkpoint import StreamState, claim_stream, finish_rebuild
 from .files import FILE_LOST, MOST_FILES_IN_NOTES as NAMED_FILES, file_entries
 from .evolution import SchemaDrift, evolve_tables, rows_with_drift
 from .quarantine import quarantine_batch
-from .rows import row_metadata_sql, aggregate_values, aggregate_columns, bronze_rows, breach_count_aggregates, rule_breaches, batch_aggregates, dirty_path_aggregates, exemptions, file_aggregates, is_in_batch, row_rules
-from .step import Step, append_once, file_source, require_same_key, require_tables
+from .rows import (
+    row_metadata_sql,
+    aggregate_values,
+    aggregate_columns,
+    bronze_rows,
+    breach_count_aggregates,
+    rule_breaches,
+    batch_aggregates,
+    dirty_path_aggregates,
+    exemptions,
+    file_aggregates,
+    is_in_batch,
+    row_rules,
+)
+from .step import (
+    Step,
+    append_once,
+    file_source,
+    require_same_key,
+    require_tables,
+)
 from ..lakehouse.ledger import files_table, record_files
 from ..lakehouse.runs import RuleResult, Run, record_runs
 from ..targets.failpoints import failpoint
@@ -35,10 +54,21 @@ if TYPE_CHECKING:
 __all__ = ['row_rule_results', 'write_bronze']
 
 # %% ../../nbs/ingest/06_bronze.ipynb #cc2b3e92
-def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
+def row_rule_results(
+    rules: Sequence[Rule], broken: Mapping[str, int], total: int
+) -> tuple[RuleResult, ...]:
     """Return what each row rule said, given how many rows broke each, by its id."""
-    return tuple(RuleResult(rule.id, rule.kind, rule.severity, float(broken[rule.id]), is_rule_met(rule, broken[rule.id], total), description=rule.description)
-                 for rule in row_rules(rules))
+    return tuple(
+        RuleResult(
+            rule.id,
+            rule.kind,
+            rule.severity,
+            float(broken[rule.id]),
+            is_rule_met(rule, broken[rule.id], total),
+            description=rule.description,
+        )
+        for rule in row_rules(rules)
+    )
 
 
 def _files_from_observation(observed: Mapping[str, Any]) -> Files:
@@ -46,48 +76,96 @@ def _files_from_observation(observed: Mapping[str, Any]) -> Files:
     return Files(observed["files"], observed["bytes"], observed["newest_millis"])
 
 
-def _batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: Mapping[str, Any], files: Files) -> Run:
+def _batch_run(
+    step: Step,
+    begun: datetime,
+    stream: str,
+    batch_id: int,
+    observed: Mapping[str, Any],
+    files: Files,
+) -> Run:
     """Return the run of a batch from its counts."""
     rows, newest = observed["rows"], files.newest_millis
     results = row_rule_results(step.rules, observed["broken"], rows)
     seconds = (datetime.now(UTC) - begun).total_seconds()
-    return step.run(begun, stream=stream, batch=batch_id, rows_read=rows, rows_written=rows, rows_rescued=observed["rescued"], rows_quarantined=observed["quarantined"],
-                    rules=results, bytes=files.bytes, files=files.count,
-                    latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None, rows_per_second=rows / seconds if seconds else None)
+    return step.run(
+        begun,
+        stream=stream,
+        batch=batch_id,
+        rows_read=rows,
+        rows_written=rows,
+        rows_rescued=observed["rescued"],
+        rows_quarantined=observed["quarantined"],
+        rules=results,
+        bytes=files.bytes,
+        files=files.count,
+        latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None,
+        rows_per_second=rows / seconds if seconds else None,
+    )
 
 # %% ../../nbs/ingest/06_bronze.ipynb #54d76e8b
 _MOST_DIRTY_FILES = 20
-_DIRTY_FILE_NOTES = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
+_DIRTY_FILE_NOTES = {
+    "quarantined_in": "rows of {} are in quarantine",
+    "rescued_in": "values of {} do not fit, or are not in the contract",
+}
 
 
 def _dirty_file_notes(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the notes that name a batch's dirty files, by their path in the landing folder; where there are many, some of them."""
+    """Return the notes that name a batch's dirty files, by their path in the landing folder; where
+    there are many, some of them.
+    """
     notes = []
     for kind, words in _DIRTY_FILE_NOTES.items():
-        paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed.get(kind) or ())
+        paths = sorted(
+            path.partition(f"/{step.model.name}/")[2] or path for path in observed.get(kind) or ()
+        )
         if paths:
-            more = f" and {len(paths) - _MOST_DIRTY_FILES} files more" if len(paths) > _MOST_DIRTY_FILES else ""
+            more = (
+                f" and {len(paths) - _MOST_DIRTY_FILES} files more"
+                if len(paths) > _MOST_DIRTY_FILES
+                else ""
+            )
             notes.append(words.format(", ".join(paths[:_MOST_DIRTY_FILES]) + more))
     return tuple(notes)
 
 # %% ../../nbs/ingest/06_bronze.ipynb #0f178514
-def _append_bronze_batch(step: Step, rows: DataFrame, claim: StreamState, batch_id: int, there: SchemaDrift, counted: Mapping[str, str]) -> dict[str, Any]:
+def _append_bronze_batch(
+    step: Step,
+    rows: DataFrame,
+    claim: StreamState,
+    batch_id: int,
+    there: SchemaDrift,
+    counted: Mapping[str, str],
+) -> dict[str, Any]:
     """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
 
     envelope = [column.name for column in envelope_columns(step.contract)]
     columns = [*(item.column for item in step.model.fields), *envelope, *there.added]
     is_event = step.contract.arrives_as_events(step.model)
-    metadata = row_metadata_sql(claim.stream, batch_id, step.run_id, step.contract.version, is_event)
+    metadata = row_metadata_sql(
+        claim.stream, batch_id, step.run_id, step.contract.version, is_event
+    )
     if envelope:
-        rows = rows.selectExpr("*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope))
+        rows = rows.selectExpr(
+            "*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope)
+        )
     broken = rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))
-    passing, application, table = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
+    passing, application, table = (
+        bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken),
+        f"ingest/{claim.stream}",
+        step.sql("bronze"),
+    )
     if batch_id == claim.pending:
         append_once(passing, table, application, batch_id)
         return aggregate_values(_batch_rows(step, claim, batch_id), counted)
-    observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
-    append_once(passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id)
+    observation = (
+        Observation()
+    )  # Spark Connect tells observations of one session apart by their names alone
+    append_once(
+        passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id
+    )
     return dict(observation.get)
 
 
@@ -96,45 +174,88 @@ def _batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
     return step.target.spark.table(step.sql("bronze")).where(is_in_batch(claim.stream, batch_id))
 
 
-def _read_batch_dirt(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_path_aggregates`), as its written rows say; they are not asked where none is dirty."""
+def _read_batch_dirt(
+    step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty
+    (`dirty_path_aggregates`), as its written rows say; they are not asked where none is dirty.
+    """
     found: dict[str, Any] = {}
     if observed["with_broken"] or observed["rescued"]:
-        broken_by = {f"broken {rule}": count for rule, count in breach_count_aggregates(step.rules, "carlton_broken_rules").items()}
-        dirty = _batch_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
+        broken_by = {
+            f"broken {rule}": count
+            for rule, count in breach_count_aggregates(step.rules, "carlton_broken_rules").items()
+        }
+        dirty = _batch_rows(step, claim, batch_id).where(
+            "cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL"
+        )
         found = aggregate_values(dirty, {**dirty_path_aggregates(), **broken_by})
-    return {**found, "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
+    return {
+        **found,
+        "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)},
+    }
 
 # %% ../../nbs/ingest/06_bronze.ipynb #a90df23c
 def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
-    known = step.target.spark.sql(f"SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> {sql_literal(claim.stream)})")
-    return rows.withColumn("_datamaster_known", rows["_datamaster_file.path"]).join(known, "_datamaster_known", "left_anti").drop("_datamaster_known")
+    known = step.target.spark.sql(
+        "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM "
+        f"{step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
+        f"{sql_literal(claim.stream)})"
+    )
+    return (
+        rows.withColumn("_datamaster_known", rows["_datamaster_file.path"])
+        .join(known, "_datamaster_known", "left_anti")
+        .drop("_datamaster_known")
+    )
 
 
-def _record_batch_files(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
+def _record_batch_files(
+    step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None
+) -> None:
     """Bring a batch's files to the ledger, exactly once."""
     entries = file_entries(step, claim, batch_id, observed, files)
     record_files(step.target, step.names.catalog, entries)
     step.note(*entries)
 
 
-def _write_bronze_batch(step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None) -> None:
-    """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended. `files` are its files, where the target knows them."""
+def _write_bronze_batch(
+    step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None
+) -> None:
+    """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once,
+    wherever an earlier attempt ended. `files` are its files, where the target knows them.
+    """
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     failpoint("bronze.begun")
     there, notes = evolve_tables(step, rows)
     listed = files
     files = None if claim.leaves_out_known else files
-    observed = _append_bronze_batch(step, _rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()})
+    observed = _append_bronze_batch(
+        step,
+        _rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows,
+        claim,
+        batch_id,
+        there,
+        batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()},
+    )
     failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
-        asked, entered = pool.submit(_read_batch_dirt, step, claim, batch_id, observed), pool.submit(_record_batch_files, step, claim, batch_id, observed, listed)
+        asked, entered = (
+            pool.submit(_read_batch_dirt, step, claim, batch_id, observed),
+            pool.submit(_record_batch_files, step, claim, batch_id, observed, listed),
+        )
         if observed["quarantined"]:
             quarantine_batch(step, claim.stream, batch_id)
         failpoint("quarantine.appended")
         observed |= asked.result()
-        run = _batch_run(step, begun, claim.stream, batch_id, observed, files or _files_from_observation(observed))
+        run = _batch_run(
+            step,
+            begun,
+            claim.stream,
+            batch_id,
+            observed,
+            files or _files_from_observation(observed),
+        )
         run = replace(run, notes=(*notes, *_dirty_file_notes(step, observed)))
         record_runs(step.target, step.names.catalog, [run])
         step.note(run)
@@ -144,25 +265,58 @@ def _write_bronze_batch(step: Step, claim: StreamState, rows: DataFrame, batch_i
 
 # %% ../../nbs/ingest/06_bronze.ipynb #d86cfa59
 def write_bronze(step: Step) -> None:
-    """Bring every new file of a model to its bronze table, and those that were refused and have been mended since; with an interval, until asked to stop.
+    """Bring every new file of a model to its bronze table, and those that were refused and have
+    been mended since; with an interval, until asked to stop.
 
-    Raises DatamasterError naming the files that were in the landing folder before and have not been listed.
+    Raises DatamasterError naming the files that were in the landing folder before and have not been
+    listed.
     """
     catalog = step.names.catalog
-    require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog), files_table(catalog))
+    require_tables(
+        step.target,
+        bronze_table(step.contract, step.model, catalog),
+        quarantine_table(step.contract, step.model, catalog),
+        files_table(catalog),
+    )
     require_same_key(step)
     source, claim = file_source(step), claim_stream(step)
     waiting = step.target.find_unlisted_files(source, claim.checkpoint)
     if waiting or waiting is None or step.interval or claim.pending is not None:
-        step.target.read_new_files(source, claim.checkpoint, partial(_write_bronze_batch, step, claim), step.interval)
-    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(_write_mended_file, step, claim))
+        step.target.read_new_files(
+            source, claim.checkpoint, partial(_write_bronze_batch, step, claim), step.interval
+        )
+    step.target.read_mended_files(
+        source, step.refused, claim.checkpoint, partial(_write_mended_file, step, claim)
+    )
     if not STOP_REQUESTED.is_set():
         finish_rebuild(claim)
-        unlisted = sorted(waiting & (step.target.find_unlisted_files(source, claim.checkpoint) or set())) if waiting else []
+        unlisted = (
+            sorted(waiting & (step.target.find_unlisted_files(source, claim.checkpoint) or set()))
+            if waiting
+            else []
+        )
         if unlisted:
-            raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
+            raise DatamasterError(
+                *(
+                    FILE_LOST.fault(
+                        f"{step.model.name}: {name}: it is in the landing folder, and has "
+                        "not been listed"
+                    )
+                    for name in unlisted[:NAMED_FILES]
+                )
+            )
 
 
-def _write_mended_file(step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files) -> None:
-    """Bring a file that was refused, and has been written to since, to bronze: as the only batch of a stream of its own, whose name has the file's address, size and age (`key`)."""
-    _write_bronze_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)
+def _write_mended_file(
+    step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files
+) -> None:
+    """Bring a file that was refused, and has been written to since, to bronze: as the only batch of
+    a stream of its own, whose name has the file's address, size and age (`key`).
+    """
+    _write_bronze_batch(
+        step,
+        replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False),
+        rows,
+        0,
+        files,
+    )

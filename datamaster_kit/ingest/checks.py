@@ -24,13 +24,23 @@ __all__ = ['RULE_FAILED', 'models_in_rule', 'rule_result', 'set_rule_results', '
 
 # %% ../../nbs/ingest/07_checks.ipynb #3a8ac8ba
 def _rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
-    """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names rows of the model that are in no table yet."""
+    """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names
+    rows of the model that are in no table yet.
+    """
     gold = step.contract.gold_models
-    seen = {model.name: _layer_table_sql(step, model) if model in gold else f"(SELECT * FROM {_layer_table_sql(step, model)} WHERE {IS_GOOD_ROW})" for model in step.contract.models}
+    seen = {
+        model.name: _layer_table_sql(step, model)
+        if model in gold
+        else f"(SELECT * FROM {_layer_table_sql(step, model)} WHERE {IS_GOOD_ROW})"
+        for model in step.contract.models
+    }
     if built:
         seen[step.model.name] = built
     elif rule.sees == "delivery":
-        seen[step.model.name] = f"(SELECT * FROM {step.sql('bronze')} WHERE {is_in_delivery(step, (step.run_id, *step.resumed))})"
+        seen[step.model.name] = (
+            f"(SELECT * FROM {step.sql('bronze')} WHERE "
+            f"{is_in_delivery(step, (step.run_id, *step.resumed))})"
+        )
     return seen
 
 
@@ -52,13 +62,23 @@ def models_in_rule(rule: Rule, models: Iterable[Model]) -> list[Model]:
 
 def _models_without_table(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
-    named = [model for model in models_in_rule(rule, step.contract.models) if not (built and model == step.model)]
+    named = [
+        model
+        for model in models_in_rule(rule, step.contract.models)
+        if not (built and model == step.model)
+    ]
     return [model.name for model in named if not step.target.has_table(_layer_table(step, model))]
 
 # %% ../../nbs/ingest/07_checks.ipynb #cf96eafb
 def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:
     """Return what a set rule says, or why it was not executed."""
-    result = RuleResult(rule.id, rule.kind, rule.severity, not_executed=rule.not_executed, description=rule.description)
+    result = RuleResult(
+        rule.id,
+        rule.kind,
+        rule.severity,
+        not_executed=rule.not_executed,
+        description=rule.description,
+    )
     if rule.not_executed:
         return result
     absent = _models_without_table(step, rule, built)
@@ -67,8 +87,14 @@ def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:
     seen = _rule_row_queries(step, rule, built)
     try:
         value = _query_number(step, render_query(rule, seen))
-        total = int(_query_number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
-    except Exception as error:  # the query is the contract's: whatever is wrong with it is its author's to know
+        total = (
+            int(_query_number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0)
+            if rule.unit == "percent"
+            else 0
+        )
+    except (
+        Exception
+    ) as error:  # the query is the contract's: whatever is wrong with it is its author's to know
         return replace(result, not_executed=f"its query failed: {cause_of(error)[:300]}")
     return replace(result, value=value, passed=is_rule_met(rule, value, total))
 
@@ -77,7 +103,10 @@ def _query_number(step: Step, query: str) -> float | None:
     """Return the one number that a query gives, or None for NULL."""
     rows = step.target.spark.sql(query).limit(2).collect()
     if len(rows) != 1 or len(rows[0]) != 1:
-        raise ValueError(f"the query gives {len(rows)} rows of {len(rows[0]) if rows else 0} columns, and a rule needs one number")
+        raise ValueError(
+            f"the query gives {len(rows)} rows of {len(rows[0]) if rows else 0} columns, and "
+            "a rule needs one number"
+        )
     return None if rows[0][0] is None else float(rows[0][0])
 
 # %% ../../nbs/ingest/07_checks.ipynb #5d203ada
@@ -86,13 +115,24 @@ def set_rule_results(step: Step, built: str = "") -> tuple[RuleResult, ...]:
     return tuple(rule_result(step, rule, built) for rule in step.rules if not rule.is_row_rule)
 
 # %% ../../nbs/ingest/07_checks.ipynb #c3a667de
-RULE_FAILED = code("rule-failed", "A rule of severity fail is broken.", "silver takes nothing of the model until it is mended: land a corrected delivery, correct its rows by `datamaster ingest replay`, or change the contract, and run again; "
-                   "or take it as it is: `datamaster ingest release MODEL --reason TEXT`")
+RULE_FAILED = code(
+    "rule-failed",
+    "A rule of severity fail is broken.",
+    "silver takes nothing of the model until it is mended: land a corrected delivery, "
+    "correct its rows by `datamaster ingest replay`, or change the contract, and run again; "
+    "or take it as it is: `datamaster ingest release MODEL --reason TEXT`",
+)
 
 
 def rule_failure(run: Run) -> DatamasterError | None:
     """Return the error of a run's broken rules of severity fail, or None where there is none."""
-    broken = [result for result in run.rules if result.severity == "fail" and result.passed is False]
-    faults = [RULE_FAILED.fault(f"{run.model}: {result.rule}: {result.description}: {result.value:g}") if result.value is not None
-              else RULE_FAILED.fault(f"{run.model}: {result.rule}: {result.description}: no value") for result in broken]
+    broken = [
+        result for result in run.rules if result.severity == "fail" and result.passed is False
+    ]
+    faults = [
+        RULE_FAILED.fault(f"{run.model}: {result.rule}: {result.description}: {result.value:g}")
+        if result.value is not None
+        else RULE_FAILED.fault(f"{run.model}: {result.rule}: {result.description}: no value")
+        for result in broken
+    ]
     return DatamasterError(*faults) if faults else None

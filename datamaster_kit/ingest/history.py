@@ -10,7 +10,13 @@ from ..contract.sql.sqltype import quote, sql_type
 from ..contract.sql.table import DELETED_SUFFIX, deletions_table, delta_type
 from .rows import is_deletion
 from .step import Step
-from .versions import arrival_columns, content_hash, key_columns, is_same_key, version_struct
+from .versions import (
+    arrival_columns,
+    content_hash,
+    key_columns,
+    is_same_key,
+    version_struct,
+)
 
 # %% auto #0
 __all__ = ['history_statement']
@@ -19,40 +25,110 @@ __all__ = ['history_statement']
 def _version_start_sql(contract: Contract, model: Model) -> str:
     """Return SQL for the moment at which a row's version begins."""
     first = next(iter(contract.latest_by(model)), None)
-    is_moment = first is not None and first.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
-    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else arrival_columns(contract, model)[0]
+    is_moment = first is not None and first.type in (
+        Scalar("date"),
+        Scalar("timestamp"),
+        Scalar("timestamp_ntz"),
+    )
+    return (
+        f"CAST({quote(first.column)} AS TIMESTAMP)"
+        if first is not None and is_moment
+        else arrival_columns(contract, model)[0]
+    )
 
 # %% ../../nbs/ingest/09_history.ipynb #92ec5952
 def _versions_query(step: Step, source: str) -> str:
-    """Return the SELECT of every version of the keys in a source view: silver's columns, `_datamaster_content`, and when each version holds."""
+    """Return the SELECT of every version of the keys in a source view: silver's columns,
+    `_datamaster_content`, and when each version holds.
+    """
     model, contract, silver = step.model, step.contract, step.sql("silver")
     columns = ", ".join(quote(item.column) for item in model.fields)
     deletion = is_deletion(contract, model)
     keys = f"SELECT DISTINCT {key_columns(model)} FROM {quote(source)}"
-    parts = [f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, false AS _datamaster_is_deletion FROM {quote(source)}" + (f" WHERE NOT {deletion}" if deletion else ""),
-             f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}"]
+    parts = [
+        f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, "
+        f"false AS _datamaster_is_deletion FROM {quote(source)}"
+        + (f" WHERE NOT {deletion}" if deletion else ""),
+        f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, "
+        f"false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}",
+    ]
     if deletion:
         known = {column.name for column in deletions_table(contract, model, "").columns}
-        named = ", ".join(quote(item.column) if item.column in known else f"CAST(NULL AS {sql_type(delta_type(item.type))})" for item in model.fields)
-        parts.append(f"SELECT {named}, carlton_metadata, carlton_content, true FROM {step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}")
+        named = ", ".join(
+            quote(item.column)
+            if item.column in known
+            else f"CAST(NULL AS {sql_type(delta_type(item.type))})"
+            for item in model.fields
+        )
+        parts.append(
+            f"SELECT {named}, carlton_metadata, carlton_content, true FROM "
+            f"{step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k ON "
+            f"{is_same_key(model, 't', 'k')}"
+        )
     key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
-    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else arrival_columns(contract, model))])
-    ranked = f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
-    timed = (f"SELECT *, {_version_start_sql(contract, model)} AS _datamaster_from, lead({_version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
-             f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1")
+    identity = ", ".join(
+        [
+            key,
+            "_datamaster_content",
+            "_datamaster_is_deletion",
+            *([] if contract.latest_by(model) else arrival_columns(contract, model)),
+        ]
+    )
+    ranked = (
+        f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} "
+        f"ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
+    )
+    timed = (
+        f"SELECT *, {_version_start_sql(contract, model)} AS _datamaster_from, "
+        f"lead({_version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY "
+        "_datamaster_version) AS _datamaster_to, "
+        f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) "
+        f"IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1"
+    )
     return f"SELECT * EXCEPT (_datamaster_rank) FROM ({timed}) WHERE NOT _datamaster_is_deletion"
 
 # %% ../../nbs/ingest/09_history.ipynb #a1dcce31
 def history_statement(step: Step, source: str, stamp: str) -> str:
-    """Return the MERGE that brings the versions of the keys in a source view to silver; run again, it changes nothing."""
+    """Return the MERGE that brings the versions of the keys in a source view to silver; run again,
+    it changes nothing.
+    """
     model, contract = step.model, step.contract
     columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
-    times = {"carlton_valid_from": "_datamaster_from", "carlton_valid_to": "_datamaster_to", "carlton_is_current": "_datamaster_is_current"}
+    times = {
+        "carlton_valid_from": "_datamaster_from",
+        "carlton_valid_to": "_datamaster_to",
+        "carlton_is_current": "_datamaster_is_current",
+    }
     same = f"{is_same_key(model, 't', 's')} AND {content_hash(model, 't')} = s._datamaster_content"
-    moments = [] if contract.latest_by(model) else zip(arrival_columns(contract, model, "t"), arrival_columns(contract, model, "s"), strict=True)
+    moments = (
+        []
+        if contract.latest_by(model)
+        else zip(
+            arrival_columns(contract, model, "t"),
+            arrival_columns(contract, model, "s"),
+            strict=True,
+        )
+    )
     same += "".join(f" AND {one} <=> {other}" for one, other in moments)
-    differs = " OR ".join(["NOT (t.carlton_metadata <=> s.carlton_metadata)", *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items())])
-    updates = ", ".join(["t.carlton_metadata = s.carlton_metadata", *(f"t.{column} = s.{value}" for column, value in times.items()), f"t.carlton_changed_by = {stamp}"])
-    values = ", ".join([*(f"s.{column}" for column in columns), *(f"s.{value}" for value in times.values()), stamp])
-    return (f"MERGE INTO {step.sql('silver')} t USING ({_versions_query(step, source)}) s ON {same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
-            f"WHEN NOT MATCHED THEN INSERT ({', '.join([*columns, *times])}, carlton_changed_by) VALUES ({values})")
+    differs = " OR ".join(
+        [
+            "NOT (t.carlton_metadata <=> s.carlton_metadata)",
+            *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items()),
+        ]
+    )
+    updates = ", ".join(
+        [
+            "t.carlton_metadata = s.carlton_metadata",
+            *(f"t.{column} = s.{value}" for column, value in times.items()),
+            f"t.carlton_changed_by = {stamp}",
+        ]
+    )
+    values = ", ".join(
+        [*(f"s.{column}" for column in columns), *(f"s.{value}" for value in times.values()), stamp]
+    )
+    return (
+        f"MERGE INTO {step.sql('silver')} t USING ({_versions_query(step, source)}) s ON "
+        f"{same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join([*columns, *times])}, carlton_changed_by) "
+        f"VALUES ({values})"
+    )

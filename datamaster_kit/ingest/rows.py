@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied', 'is_deletion', 'is_one_of', 'exemptions',
-           'rule_breaches', 'is_quarantined', 'batch_aggregates', 'file_aggregates', 'dirty_path_aggregates',
-           'aggregate_columns', 'aggregate_values', 'breach_count_aggregates', 'row_metadata_sql', 'bronze_rows',
-           'is_in_batch']
+__all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied', 'is_deletion',
+           'is_one_of', 'exemptions', 'rule_breaches', 'is_quarantined',
+           'batch_aggregates', 'file_aggregates', 'dirty_path_aggregates',
+           'aggregate_columns', 'aggregate_values', 'breach_count_aggregates',
+           'row_metadata_sql', 'bronze_rows', 'is_in_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING_SEVERITIES = ("quarantine", "fail")
@@ -33,9 +34,12 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def is_rule_satisfied(rule: Rule, exempt: str = "") -> str:
-    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which `exempt` is true keeps every one.
+    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which
+    `exempt` is true keeps every one.
 
-    A contract's own SQL may end with an error on a value, such as a cast of a text that is no number: the row breaks the rule then, and the others go on. `try_to_binary` gives NULL for whatever its text ends with (Spark, `TryEval`).
+    A contract's own SQL may end with an error on a value, such as a cast of a text that is no
+    number: the row breaks the rule then, and the others go on. `try_to_binary` gives NULL for
+    whatever its text ends with (Spark, `TryEval`).
     """
     kept = f"coalesce(({rule.predicate}), false)"
     if rule.kind == "sql":
@@ -44,13 +48,21 @@ def is_rule_satisfied(rule: Rule, exempt: str = "") -> str:
 
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
 def is_deletion(contract: Contract, model: Model) -> str:
-    """Return SQL that is true for a row that marks its key as deleted, and never NULL; empty where the contract has no marker."""
-    marks = [is_one_of(model.field(name), values) for name, values in contract.delete_when(model).items() if values]
+    """Return SQL that is true for a row that marks its key as deleted, and never NULL; empty where
+    the contract has no marker.
+    """
+    marks = [
+        is_one_of(model.field(name), values)
+        for name, values in contract.delete_when(model).items()
+        if values
+    ]
     return f"coalesce({' AND '.join(marks)}, false)" if marks else ""
 
 
 def is_one_of(item: Field, values: Sequence[str]) -> str:
-    """Return SQL that is true where a field has one of the values, each as its type has it: 0 is 0.00, and true is a boolean; where one is no value of the type, texts are compared."""
+    """Return SQL that is true where a field has one of the values, each as its type has it: 0 is
+    0.00, and true is a boolean; where one is no value of the type, texts are compared.
+    """
     column = quote(item.column)
     try:
         return f"{column} IN ({', '.join(literal_of_type(value, item.type) for value in values)})"
@@ -59,26 +71,49 @@ def is_one_of(item: Field, values: Sequence[str]) -> str:
 
 
 def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
-    """Return, by rule field, the SQL of the rows that need not keep the rules on it; `*` stands for every field but the key's."""
+    """Return, by rule field, the SQL of the rows that need not keep the rules on it; `*` stands for
+    every field but the key's.
+    """
     return {"*": is_deletion(contract, model), **{item.name: "" for item in model.key}}
 
 # %% ../../nbs/ingest/00_rows.ipynb #1541da40
-def rule_breaches(model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> str:
-    """Return SQL for the ids of the row rules that a row breaks: a list, empty where it keeps all."""
+def rule_breaches(
+    model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None
+) -> str:
+    """Return SQL for the ids of the row rules that a row breaks: a list, empty where it keeps
+    all.
+    """
     of_field, asked = exempt or {}, row_rules(rules)
-    kept = {rule.id: is_rule_satisfied(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in asked}
+    kept = {
+        rule.id: is_rule_satisfied(
+            rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))
+        )
+        for rule in asked
+    }
     first = [no_misfit_predicate(model)] if any(rule.is_about_reading for rule in asked) else []
-    at_once = " AND ".join([*first, *(kept[rule.id] for rule in asked if not rule.is_about_reading)])
+    at_once = " AND ".join(
+        [*first, *(kept[rule.id] for rule in asked if not rule.is_about_reading)]
+    )
     each = ", ".join(f"CASE WHEN NOT {sql} THEN {sql_literal(id)} END" for id, sql in kept.items())
-    return f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE array_compact(array({each})) END" if kept else "CAST(array() AS ARRAY<STRING>)"
+    return (
+        f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE "
+        f"array_compact(array({each})) END"
+        if kept
+        else "CAST(array() AS ARRAY<STRING>)"
+    )
 
 
 def is_quarantined(rules: Sequence[Rule], broken: str) -> str:
-    """Return SQL that is true for a row that a rule keeps out of silver, given the column with the ids of those that it breaks."""
+    """Return SQL that is true for a row that a rule keeps out of silver, given the column with the
+    ids of those that it breaks.
+    """
     blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING_SEVERITIES]
     if len(blocking) == len(row_rules(rules)):
         return f"cardinality({broken}) > 0"
-    return f"arrays_overlap({broken}, CAST(array({', '.join(sql_literal(rule.id) for rule in blocking)}) AS ARRAY<STRING>))"
+    return (
+        f"arrays_overlap({broken}, "
+        f"CAST(array({', '.join(sql_literal(rule.id) for rule in blocking)}) AS ARRAY<STRING>))"
+    )
 
 # %% ../../nbs/ingest/00_rows.ipynb #7dc624a6
 def batch_aggregates() -> dict[str, str]:
@@ -92,8 +127,13 @@ def batch_aggregates() -> dict[str, str]:
 
 
 def file_aggregates() -> dict[str, str]:
-    """Return the aggregates of a batch's files as SQL over bronze rows, by name; numbers alone, as Spark 4.0 observes no list that Python could read."""
-    files = "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))"
+    """Return the aggregates of a batch's files as SQL over bronze rows, by name; numbers alone, as
+    Spark 4.0 observes no list that Python could read.
+    """
+    files = (
+        "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS "
+        "size))"
+    )
     return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": f"size({files})",
@@ -104,7 +144,8 @@ def file_aggregates() -> dict[str, str]:
 def dirty_path_aggregates() -> dict[str, str]:
     """Return the aggregates that name a batch's dirty files as SQL over bronze rows, by name."""
     return {
-        "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path END)",
+        "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path "
+        "END)",
         "quarantined_in": "collect_set(CASE WHEN carlton_is_quarantined THEN carlton_metadata.file_path END)",
     }
 
@@ -122,29 +163,57 @@ def aggregate_values(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any
 
 
 def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str]:
-    """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the ids of those that a row breaks."""
-    return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
+    """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the
+    ids of those that a row breaks.
+    """
+    return {
+        rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))"
+        for rule in row_rules(rules)
+    }
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def row_metadata_sql(stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False) -> str:
-    """Return SQL for where a row came from and who wrote it, from rows with the column `_datamaster_file`; of an event with its envelope."""
+def row_metadata_sql(
+    stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False
+) -> str:
+    """Return SQL for where a row came from and who wrote it, from rows with the column
+    `_datamaster_file`; of an event with its envelope.
+    """
     event = ", 'event', _datamaster_file.event" if is_event else ""
-    return (f"named_struct('file_path', _datamaster_file.path, 'file_name', _datamaster_file.name, 'file_size', _datamaster_file.size, 'file_modification_time', _datamaster_file.modification_time, "
-            f"'run_id', {sql_literal(run_id)}, 'batch_id', {sql_by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
-            f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, 'row', monotonically_increasing_id(){event})")
+    return (
+        "named_struct('file_path', _datamaster_file.path, 'file_name', "
+        "_datamaster_file.name, 'file_size', _datamaster_file.size, "
+        "'file_modification_time', _datamaster_file.modification_time, "
+        f"'run_id', {sql_literal(run_id)}, 'batch_id', "
+        f"{sql_by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', "
+        f"{sql_literal(contract_version)}, "
+        f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, "
+        f"'row', monotonically_increasing_id(){event})"
+    )
 
 # %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
-def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str) -> DataFrame:
-    """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken` SQL for a row's address and for the rules that it breaks."""
+def bronze_rows(
+    rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str
+) -> DataFrame:
+    """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken`
+    SQL for a row's address and for the rules that it breaks.
+    """
     data = [*map(quote, columns)]
     return rows.selectExpr(*data, f"{metadata} AS carlton_metadata", "carlton_rescued").selectExpr(
-        *data, f"{sql_by_reference('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
-        f"{is_quarantined(rules, broken)} AS carlton_is_quarantined")
+        *data,
+        f"{sql_by_reference('current_timestamp()')} AS carlton_current_date",
+        "carlton_metadata",
+        "carlton_rescued",
+        f"{broken} AS carlton_broken_rules",
+        f"{is_quarantined(rules, broken)} AS carlton_is_quarantined",
+    )
 
 
 def is_in_batch(stream: str, batch_id: int) -> str:
     """Return SQL that is true for the bronze rows of a stream's batch."""
-    return f"carlton_metadata.stream = {sql_literal(stream)} AND carlton_metadata.batch_id = {batch_id}"
+    return (
+        f"carlton_metadata.stream = {sql_literal(stream)} AND carlton_metadata.batch_id = "
+        f"{batch_id}"
+    )
 
 
 IS_GOOD_ROW = "carlton_is_quarantined IS NOT TRUE"

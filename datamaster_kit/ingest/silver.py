@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 from ..contract.fault import DatamasterError
 from ..contract.model import Model
 from ..contract.sql.sqltype import quote, sql_literal, sql_type
-from ..contract.sql.table import DELETED_SUFFIX, bronze_table, deletions_table, silver_table
+from ..contract.sql.table import (
+    DELETED_SUFFIX,
+    bronze_table,
+    deletions_table,
+    silver_table,
+)
 from .checkpoint import StreamState, claim_stream, finish_rebuild
 from .history import history_statement
 from .holds import can_be_held, hold_fault, judge_batch, read_holds
@@ -34,7 +39,10 @@ __all__ = ['write_silver']
 # %% ../../nbs/ingest/12_silver.ipynb #43473a71
 def _row_stamp_sql(step: Step, stream: str, batch_id: int) -> str:
     """Return SQL for the struct that says which stream, batch and run wrote a row of silver."""
-    return f"named_struct('stream', {sql_literal(stream)}, 'batch_id', CAST({batch_id} AS BIGINT), 'run_id', {sql_literal(step.run_id)})"
+    return (
+        f"named_struct('stream', {sql_literal(stream)}, 'batch_id', CAST({batch_id} AS BIGINT), "
+        f"'run_id', {sql_literal(step.run_id)})"
+    )
 
 
 def _silver_columns(model: Model) -> list[str]:
@@ -44,43 +52,86 @@ def _silver_columns(model: Model) -> list[str]:
 
 def _newest_by_key(rows: DataFrame, step: Step) -> DataFrame:
     """Return one row a key: the newest version among the rows, with `_datamaster_is_deletion`."""
-    ranked = rows.selectExpr("*", f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY {version_struct(step.contract, step.model)} DESC) AS _datamaster_rank").where("_datamaster_rank = 1")
-    return ranked.selectExpr(*_silver_columns(step.model), f"{is_deletion(step.contract, step.model) or 'false'} AS _datamaster_is_deletion")
+    ranked = rows.selectExpr(
+        "*",
+        f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY "
+        f"{version_struct(step.contract, step.model)} DESC) AS _datamaster_rank",
+    ).where("_datamaster_rank = 1")
+    return ranked.selectExpr(
+        *_silver_columns(step.model),
+        f"{is_deletion(step.contract, step.model) or 'false'} AS _datamaster_is_deletion",
+    )
 
 # %% ../../nbs/ingest/12_silver.ipynb #d80cc545
 def _append_deleted_keys(step: Step, rows: DataFrame, stream: str, batch_id: int) -> None:
     """Append the keys that a batch deletes to the table of deleted keys, exactly once."""
     found = rows.where(is_deletion(step.contract, step.model))
-    named = [quote(column.name) for column in deletions_table(step.contract, step.model, "").columns if not column.name.startswith("carlton_")]
-    append_once(found.selectExpr(*named, "carlton_metadata", f"{_row_stamp_sql(step, stream, batch_id)} AS carlton_changed_by", f"{content_hash(step.model)} AS carlton_content"),
-           step.sql("silver", DELETED_SUFFIX), f"silver-deleted/{stream}", batch_id)
+    named = [
+        quote(column.name)
+        for column in deletions_table(step.contract, step.model, "").columns
+        if not column.name.startswith("carlton_")
+    ]
+    append_once(
+        found.selectExpr(
+            *named,
+            "carlton_metadata",
+            f"{_row_stamp_sql(step, stream, batch_id)} AS carlton_changed_by",
+            f"{content_hash(step.model)} AS carlton_content",
+        ),
+        step.sql("silver", DELETED_SUFFIX),
+        f"silver-deleted/{stream}",
+        batch_id,
+    )
 
 
 def _rows_not_deleted(step: Step, source: str) -> str:
     """Return the subquery of a source's rows, without those older than their key's deletion."""
     if not is_deletion(step.contract, step.model):
         return quote(source)
-    older = f"{version_struct(step.contract, step.model, 'd', 'carlton_content')} > {version_struct(step.contract, step.model, 'r')}"
-    return f"(SELECT * FROM {quote(source)} r LEFT ANTI JOIN {step.sql('silver', DELETED_SUFFIX)} d ON {is_same_key(step.model, 'r', 'd')} AND NOT r._datamaster_is_deletion AND {older})"
+    older = (
+        f"{version_struct(step.contract, step.model, 'd', 'carlton_content')} > "
+        f"{version_struct(step.contract, step.model, 'r')}"
+    )
+    return (
+        f"(SELECT * FROM {quote(source)} r LEFT ANTI JOIN {step.sql('silver', DELETED_SUFFIX)} d "
+        f"ON {is_same_key(step.model, 'r', 'd')} AND NOT r._datamaster_is_deletion AND {older})"
+    )
 
 # %% ../../nbs/ingest/12_silver.ipynb #0891a9b5
 def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str:
-    """Return the MERGE of a source view into the silver table (Delta, *Upsert into a table using merge*)."""
+    """Return the MERGE of a source view into the silver table (Delta, *Upsert into a table using
+    merge*).
+    """
     model, written = step.model, _row_stamp_sql(step, stream, batch_id)
     columns = _silver_columns(model)
-    is_newer = f"{version_struct(step.contract, model, 's')} > {version_struct(step.contract, model, 't')}"
-    updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_changed_by = {written}"])
+    is_newer = (
+        f"{version_struct(step.contract, model, 's')} > {version_struct(step.contract, model, 't')}"
+    )
+    updates = ", ".join(
+        [*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_changed_by = {written}"]
+    )
     values = ", ".join([*(f"s.{column}" for column in columns), written])
-    return (f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s ON {is_same_key(model, 't', 's')} "
-            f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
-            f"WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT ({', '.join(columns)}, carlton_changed_by) VALUES ({values})")
+    return (
+        f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s ON "
+        f"{is_same_key(model, 't', 's')} "
+        f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED "
+        f"AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
+        "WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT "
+        f"({', '.join(columns)}, carlton_changed_by) VALUES ({values})"
+    )
 
 
 def _merge_batch(step: Step, rows: DataFrame, stream: str, batch_id: int) -> int:
     """Merge a batch's rows into silver and return how many rows were inserted or updated."""
     view, session = f"silver_{uuid.uuid4().hex}", rows.sparkSession
-    (rows if step.contract.keeps_history(step.model) else _newest_by_key(rows, step)).createOrReplaceTempView(view)
-    statement = history_statement(step, view, _row_stamp_sql(step, stream, batch_id)) if step.contract.keeps_history(step.model) else _merge_statement(step, view, stream, batch_id)
+    (
+        rows if step.contract.keeps_history(step.model) else _newest_by_key(rows, step)
+    ).createOrReplaceTempView(view)
+    statement = (
+        history_statement(step, view, _row_stamp_sql(step, stream, batch_id))
+        if step.contract.keeps_history(step.model)
+        else _merge_statement(step, view, stream, batch_id)
+    )
     answer = session.sql(statement).collect()[0]
     session.catalog.dropTempView(view)
     return int(answer["num_updated_rows"] + answer["num_inserted_rows"])
@@ -88,30 +139,49 @@ def _merge_batch(step: Step, rows: DataFrame, stream: str, batch_id: int) -> int
 # %% ../../nbs/ingest/12_silver.ipynb #81274c56
 def _append_silver_batch(step: Step, rows: DataFrame, claim: StreamState, batch_id: int) -> int:
     """Append a batch's rows to silver, exactly once, and return how many there are."""
-    found = rows.selectExpr(*_silver_columns(step.model), f"{_row_stamp_sql(step, claim.stream, batch_id)} AS carlton_changed_by")
+    found = rows.selectExpr(
+        *_silver_columns(step.model),
+        f"{_row_stamp_sql(step, claim.stream, batch_id)} AS carlton_changed_by",
+    )
     if claim.leaves_out_known:
-        known = step.target.spark.sql(f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} WHERE NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})")
-        found = found.join(known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti")
+        known = step.target.spark.sql(
+            f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} WHERE "
+            f"NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})"
+        )
+        found = found.join(
+            known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti"
+        )
     append_once(found, step.sql("silver"), f"silver/{claim.stream}", batch_id)
     return int(found.count())
 
 
 def _count_batch_rows(step: Step, stream: str, batch_id: int) -> int:
     """Return how many rows of silver a batch wrote."""
-    mine = f"carlton_changed_by.stream = {sql_literal(stream)} AND carlton_changed_by.batch_id = {batch_id}"
+    mine = (
+        f"carlton_changed_by.stream = {sql_literal(stream)} AND carlton_changed_by.batch_id = "
+        f"{batch_id}"
+    )
     return int(step.target.spark.table(step.sql("silver")).where(mine).count())
 
 # %% ../../nbs/ingest/12_silver.ipynb #6335b436
 def _batch_row_counts(step: Step, rows: DataFrame) -> tuple[int, int, int]:
-    """Return how many rows there are, how many of them are good, and how many of these delete their key."""
+    """Return how many rows there are, how many of them are good, and how many of these delete their
+    key.
+    """
     from pyspark.sql.functions import expr
 
     deletes = f"{IS_GOOD_ROW} AND {is_deletion(step.contract, step.model) or 'false'}"
-    return tuple(rows.agg(expr("count(1)"), expr(f"count_if({IS_GOOD_ROW})"), expr(f"count_if({deletes})")).collect()[0])
+    return tuple(
+        rows.agg(
+            expr("count(1)"), expr(f"count_if({IS_GOOD_ROW})"), expr(f"count_if({deletes})")
+        ).collect()[0]
+    )
 
 
 def _write_silver_batch(step: Step, claim: StreamState, batch: DataFrame, batch_id: int) -> None:
-    """Bring a batch of bronze to silver and record it; each exactly once, wherever an earlier attempt ended."""
+    """Bring a batch of bronze to silver and record it; each exactly once, wherever an earlier
+    attempt ended.
+    """
     begun, step = datetime.now(UTC), step.on(batch.sparkSession)
     failpoint("silver.begun")
     everything = _align_to_contract(step, batch)
@@ -124,37 +194,70 @@ def _write_silver_batch(step: Step, claim: StreamState, batch: DataFrame, batch_
     failpoint("silver.deleted")
     changed = 0
     if good:
-        changed = _merge_batch(step, rows, claim.stream, batch_id) if step.model.key else _append_silver_batch(step, rows, claim, batch_id)
+        changed = (
+            _merge_batch(step, rows, claim.stream, batch_id)
+            if step.model.key
+            else _append_silver_batch(step, rows, claim, batch_id)
+        )
     failpoint("silver.merged")
     if batch_id == claim.pending:
         changed = _count_batch_rows(step, claim.stream, batch_id)
     if read:
-        run = step.run(begun, stream=claim.stream, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed, rows_deleted=deleted, rows_quarantined=read - good)
+        run = step.run(
+            begun,
+            stream=claim.stream,
+            batch=batch_id,
+            rows_read=read,
+            rows_written=changed,
+            rows_merged=changed,
+            rows_deleted=deleted,
+            rows_quarantined=read - good,
+        )
         record_runs(step.target, step.names.catalog, [run])
         step.note(run)
     failpoint("silver.recorded")
 
 # %% ../../nbs/ingest/12_silver.ipynb #bb2cb715
 def _align_to_contract(step: Step, rows: DataFrame) -> DataFrame:
-    """Return rows of bronze with the contract's columns: one that had an earlier name is renamed, and one that was not there yet is NULL."""
+    """Return rows of bronze with the contract's columns: one that had an earlier name is renamed,
+    and one that was not there yet is NULL.
+    """
     there = {name.lower(): name for name in rows.columns}
     columns = []
     for item in step.model.fields:
-        found = next((there[name.lower()] for name in (item.column, *item.aliases) if name.lower() in there), None)
+        found = next(
+            (there[name.lower()] for name in (item.column, *item.aliases) if name.lower() in there),
+            None,
+        )
         kind = sql_type(bronze_type(item.type))
-        columns.append(f"{quote(found) if found else f'CAST(NULL AS {kind})'} AS {quote(item.column)}")
-    return rows.selectExpr(*columns, *(name for name in rows.columns if name.startswith("carlton_")))
+        columns.append(
+            f"{quote(found) if found else f'CAST(NULL AS {kind})'} AS {quote(item.column)}"
+        )
+    return rows.selectExpr(
+        *columns, *(name for name in rows.columns if name.startswith("carlton_"))
+    )
 
 # %% ../../nbs/ingest/12_silver.ipynb #13a3a9b8
 _METADATA_EVOLUTION_ERROR = "DELTA_STREAMING_METADATA_EVOLUTION"
-_SCHEMA_CHANGE_OPTIONS = ("allowSourceColumnRename", "allowSourceColumnDrop", "allowSourceColumnTypeChange")
+_SCHEMA_CHANGE_OPTIONS = (
+    "allowSourceColumnRename",
+    "allowSourceColumnDrop",
+    "allowSourceColumnTypeChange",
+)
 
 
 def _is_caught_up(step: Step, claim: StreamState) -> bool:
-    """The stream has read every version of bronze, as far as the target knows the last one, and has nothing to finish."""
+    """The stream has read every version of bronze, as far as the target knows the last one, and has
+    nothing to finish.
+    """
     detail = step.target.detail(step.table("bronze"))
     last = detail.version if detail else None
-    return last is not None and claim.source_version is not None and claim.source_version > last and claim.pending is None
+    return (
+        last is not None
+        and claim.source_version is not None
+        and claim.source_version > last
+        and claim.pending is None
+    )
 
 
 def _follow_bronze(step: Step) -> StreamState:
@@ -163,10 +266,16 @@ def _follow_bronze(step: Step) -> StreamState:
         claim = claim_stream(step)
         if _is_caught_up(step, claim) and not step.interval:
             return claim
-        options = {"skipChangeCommits": "true", "schemaTrackingLocation": f"{claim.checkpoint}/_schemas", **dict.fromkeys(_SCHEMA_CHANGE_OPTIONS, "always")}
+        options = {
+            "skipChangeCommits": "true",
+            "schemaTrackingLocation": f"{claim.checkpoint}/_schemas",
+            **dict.fromkeys(_SCHEMA_CHANGE_OPTIONS, "always"),
+        }
         try:
             stream = step.target.spark.readStream.options(**options).table(step.sql("bronze"))
-            run_stream(stream, partial(_write_silver_batch, step, claim), claim.checkpoint, step.interval)
+            run_stream(
+                stream, partial(_write_silver_batch, step, claim), claim.checkpoint, step.interval
+            )
         except Exception as error:
             if _METADATA_EVOLUTION_ERROR not in str(error):
                 raise
@@ -175,18 +284,31 @@ def _follow_bronze(step: Step) -> StreamState:
 
 
 def write_silver(step: Step) -> None:
-    """Bring what is new in a model's bronze table to its silver table; with an interval, until asked to stop.
+    """Bring what is new in a model's bronze table to its silver table; with an interval, until
+    asked to stop.
 
-    Raises DatamasterError where the table has another key, and, with an interval, where a batch is held.
+    Raises DatamasterError where the table has another key, and, with an interval, where a batch is
+    held.
     """
     catalog, deletes = step.names.catalog, bool(is_deletion(step.contract, step.model))
-    wanted = [make(step.contract, step.model, catalog) for make in (bronze_table, silver_table, *((deletions_table,) if deletes else ()))]
+    wanted = [
+        make(step.contract, step.model, catalog)
+        for make in (bronze_table, silver_table, *((deletions_table,) if deletes else ()))
+    ]
     require_tables(step.target, *wanted)
     require_same_key(step)
     try:
         claim = _follow_bronze(step)
     except Exception as error:
-        held = [hold for hold in read_holds(step.target, catalog, step.contract.id) if hold.model == step.model.name] if step.interval else []
+        held = (
+            [
+                hold
+                for hold in read_holds(step.target, catalog, step.contract.id)
+                if hold.model == step.model.name
+            ]
+            if step.interval
+            else []
+        )
         if held:
             raise DatamasterError(*(hold_fault(step.contract, hold) for hold in held)) from error
         raise

@@ -5,16 +5,31 @@
 # %% ../../nbs/ingest/08_versions.ipynb #6e8ca079
 from __future__ import annotations
 
-from ..contract.model import Contract, Field, Map, Model, Scalar, nested_fields, walk_fields
+from ..contract.model import (
+    Contract,
+    Field,
+    Map,
+    Model,
+    Scalar,
+    nested_fields,
+    walk_fields,
+)
 from ..contract.sql.sqltype import quote
 
 # %% auto #0
-__all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns', 'is_same_key', 'key_columns']
+__all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns', 'is_same_key',
+           'key_columns']
 
 # %% ../../nbs/ingest/08_versions.ipynb #3cd268a8
 def _hashable_fields(model: Model) -> list[Field]:
     """Return the fields that Spark can hash: all but those with a map or a variant in them."""
-    return [item for item in model.fields if not any(isinstance(part, Map) or part == Scalar("variant") for part in _types_within(item))]
+    return [
+        item
+        for item in model.fields
+        if not any(
+            isinstance(part, Map) or part == Scalar("variant") for part in _types_within(item)
+        )
+    ]
 
 
 def _types_within(item: Field) -> list[object]:
@@ -24,7 +39,10 @@ def _types_within(item: Field) -> list[object]:
 
 def content_hash(model: Model, alias: str = "") -> str:
     """Return SQL for the hash of a row's fields."""
-    return f"xxhash64({', '.join(qualify_column(alias, item.column) for item in _hashable_fields(model))})"
+    return (
+        f"xxhash64({', '.join(qualify_column(alias, item.column) for item in _hashable_fields(model))}"
+        ")"
+    )
 
 
 def qualify_column(alias: str, column: str) -> str:
@@ -33,27 +51,48 @@ def qualify_column(alias: str, column: str) -> str:
 
 # %% ../../nbs/ingest/08_versions.ipynb #d88e05d7
 def version_struct(contract: Contract, model: Model, alias: str = "", hashed: str = "") -> str:
-    """Return SQL for a row's version, a struct that orders from old to new; NULLs are oldest. `hashed` is a column that has the row's hash already."""
+    """Return SQL for a row's version, a struct that orders from old to new; NULLs are oldest.
+
+    `hashed` is a column that has the row's hash already.
+    """
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
     event = f"{metadata}.event"
-    taken = [f"{event}.enqueued_at", f"{event}.sequence_number"] if contract.arrives_as_events(model) else []
-    parts = [*(qualify_column(alias, item.column) for item in contract.latest_by(model)), *taken, f"{metadata}.file_modification_time", f"{metadata}.file_path",
-             f"{metadata}.block_start", f"{metadata}.row", qualify_column(alias, hashed) if hashed else content_hash(model, alias)]
+    taken = (
+        [f"{event}.enqueued_at", f"{event}.sequence_number"]
+        if contract.arrives_as_events(model)
+        else []
+    )
+    parts = [
+        *(qualify_column(alias, item.column) for item in contract.latest_by(model)),
+        *taken,
+        f"{metadata}.file_modification_time",
+        f"{metadata}.file_path",
+        f"{metadata}.block_start",
+        f"{metadata}.row",
+        qualify_column(alias, hashed) if hashed else content_hash(model, alias),
+    ]
     return "struct(" + ", ".join(f"{part} AS v{index}" for index, part in enumerate(parts)) + ")"
 
 
 def arrival_columns(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...]:
-    """Return SQL for when a row arrived: when the topic took its event, with the event's number, or when its file was modified."""
+    """Return SQL for when a row arrived: when the topic took its event, with the event's number, or
+    when its file was modified.
+    """
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
     modified = f"{metadata}.file_modification_time"
     if not contract.arrives_as_events(model):
         return (modified,)
-    return f"coalesce({metadata}.event.enqueued_at, {modified})", f"{metadata}.event.sequence_number"
+    return (
+        f"coalesce({metadata}.event.enqueued_at, {modified})",
+        f"{metadata}.event.sequence_number",
+    )
 
 
 def is_same_key(model: Model, left: str, right: str) -> str:
     """Return SQL that is true for rows of the same key."""
-    return " AND ".join(f"{left}.{quote(item.column)} = {right}.{quote(item.column)}" for item in model.key)
+    return " AND ".join(
+        f"{left}.{quote(item.column)} = {right}.{quote(item.column)}" for item in model.key
+    )
 
 
 def key_columns(model: Model) -> str:

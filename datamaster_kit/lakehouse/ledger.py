@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'FileEntry', 'files_name', 'files_table', 'record_files', 'read_entries']
+__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'FileEntry', 'files_name', 'files_table',
+           'record_files', 'read_entries']
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #7b3aaec5
 STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
@@ -28,9 +29,12 @@ STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
 
 @dataclass(frozen=True)
 class FileEntry:
-    """What came of one file in one micro-batch: `size` in bytes; `records` are its records in bronze, of which so many are good, have something rescued, or are quarantined.
+    """What came of one file in one micro-batch: `size` in bytes; `records` are its records in
+    bronze, of which so many are good, have something rescued, or are quarantined.
 
-    `result` is read; refused, where it cannot be read or not to its end, and a row of bronze says so; or lost, where it was listed and neither read nor refused. `reason` says what is wrong with it; `totals` are its control totals, where the contract names them.
+    `result` is read; refused, where it cannot be read or not to its end, and a row of bronze says
+    so; or lost, where it was listed and neither read nor refused. `reason` says what is wrong with
+    it; `totals` are its control totals, where the contract names them.
     """
 
     run_id: str
@@ -53,10 +57,22 @@ class FileEntry:
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #1644d33c
 _LEDGER_COLUMNS = {
-    "batch": ("BIGINT", "The micro-batch."), "path": ("STRING", "The file, as carlton_metadata.file_path has it."), "name": ("STRING", "Its path below the landing folder."),
-    "size": ("BIGINT", "In bytes."), "modified_at": ("TIMESTAMP", ""), "records": ("BIGINT", "Its records in bronze."), "good": ("BIGINT", "Those that are not quarantined."),
-    "rescued": ("BIGINT", "Those with a value that did not fit."), "quarantined": ("BIGINT", ""), "result": ("STRING", "read, refused or lost."), "reason": ("STRING", "What is wrong with it."),
-    "recorded_at": ("TIMESTAMP", ""), "totals": ("ARRAY<STRUCT<name: STRING, expected: STRING, found: STRING>>", "What the file says that it has, beside what it has."),
+    "batch": ("BIGINT", "The micro-batch."),
+    "path": ("STRING", "The file, as carlton_metadata.file_path has it."),
+    "name": ("STRING", "Its path below the landing folder."),
+    "size": ("BIGINT", "In bytes."),
+    "modified_at": ("TIMESTAMP", ""),
+    "records": ("BIGINT", "Its records in bronze."),
+    "good": ("BIGINT", "Those that are not quarantined."),
+    "rescued": ("BIGINT", "Those with a value that did not fit."),
+    "quarantined": ("BIGINT", ""),
+    "result": ("STRING", "read, refused or lost."),
+    "reason": ("STRING", "What is wrong with it."),
+    "recorded_at": ("TIMESTAMP", ""),
+    "totals": (
+        "ARRAY<STRUCT<name: STRING, expected: STRING, found: STRING>>",
+        "What the file says that it has, beside what it has.",
+    ),
 }
 
 
@@ -67,23 +83,63 @@ def files_name(catalog: str) -> TableName:
 
 def files_table(catalog: str) -> Table:
     """Return the ledger of files, as it should be."""
-    columns = tuple(TableColumn(item.name, *_LEDGER_COLUMNS.get(item.name, ("STRING", ""))[:1], comment=_LEDGER_COLUMNS.get(item.name, ("", ""))[1]) for item in fields(FileEntry))
-    return Table(catalog, "bronze", "files", columns, "What came of each file: one row a file and micro-batch.", properties={**RUNS_PROPERTIES, "datamaster.layer": "files"})
+    columns = tuple(
+        TableColumn(
+            item.name,
+            *_LEDGER_COLUMNS.get(item.name, ("STRING", ""))[:1],
+            comment=_LEDGER_COLUMNS.get(item.name, ("", ""))[1],
+        )
+        for item in fields(FileEntry)
+    )
+    return Table(
+        catalog,
+        "bronze",
+        "files",
+        columns,
+        "What came of each file: one row a file and micro-batch.",
+        properties={**RUNS_PROPERTIES, "datamaster.layer": "files"},
+    )
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #bdf5fdf8
 def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> None:
     """Append the entries of one batch to the ledger; appending them again changes nothing."""
     if entries:
-        target.append_records(files_table(catalog), [asdict(entry) for entry in entries], f"files/{entries[0].stream}", entries[0].batch)
+        target.append_records(
+            files_table(catalog),
+            [asdict(entry) for entry in entries],
+            f"files/{entries[0].stream}",
+            entries[0].batch,
+        )
 
 
-def read_entries(target: Target, catalog: str, condition: str = "1 = 1", **values: QueryValue) -> tuple[FileEntry, ...]:
-    """Return the entries for which a condition in SQL is true, oldest first, none where there is no ledger yet; the condition names its values in braces."""
-    return tuple(map(_parse_file_entry, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
+def read_entries(
+    target: Target, catalog: str, condition: str = "1 = 1", **values: QueryValue
+) -> tuple[FileEntry, ...]:
+    """Return the entries for which a condition in SQL is true, oldest first, none where there is no
+    ledger yet; the condition names its values in braces.
+    """
+    return tuple(
+        map(
+            _parse_file_entry,
+            target.records(
+                files_name(catalog),
+                f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path",
+                **values,
+            ),
+        )
+    )
 
 
 def _parse_file_entry(row: Mapping[str, Any]) -> FileEntry:
     """Return the entry of a row of the ledger."""
-    moments = {name: row[name] or datetime.fromtimestamp(0, UTC) for name in ("modified_at", "recorded_at")}
+    moments = {
+        name: row[name] or datetime.fromtimestamp(0, UTC) for name in ("modified_at", "recorded_at")
+    }
     known: dict[str, Any] = {item.name: row.get(item.name) for item in fields(FileEntry)}
-    return FileEntry(**{**known, **moments, "totals": tuple(TotalComparison(**total) for total in row.get("totals") or ())})
+    return FileEntry(
+        **{
+            **known,
+            **moments,
+            "totals": tuple(TotalComparison(**total) for total in row.get("totals") or ()),
+        }
+    )

@@ -15,10 +15,16 @@ __all__ = ['SCHEMAS', 'MARK_PROPERTY', 'BAD_NAME', 'TableName', 'Names', 'names'
 
 # %% ../../nbs/lakehouse/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
-_SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
+_SCHEMA_PURPOSES = {
+    "bronze": "Data as it arrived, every row of it",
+    "silver": "Curated data, as contracts promise it",
+    "gold": "Data made for its users",
+}
 
 
-MARK_PROPERTY = "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
+MARK_PROPERTY = (
+    "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class TableName:
 # %% ../../nbs/lakehouse/00_names.ipynb #639eccab
 @dataclass(frozen=True)
 class Names:
-    """The names of everything that belongs to one domain, catalog and environment; the storage credential's is the metastore's, which other domains may have too."""
+    """The names of everything that belongs to one domain, catalog and environment; the storage
+    credential's is the metastore's, which other domains may have too.
+    """
 
     domain: str
     catalog_stem: str
@@ -61,7 +69,9 @@ class Names:
 
     @property
     def own_properties(self) -> dict[str, str]:
-        """The properties by which the toolkit knows its catalog and schemas, whatever their comments say."""
+        """The properties by which the toolkit knows its catalog and schemas, whatever their
+        comments say.
+        """
         return {MARK_PROPERTY: self.mark}
 
     def schema_comment(self, schema: str) -> str:
@@ -83,7 +93,9 @@ class Names:
         return f"stad{self.stem}"
 
     def container(self, purpose: str) -> str:
-        """Return the storage container for a purpose: raw, log, mtst (metastore) or catlog (catalog)."""
+        """Return the storage container for a purpose: raw, log, mtst (metastore) or catlog
+        (catalog).
+        """
         return f"ctrd{self.stem}{purpose}"
 
     @property
@@ -133,7 +145,11 @@ class Names:
         return TableName(self.catalog, schema, table)
 
 # %% ../../nbs/lakehouse/00_names.ipynb #ac9169c7
-BAD_NAME = code("bad-name", "A domain, catalog or environment breaks a naming rule.", "use lower-case letters and digits, beginning with a letter")
+BAD_NAME = code(
+    "bad-name",
+    "A domain, catalog or environment breaks a naming rule.",
+    "use lower-case letters and digits, beginning with a letter",
+)
 _STORAGE_ACCOUNT_LENGTH = 24
 _RESERVED_WORDS = ("microsoft", "windows")
 
@@ -144,15 +160,36 @@ def names(domain: str, catalog: str, environment: str = "") -> Names:
     faults: list[Fault] = []
     for key, value in (("domain", domain), ("catalog", catalog), ("environment", environment)):
         if (value or key != "environment") and not re.fullmatch(r"[a-z][a-z0-9]*", value):
-            faults.append(BAD_NAME.fault(f"{value!r} is not lower-case letters and digits beginning with a letter", path=f"$.{key}"))
+            faults.append(
+                BAD_NAME.fault(
+                    f"{value!r} is not lower-case letters and digits beginning with a letter",
+                    path=f"$.{key}",
+                )
+            )
     excess = len(result.storage_account) - _STORAGE_ACCOUNT_LENGTH
     if excess > 0:
-        faults.append(BAD_NAME.fault(
-            f"the storage account {result.storage_account!r} has {len(result.storage_account)} characters; Azure allows 3 to {_STORAGE_ACCOUNT_LENGTH}",
-            path="$.domain", hint=f"shorten the domain or the environment by {excess}"))
-    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in _RESERVED_WORDS if word in result.stem]
+        faults.append(
+            BAD_NAME.fault(
+                f"the storage account {result.storage_account!r} has "
+                f"{len(result.storage_account)} characters; Azure allows 3 to "
+                f"{_STORAGE_ACCOUNT_LENGTH}",
+                path="$.domain",
+                hint=f"shorten the domain or the environment by {excess}",
+            )
+        )
+    faults += [
+        BAD_NAME.fault(
+            f"Azure lets nobody have {word!r} in the name of what has an address",
+            path="$.domain",
+            hint="choose another domain",
+        )
+        for word in _RESERVED_WORDS
+        if word in result.stem
+    ]
     if len(result.catalog) > 255:
-        faults.append(BAD_NAME.fault("a catalog's name has at most 255 characters", path="$.catalog"))
+        faults.append(
+            BAD_NAME.fault("a catalog's name has at most 255 characters", path="$.catalog")
+        )
     if faults:
         raise BadInput(*faults)
     return result

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['RUNS_PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'record_runs', 'StepPast',
-           'read_past', 'read_notes', 'read_runs', 'read_runs_and_events', 'parse_run']
+__all__ = ['RUNS_PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table',
+           'record_runs', 'StepPast', 'read_past', 'read_notes', 'read_runs',
+           'read_runs_and_events', 'parse_run']
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class RuleResult:
 # %% ../../nbs/lakehouse/01_runs.ipynb #af15a7ee
 @dataclass(frozen=True)
 class Run:
-    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result` is succeeded, partly (a file was refused), failed or nothing new.
+    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result`
+    is succeeded, partly (a file was refused), failed or nothing new.
 
-    `stream` is the stream of a batch, `resumed` the interrupted runs whose batches a whole run counts too, and `notes` say what else happened.
+    `stream` is the stream of a batch, `resumed` the interrupted runs whose batches a whole run
+    counts too, and `notes` say what else happened.
     """
 
     run_id: str
@@ -89,7 +92,11 @@ def _run_part(run: Run) -> str:
 
     broken = [rule for rule in run.rules if rule.passed is False]
     unexecuted = sum(rule.passed is None for rule in run.rules)
-    told = f"{len(run.rules)} rules: {len(broken)} broken, {unexecuted} not executed." if run.rules else "No rule was asked."
+    told = (
+        f"{len(run.rules)} rules: {len(broken)} broken, {unexecuted} not executed."
+        if run.rules
+        else "No rule was asked."
+    )
     counts = {name: getattr(run, f"rows_{name}") for name in _ROW_COUNT_NAMES}
     return str(render_html(_RUN_PART, run=run, broken=broken, counts=counts, told=told))
 
@@ -99,19 +106,40 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #bc116ad3
-_RULE_TYPE = "STRUCT<rule: STRING, kind: STRING, severity: STRING, value: DOUBLE, passed: BOOLEAN, not_executed: STRING, description: STRING>"
+_RULE_TYPE = (
+    "STRUCT<rule: STRING, kind: STRING, severity: STRING, value: DOUBLE, passed: BOOLEAN, "
+    "not_executed: STRING, description: STRING>"
+)
 _COLUMN_TYPES = {
-    "batch": ("BIGINT", "The micro-batch; absent for the whole run."), "started_at": ("TIMESTAMP", ""), "ended_at": ("TIMESTAMP", ""),
-    "duration_seconds": ("DOUBLE", ""), "rows_read": ("BIGINT", ""), "rows_written": ("BIGINT", ""), "rows_rescued": ("BIGINT", "Rows with a value that did not fit."),
-    "rows_quarantined": ("BIGINT", "Rows that break a rule of severity quarantine."), "rows_merged": ("BIGINT", "Rows inserted or updated in silver."),
-    "rules": (f"ARRAY<{_RULE_TYPE}>", "What each rule said."), "bytes": ("BIGINT", "Size of the files read."), "files": ("BIGINT", ""),
-    "latency_seconds": ("DOUBLE", "From the newest file's modification to the end."), "rows_per_second": ("DOUBLE", ""),
-    "stream": ("STRING", "The stream that the micro-batch belongs to."), "resumed": ("ARRAY<STRING>", "Interrupted runs, whose micro-batches are counted here."),
-    "rows_deleted": ("BIGINT", "Keys that a marker deleted, or rows that were older than the retention."), "notes": ("ARRAY<STRING>", "What else happened: columns added or widened, files that changed."),
+    "batch": ("BIGINT", "The micro-batch; absent for the whole run."),
+    "started_at": ("TIMESTAMP", ""),
+    "ended_at": ("TIMESTAMP", ""),
+    "duration_seconds": ("DOUBLE", ""),
+    "rows_read": ("BIGINT", ""),
+    "rows_written": ("BIGINT", ""),
+    "rows_rescued": ("BIGINT", "Rows with a value that did not fit."),
+    "rows_quarantined": ("BIGINT", "Rows that break a rule of severity quarantine."),
+    "rows_merged": ("BIGINT", "Rows inserted or updated in silver."),
+    "rules": (f"ARRAY<{_RULE_TYPE}>", "What each rule said."),
+    "bytes": ("BIGINT", "Size of the files read."),
+    "files": ("BIGINT", ""),
+    "latency_seconds": ("DOUBLE", "From the newest file's modification to the end."),
+    "rows_per_second": ("DOUBLE", ""),
+    "stream": ("STRING", "The stream that the micro-batch belongs to."),
+    "resumed": ("ARRAY<STRING>", "Interrupted runs, whose micro-batches are counted here."),
+    "rows_deleted": (
+        "BIGINT",
+        "Keys that a marker deleted, or rows that were older than the retention.",
+    ),
+    "notes": ("ARRAY<STRING>", "What else happened: columns added or widened, files that changed."),
 }
 
 
-RUNS_PROPERTIES = {"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true", "delta.setTransactionRetentionDuration": "interval 30 days"}
+RUNS_PROPERTIES = {
+    "datamaster.layer": "runs",
+    "delta.autoOptimize.autoCompact": "true",
+    "delta.setTransactionRetentionDuration": "interval 30 days",
+}
 
 
 def runs_name(catalog: str) -> TableName:
@@ -121,29 +149,48 @@ def runs_name(catalog: str) -> TableName:
 
 def runs_table(catalog: str) -> Table:
     """Return the table of runs, as it should be."""
-    columns = tuple(TableColumn(name, kind, comment=comment) for name, (kind, comment) in ((item.name, _COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
-    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=RUNS_PROPERTIES)
+    columns = tuple(
+        TableColumn(name, kind, comment=comment)
+        for name, (kind, comment) in (
+            (item.name, _COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)
+        )
+    )
+    return Table(
+        catalog,
+        "bronze",
+        "runs",
+        columns,
+        "What each step did: one row a step, model and micro-batch.",
+        properties=RUNS_PROPERTIES,
+    )
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #a6ef02b7
 def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
-    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a stream's batch again changes nothing."""
+    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording
+    a stream's batch again changes nothing.
+    """
     if not runs:
         return
     first = runs[0]
     application = f"{first.step}/{first.stream}" if first.batch is not None else ""
-    target.append_records(runs_table(catalog), [asdict(run) for run in runs], application, first.batch or 0)
+    target.append_records(
+        runs_table(catalog), [asdict(run) for run in runs], application, first.batch or 0
+    )
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #b051cd3e
 @dataclass(frozen=True)
 class StepPast:
-    """What is recorded of a step on a model: runs that were interrupted, and the last batch of each stream."""
+    """What is recorded of a step on a model: runs that were interrupted, and the last batch of each
+    stream.
+    """
 
     interrupted: tuple[str, ...] = ()
     last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
 _IS_OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
-# By model: the last batch of each stream, the runs that have batches and no whole, and the runs that whole runs have gone on with, several with a blank between them.
+# By model: the last batch of each stream, the runs that have batches and no whole, and the runs
+# that whole runs have gone on with, several with a blank between them.
 _PAST_QUERY = f"""
 SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
 UNION ALL
@@ -152,9 +199,18 @@ UNION ALL
 SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
 """
 
-def read_past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, StepPast]:
+
+def read_past(
+    target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]
+) -> dict[str, StepPast]:
     """Return what is recorded of a step on models of a contract, by model."""
-    rows = target.records(runs_name(catalog), _PAST_QUERY, step=step, contract=contract_id, models=models) if models else []
+    rows = (
+        target.records(
+            runs_name(catalog), _PAST_QUERY, step=step, contract=contract_id, models=models
+        )
+        if models
+        else []
+    )
     return {model: _parse_past([row for row in rows if row["model"] == model]) for model in models}
 
 
@@ -162,23 +218,40 @@ def _parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
     """Return a model's past from its rows of `_PAST_QUERY`."""
     resumed = {run_id for row in rows if row["kind"] == "resumed" for run_id in row["name"].split()}
     unfinished = {row["name"] for row in rows if row["kind"] == "unfinished"}
-    return StepPast(tuple(sorted(unfinished - resumed)), {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"})
+    return StepPast(
+        tuple(sorted(unfinished - resumed)),
+        {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"},
+    )
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #1c3a3a85
-_NOTES_QUERY = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
+_NOTES_QUERY = (
+    "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND "
+    "batch IS NOT NULL ORDER BY batch"
+)
 
 
-def read_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
+def read_notes(
+    target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str
+) -> tuple[str, ...]:
     """Return the notes of the micro-batches that some runs of a step on a model recorded."""
-    rows = target.records(runs_name(catalog), _NOTES_QUERY, runs=run_ids, step=step, model=model) if run_ids else []
+    rows = (
+        target.records(runs_name(catalog), _NOTES_QUERY, runs=run_ids, step=step, model=model)
+        if run_ids
+        else []
+    )
     return tuple(note for row in rows for note in row["notes"] or ())
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #f7f75fc1
-_NO_RUNS = code("no-runs-table", "The table in which runs are recorded is not there.", "datamaster unity apply, then datamaster ingest run")
+_NO_RUNS = code(
+    "no-runs-table",
+    "The table in which runs are recorded is not there.",
+    "datamaster unity apply, then datamaster ingest run",
+)
 
 
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
-    """Return the recorded whole runs in the order of their beginning, of one run identifier and step where these are given.
+    """Return the recorded whole runs in the order of their beginning, of one run identifier and
+    step where these are given.
 
     Raises DatamasterError where the table is not there.
     """
@@ -186,16 +259,42 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
         raise DatamasterError(_NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
-    return tuple(map(parse_run, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))
+    return tuple(
+        map(
+            parse_run,
+            target.records(
+                runs_name(catalog),
+                f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model",
+                **named,
+            ),
+        )
+    )
 
 
 def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
-    """Return the whole runs and the events of held deliveries, which have a batch, in the order of their beginning; none where nothing was recorded yet."""
-    return tuple(map(parse_run, target.records(runs_name(catalog), "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY started_at, model")))
+    """Return the whole runs and the events of held deliveries, which have a batch, in the order of
+    their beginning; none where nothing was recorded yet.
+    """
+    return tuple(
+        map(
+            parse_run,
+            target.records(
+                runs_name(catalog),
+                "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY "
+                "started_at, model",
+            ),
+        )
+    )
 
 
 def parse_run(row: Mapping[str, Any]) -> Run:
-    """Return the run of a row of the table; what a column that the table has not got would say is as in a run that was just begun."""
+    """Return the run of a row of the table; what a column that the table has not got would say is
+    as in a run that was just begun.
+    """
     known = {item.name: row[item.name] for item in fields(Run) if row.get(item.name) is not None}
-    lists = {"rules": tuple(RuleResult(**result) for result in row.get("rules") or ()), "resumed": tuple(row.get("resumed") or ()), "notes": tuple(row.get("notes") or ())}
+    lists = {
+        "rules": tuple(RuleResult(**result) for result in row.get("rules") or ()),
+        "resumed": tuple(row.get("resumed") or ()),
+        "notes": tuple(row.get("notes") or ()),
+    }
     return Run(**{**known, **lists})

@@ -20,7 +20,14 @@ from ..contract.quality.rule import OPERATOR_TESTS, limit_of
 from ..contract.quality.rules import rules
 from ..contract.source_options import reader_options
 from .rows.broken import RuleBreaker, DamagedChunk, build_rule_breaker
-from .files.files import open_avro_output, open_capture_output, open_csv_output, model_file_name, open_json_output, open_parquet_output
+from .files.files import (
+    open_avro_output,
+    open_capture_output,
+    open_csv_output,
+    model_file_name,
+    open_json_output,
+    open_parquet_output,
+)
 from .rows.rows import GenerationPlan, build_generation_plan
 from .files.totals import add_totals, chunk_totals, write_totals
 from .rows.world import GenerationContext
@@ -29,16 +36,31 @@ from .rows.world import GenerationContext
 __all__ = ['MockOutput', 'MockRequest', 'write_mock']
 
 # %% ../../nbs/mock/00_request.ipynb #123a9d5d
-_BAD_MOCK_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
-_MOCK_FILE_EXISTS = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
-_OUTPUT_OPENERS = {"csv": open_csv_output, "json": open_json_output, "avro": open_avro_output, "parquet": open_parquet_output}
-_CAPTURED_EVENTS_FORMAT = "events"  # of a topic, captured to avro files; the format of no request, but of a source
+_BAD_MOCK_REQUEST = code(
+    "mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help"
+)
+_MOCK_FILE_EXISTS = code(
+    "mock-file-exists",
+    "Mock data is there already.",
+    "give another folder with --out, or remove it",
+)
+_OUTPUT_OPENERS = {
+    "csv": open_csv_output,
+    "json": open_json_output,
+    "avro": open_avro_output,
+    "parquet": open_parquet_output,
+}
+_CAPTURED_EVENTS_FORMAT = (
+    "events"  # of a topic, captured to avro files; the format of no request, but of a source
+)
 _ROWS_PER_CHUNK, _ROWS_PER_FILE = 65_536, 1_048_576
 
 
 @dataclass(frozen=True)
 class MockOutput:
-    """What was written of a model: its rows and files, how many rows are broken, the truth's file, and what should be known about it."""
+    """What was written of a model: its rows and files, how many rows are broken, the truth's file,
+    and what should be known about it.
+    """
 
     model: str
     rows: int
@@ -49,8 +71,17 @@ class MockOutput:
     notes: tuple[str, ...] = ()
 
 # %% ../../nbs/mock/00_request.ipynb #91a67d65
-def _write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
-    """Write a model's rows below a folder, with the files' control totals; return the files, and how many rows are broken."""
+def _write_model_rows(
+    plan: GenerationPlan,
+    breaker: RuleBreaker | None,
+    folder: Path,
+    format: str,
+    options: Mapping[str, Any],
+    control: ControlTotals | None = None,
+) -> tuple[tuple[Path, ...], int]:
+    """Write a model's rows below a folder, with the files' control totals; return the files, and
+    how many rows are broken.
+    """
     name, files, broken = model_file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
     opened = open_capture_output if format == _CAPTURED_EVENTS_FORMAT else _OUTPUT_OPENERS[format]
@@ -63,11 +94,22 @@ def _write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder:
             hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
                 for start in range(first, min(first + _ROWS_PER_FILE, plan.rows), _ROWS_PER_CHUNK):
-                    columns = plan.generate_chunk(start, min(start + _ROWS_PER_CHUNK, first + _ROWS_PER_FILE, plan.rows))
-                    damage = breaker.damage_chunk(start, columns) if breaker else DamagedChunk(columns)
+                    columns = plan.generate_chunk(
+                        start, min(start + _ROWS_PER_CHUNK, first + _ROWS_PER_FILE, plan.rows)
+                    )
+                    damage = (
+                        breaker.damage_chunk(start, columns) if breaker else DamagedChunk(columns)
+                    )
                     write(damage)
-                    totals = add_totals(totals, chunk_totals(damage, plan.model, control)) if control else totals
-                    truth.writerows((start - first + place + 1, path.name, rule.id, rule.field) for place, rule in sorted(damage.rules.items()))
+                    totals = (
+                        add_totals(totals, chunk_totals(damage, plan.model, control))
+                        if control
+                        else totals
+                    )
+                    truth.writerows(
+                        (start - first + place + 1, path.name, rule.id, rule.field)
+                        for place, rule in sorted(damage.rules.items())
+                    )
                     broken += len(damage.rules)
             if control:
                 write_totals(hidden, path.name, control, totals, options)
@@ -81,7 +123,9 @@ def _write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder:
 # %% ../../nbs/mock/00_request.ipynb #99b531db
 @dataclass(frozen=True)
 class MockRequest:
-    """What mock data is asked for; no models means all that are ingested, no rules all that can be broken."""
+    """What mock data is asked for; no models means all that are ingested, no rules all that can be
+    broken.
+    """
 
     rows: int
     seed: int = 1
@@ -91,78 +135,164 @@ class MockRequest:
     rules: tuple[str, ...] = ()
 
 
-def _mock_request_faults(contract: Contract, request: MockRequest, format: str, folder: Path) -> Iterator[Any]:
+def _mock_request_faults(
+    contract: Contract, request: MockRequest, format: str, folder: Path
+) -> Iterator[Any]:
     """Yield what is wrong with a request."""
     known = [model.name for model in contract.ingested_models]
     if request.rows < 1:
         yield _BAD_MOCK_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
     if not 0 <= request.bad_ratio <= 1:
-        yield _BAD_MOCK_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
-    if format not in (*_OUTPUT_OPENERS, _CAPTURED_EVENTS_FORMAT) or request.format == _CAPTURED_EVENTS_FORMAT:
-        yield _BAD_MOCK_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest_name_hint(format, _OUTPUT_OPENERS) or f"give --format {', '.join(_OUTPUT_OPENERS)}")
+        yield _BAD_MOCK_REQUEST.fault(
+            f"the ratio {request.bad_ratio} is not between 0 and 1",
+            hint="0.05 breaks one row of twenty",
+        )
+    if (
+        format not in (*_OUTPUT_OPENERS, _CAPTURED_EVENTS_FORMAT)
+        or request.format == _CAPTURED_EVENTS_FORMAT
+    ):
+        yield _BAD_MOCK_REQUEST.fault(
+            f"the format {format!r} cannot be written",
+            hint=nearest_name_hint(format, _OUTPUT_OPENERS)
+            or f"give --format {', '.join(_OUTPUT_OPENERS)}",
+        )
     if not known:
-        yield _BAD_MOCK_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
+        yield _BAD_MOCK_REQUEST.fault(
+            "the contract has no model that is ingested", hint="name one under workflow"
+        )
     for name in request.models:
         if name not in known:
-            yield _BAD_MOCK_REQUEST.fault(f"there is no ingested model {name!r}", hint=nearest_name_hint(name, known))
-    chosen = [model for model in contract.ingested_models if not request.models or model.name in request.models]
+            yield _BAD_MOCK_REQUEST.fault(
+                f"there is no ingested model {name!r}", hint=nearest_name_hint(name, known)
+            )
+    chosen = [
+        model
+        for model in contract.ingested_models
+        if not request.models or model.name in request.models
+    ]
     ids = {rule.id for model in chosen for rule in rules(contract, model)}
     for id in request.rules:
         if id not in ids and chosen:
-            yield _BAD_MOCK_REQUEST.fault(f"there is no rule {id!r}", hint=nearest_name_hint(id, ids))
+            yield _BAD_MOCK_REQUEST.fault(
+                f"there is no rule {id!r}", hint=nearest_name_hint(id, ids)
+            )
     if request.rules and not request.bad_ratio:
-        yield _BAD_MOCK_REQUEST.fault("rules are named, and the share of rows that break them is 0", hint="give --bad-ratio")
+        yield _BAD_MOCK_REQUEST.fault(
+            "rules are named, and the share of rows that break them is 0", hint="give --bad-ratio"
+        )
     for model in chosen:
-        if any((folder / model_file_name(model)).glob(f"{model_file_name(model)}-*.*")) or (folder / f"{model_file_name(model)}.truth.csv").exists():
-            yield _MOCK_FILE_EXISTS.fault(f"{folder / model_file_name(model)} has mock data", file=str(folder / model_file_name(model)))
+        if (
+            any((folder / model_file_name(model)).glob(f"{model_file_name(model)}-*.*"))
+            or (folder / f"{model_file_name(model)}.truth.csv").exists()
+        ):
+            yield _MOCK_FILE_EXISTS.fault(
+                f"{folder / model_file_name(model)} has mock data",
+                file=str(folder / model_file_name(model)),
+            )
 
 # %% ../../nbs/mock/00_request.ipynb #1fa271a7
 def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[MockOutput]:
-    """Write mock data of a contract's models below a folder: `<model>/<model>-00001.<format>`, and `<model>.truth.csv` where rows are broken.
+    """Write mock data of a contract's models below a folder: `<model>/<model>-00001.<format>`, and
+    `<model>.truth.csv` where rows are broken.
 
     Raises BadInput, with nothing written, for a request that cannot be met.
     """
     workflow = contract.workflow or Workflow()
-    format = request.format or (_CAPTURED_EVENTS_FORMAT if workflow.source.type == "eventhub" else workflow.source.format)
+    format = request.format or (
+        _CAPTURED_EVENTS_FORMAT if workflow.source.type == "eventhub" else workflow.source.format
+    )
     faults = list(_mock_request_faults(contract, request, format, folder))
     if faults:
         raise BadInput(*faults)
-    options = reader_options("avro" if format == _CAPTURED_EVENTS_FORMAT else format, workflow.source.options)
+    options = reader_options(
+        "avro" if format == _CAPTURED_EVENTS_FORMAT else format, workflow.source.options
+    )
     world = GenerationContext(contract, request.rows, request.seed, _absent_texts(format, options))
-    plans = [build_generation_plan(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
+    plans = [
+        build_generation_plan(world, model)
+        for model in contract.ingested_models
+        if not request.models or model.name in request.models
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     return [_write_mock_model(contract, plan, request, folder, format, options) for plan in plans]
 
 
 def _absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
-    """Return the texts that a reader takes for nothing: in csv the empty one, and the source's own (Spark, *CSV files*, nullValue and emptyValue)."""
+    """Return the texts that a reader takes for nothing: in csv the empty one, and the source's own
+    (Spark, *CSV files*, nullValue and emptyValue).
+    """
     return frozenset({"", str(options.get("nullValue", ""))}) if format == "csv" else frozenset()
 
 
-def _write_mock_model(contract: Contract, plan: GenerationPlan, request: MockRequest, folder: Path, format: str, options: Mapping[str, Any]) -> MockOutput:
+def _write_mock_model(
+    contract: Contract,
+    plan: GenerationPlan,
+    request: MockRequest,
+    folder: Path,
+    format: str,
+    options: Mapping[str, Any],
+) -> MockOutput:
     """Write one model; return what became of it."""
     breaker: RuleBreaker | None = None
     reasons: dict[str, str] = {}
     said = rules(contract, plan.model)
     if request.bad_ratio:
-        breaker, reasons = build_rule_breaker(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", _absent_texts(format, options))
+        breaker, reasons = build_rule_breaker(
+            plan,
+            said,
+            request.rules,
+            request.bad_ratio,
+            request.seed,
+            format == "parquet",
+            _absent_texts(format, options),
+        )
         plan.lost.clear()
     source = (contract.workflow or Workflow()).source
-    files, broken = _write_model_rows(plan, breaker, folder, format, options, None if format == _CAPTURED_EVENTS_FORMAT else read_control_totals(source.options.get("control"), format))
+    files, broken = _write_model_rows(
+        plan,
+        breaker,
+        folder,
+        format,
+        options,
+        None
+        if format == _CAPTURED_EVENTS_FORMAT
+        else read_control_totals(source.options.get("control"), format),
+    )
     truth = folder / f"{model_file_name(plan.model)}.truth.csv" if breaker else None
-    return MockOutput(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(_model_output_notes(said, plan, request)))
+    return MockOutput(
+        plan.model.name,
+        plan.rows,
+        files,
+        broken,
+        truth,
+        reasons,
+        tuple(_model_output_notes(said, plan, request)),
+    )
 
 
-def _model_output_notes(said: Sequence[Any], plan: GenerationPlan, request: MockRequest) -> Iterator[str]:
-    """Yield what should be known about a model's rows: fewer than asked for, rules that nobody judged, promises over all rows that are not kept."""
+def _model_output_notes(
+    said: Sequence[Any], plan: GenerationPlan, request: MockRequest
+) -> Iterator[str]:
+    """Yield what should be known about a model's rows: fewer than asked for, rules that nobody
+    judged, promises over all rows that are not kept.
+    """
     if plan.rows < request.rows:
-        yield f"{plan.rows} rows instead of {request.rows}: its keys, or its promised row count, allow no more"
+        yield (
+            f"{plan.rows} rows instead of {request.rows}: its keys, or its promised row count, "
+            "allow no more"
+        )
     for id in plan.unjudged:
         yield f"{id} could not be judged while the rows were made: rows may break it"
     for id, count in plan.lost.items():
         yield f"{id} is broken in {count} rows: no values were found that keep it"
     for rule in said:
-        if rule.kind == "row_count" and rule.query and not all(OPERATOR_TESTS[must.operator](plan.rows, limit_of(must)) for must in rule.must):
+        if (
+            rule.kind == "row_count"
+            and rule.query
+            and not all(
+                OPERATOR_TESTS[must.operator](plan.rows, limit_of(must)) for must in rule.must
+            )
+        ):
             yield f"{rule.id} is not kept by {plan.rows} rows"
         if rule.kind == "freshness" and rule.query:
             yield f"{rule.id} is about the clock: mock data ends with the year 2025"

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from ..contract.model import Field, Model, Scalar
 from ..contract.sql.sqltype import quote, sql_type
 from ..lakehouse.names import TableName
-from .pictures import QUARANTINED_COLOR, build_bar_figure, escape_label, render_svg
+from .pictures import (
+    QUARANTINED_COLOR,
+    build_bar_figure,
+    escape_label,
+    render_svg,
+)
 from ..targets.base import Target
 
 if TYPE_CHECKING:
@@ -33,7 +38,9 @@ def _is_private(item: Field) -> bool:
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """A column in numbers: rows without a value, about how many distinct values, the least and the greatest as text."""
+    """A column in numbers: rows without a value, about how many distinct values, the least and the
+    greatest as text.
+    """
 
     name: str
     type: str
@@ -58,9 +65,16 @@ def profile_table(target: Target, table: TableName, model: Model) -> TableProfil
         column = quote(item.column)
         selected.append(f"count_if({column} IS NULL) AS missing_{index}")
         if isinstance(item.type, Scalar) and item.type.name != "variant":
-            selected += [f"approx_count_distinct({column}) AS distinct_{index}", f"CAST(min({column}) AS STRING) AS least_{index}", f"CAST(max({column}) AS STRING) AS greatest_{index}"]
+            selected += [
+                f"approx_count_distinct({column}) AS distinct_{index}",
+                f"CAST(min({column}) AS STRING) AS least_{index}",
+                f"CAST(max({column}) AS STRING) AS greatest_{index}",
+            ]
     row = target.spark.table(target.sql_name(table)).selectExpr(*selected).collect()[0].asDict()
-    return TableProfile(row["rows"], tuple(_column_profile(item, index, row) for index, item in enumerate(model.fields)))
+    return TableProfile(
+        row["rows"],
+        tuple(_column_profile(item, index, row) for index, item in enumerate(model.fields)),
+    )
 
 
 def _column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnProfile:
@@ -68,26 +82,60 @@ def _column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnPr
     ends = [str(row.get(f"{name}_{index}") or "") for name in ("least", "greatest")]
     least, greatest = (_HIDDEN_VALUE if end and _is_private(item) else end for end in ends)
     distinct = row.get(f"distinct_{index}")
-    return ColumnProfile(item.name, sql_type(item.type).lower(), int(str(row[f"missing_{index}"])), int(str(distinct)) if distinct is not None else None, least, greatest)
+    return ColumnProfile(
+        item.name,
+        sql_type(item.type).lower(),
+        int(str(row[f"missing_{index}"])),
+        int(str(distinct)) if distinct is not None else None,
+        least,
+        greatest,
+    )
 
 # %% ../../nbs/observe/03_explore.ipynb #051af00f
 def profile_picture(name: str, found: TableProfile) -> Markup | str:
-    """Return the columns of a table that have missing values, by their share, as SVG; empty where none has."""
+    """Return the columns of a table that have missing values, by their share, as SVG; empty where
+    none has.
+    """
     missing = [column for column in found.columns if column.missing]
     if not missing or not found.rows:
         return ""
     figure, axes = build_bar_figure(len(missing), f"{name}: rows without a value")
-    bars = axes.barh(range(len(missing)), [100 * column.missing / found.rows for column in missing], color=QUARANTINED_COLOR, height=0.62)
-    axes.bar_label(bars, [f" {100 * column.missing / found.rows:.1f} %" for column in missing], fontsize=9)
+    bars = axes.barh(
+        range(len(missing)),
+        [100 * column.missing / found.rows for column in missing],
+        color=QUARANTINED_COLOR,
+        height=0.62,
+    )
+    axes.bar_label(
+        bars, [f" {100 * column.missing / found.rows:.1f} %" for column in missing], fontsize=9
+    )
     axes.set_yticks(range(len(missing)), [escape_label(column.name) for column in missing])
     axes.set_xlim(0, 110)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    return render_svg(figure, "; ".join(f"{column.name}: {column.missing} of {found.rows} missing" for column in missing))
+    return render_svg(
+        figure,
+        "; ".join(f"{column.name}: {column.missing} of {found.rows} missing" for column in missing),
+    )
 
 
-def sample_rows(target: Target, table: TableName, model: Model, rows: int = 5) -> tuple[Sequence[str], list[list[object]]]:
+def sample_rows(
+    target: Target, table: TableName, model: Model, rows: int = 5
+) -> tuple[Sequence[str], list[list[object]]]:
     """Return the names of a table's columns and a few rows, private values hidden."""
     names = [item.column for item in model.fields]
-    found = target.spark.table(target.sql_name(table)).selectExpr(*map(quote, names)).limit(rows).collect()
-    return names, [[_HIDDEN_VALUE if row[item.column] is not None and _is_private(item) else row[item.column] for item in model.fields] for row in found]
+    found = (
+        target.spark.table(target.sql_name(table))
+        .selectExpr(*map(quote, names))
+        .limit(rows)
+        .collect()
+    )
+    return names, [
+        [
+            _HIDDEN_VALUE
+            if row[item.column] is not None and _is_private(item)
+            else row[item.column]
+            for item in model.fields
+        ]
+        for row in found
+    ]

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['QUARANTINED_COLOR', 'build_bar_figure', 'escape_label', 'render_svg', 'rows_picture', 'rules_picture',
-           'times_picture']
+__all__ = ['QUARANTINED_COLOR', 'build_bar_figure', 'escape_label', 'render_svg', 'rows_picture',
+           'rules_picture', 'times_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
-_GOOD_COLOR, _RESCUED_COLOR, QUARANTINED_COLOR, _PLAIN_COLOR = "#009E73", "#E69F00", "#D55E00", "#0072B2"
+_GOOD_COLOR, _RESCUED_COLOR, QUARANTINED_COLOR, _PLAIN_COLOR = (
+    "#009E73",
+    "#E69F00",
+    "#D55E00",
+    "#0072B2",
+)
 
 
 def build_bar_figure(rows: int, title: str) -> tuple[Figure, Axes]:
@@ -45,21 +50,45 @@ def escape_label(text: str) -> str:
 
 
 def render_svg(figure: Figure, description: str) -> Markup:
-    """Return a figure as an SVG element that scales with its page and has a description for screen readers; it has attributes in place of styles, which a page's policy would not apply."""
+    """Return a figure as an SVG element that scales with its page and has a description for screen
+    readers; it has attributes in place of styles, which a page's policy would not apply.
+    """
     import matplotlib as mpl
 
     text = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "datamaster_kit", "font.family": "sans-serif"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    body = text.getvalue()[text.getvalue().index("<svg"):]
-    body = re.sub(r"^<svg ([^>]*)>", lambda match: "<svg " + re.sub(r'(?:width|height)="[^"]*" ?', "", match[1]) + ">", body)
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'(<[a-z][^<>]*?)style="([^"]*)"', lambda match: match[1] + _svg_attributes(match[2]), body)
-    return render_html('<svg role="img" aria-label="{{ description }}" class="chart" width="832" stroke-linejoin="round" stroke-linecap="butt" {{ body|safe }}', description=description, body=body.removeprefix("<svg "))
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "datamaster_kit", "font.family": "sans-serif"}
+    ):
+        figure.savefig(
+            text,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
+    body = text.getvalue()[text.getvalue().index("<svg") :]
+    body = re.sub(
+        r"^<svg ([^>]*)>",
+        lambda match: "<svg " + re.sub(r'(?:width|height)="[^"]*" ?', "", match[1]) + ">",
+        body,
+    )
+    body = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL
+    )
+    body = re.sub(
+        r'(<[a-z][^<>]*?)style="([^"]*)"', lambda match: match[1] + _svg_attributes(match[2]), body
+    )
+    return render_html(
+        '<svg role="img" aria-label="{{ description }}" class="chart" width="832" '
+        'stroke-linejoin="round" stroke-linecap="butt" {{ body|safe }}',
+        description=description,
+        body=body.removeprefix("<svg "),
+    )
 
 
 def _svg_attributes(style: str) -> str:
-    """Return the style of an SVG element as attributes; a font is taken apart into its size and its family."""
+    """Return the style of an SVG element as attributes; a font is taken apart into its size and its
+    family.
+    """
     said = dict(part.strip().split(": ", 1) for part in style.split(";") if ": " in part)
     if "font" in said:
         said["font-size"], said["font-family"] = said.pop("font").split(" ", 1)
@@ -67,56 +96,119 @@ def _svg_attributes(style: str) -> str:
 
 # %% ../../nbs/observe/01_pictures.ipynb #6d7a6b41
 def rows_picture(runs: Iterable[Run]) -> Markup | str:
-    """Return the share of good, rescued and quarantined rows of each model, with the number of rows, as SVG."""
+    """Return the share of good, rescued and quarantined rows of each model, with the number of
+    rows, as SVG.
+    """
     found = [run for run in runs if run.rows_written]
     figure, axes = build_bar_figure(len(found), "Rows brought to bronze, by model")
     for row, run in enumerate(found):
         # A row may be both rescued and quarantined; quarantine is the stronger word.
         rescued = max(0, min(run.rows_rescued, run.rows_written - run.rows_quarantined))
         left = 0.0
-        for count, colour in ((run.rows_written - rescued - run.rows_quarantined, _GOOD_COLOR), (rescued, _RESCUED_COLOR), (run.rows_quarantined, QUARANTINED_COLOR)):
+        for count, colour in (
+            (run.rows_written - rescued - run.rows_quarantined, _GOOD_COLOR),
+            (rescued, _RESCUED_COLOR),
+            (run.rows_quarantined, QUARANTINED_COLOR),
+        ):
             share = 100 * count / run.rows_written
             axes.barh(row, share, left=left, color=colour, height=0.62)
             left += share
-        axes.text(101, row, f"{run.rows_written:,} rows, {run.rows_quarantined:,} quarantined", va="center", fontsize=9)
+        axes.text(
+            101,
+            row,
+            f"{run.rows_written:,} rows, {run.rows_quarantined:,} quarantined",
+            va="center",
+            fontsize=9,
+        )
     axes.set_yticks(range(len(found)), [escape_label(run.model) for run in found])
     axes.set_xlim(0, 140)
     axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    for colour, name in ((_GOOD_COLOR, "good"), (_RESCUED_COLOR, "rescued"), (QUARANTINED_COLOR, "quarantined")):
+    for colour, name in (
+        (_GOOD_COLOR, "good"),
+        (_RESCUED_COLOR, "rescued"),
+        (QUARANTINED_COLOR, "quarantined"),
+    ):
         axes.barh([0], [0], color=colour, label=name)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.36, -0.12 - 0.5 / max(len(found), 1)), ncols=3, frameon=False, fontsize=9)
-    return render_svg(figure, "; ".join(f"{run.model}: {run.rows_written} rows, {run.rows_rescued} rescued, {run.rows_quarantined} quarantined" for run in found))
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.36, -0.12 - 0.5 / max(len(found), 1)),
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+    return render_svg(
+        figure,
+        "; ".join(
+            f"{run.model}: {run.rows_written} rows, {run.rows_rescued} rescued, "
+            f"{run.rows_quarantined} quarantined"
+            for run in found
+        ),
+    )
 
 # %% ../../nbs/observe/01_pictures.ipynb #14b1800e
 _NON_ROW_RULE_KINDS = ("freshness", "row_count", "sql")
 
 
 def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> Markup | str:
-    """Return the broken rules by how many rows they concern, at most so many, as SVG; empty where no rule is broken."""
-    broken = sorted(((model, result) for model, result in results if result.passed is False and result.value and result.kind not in _NON_ROW_RULE_KINDS), key=lambda item: -(item[1].value or 0))[:most]
+    """Return the broken rules by how many rows they concern, at most so many, as SVG; empty where
+    no rule is broken.
+    """
+    broken = sorted(
+        (
+            (model, result)
+            for model, result in results
+            if result.passed is False and result.value and result.kind not in _NON_ROW_RULE_KINDS
+        ),
+        key=lambda item: -(item[1].value or 0),
+    )[:most]
     if not broken:
         return ""
     figure, axes = build_bar_figure(len(broken), "Broken rules, by the rows they concern")
-    colours = [{"warn": _RESCUED_COLOR}.get(result.severity, QUARANTINED_COLOR) for _, result in broken]
-    bars = axes.barh(range(len(broken)), [result.value or 0 for _, result in broken], color=colours, height=0.62)
-    axes.bar_label(bars, [f" {result.value:,.0f}  {result.severity}" for _, result in broken], fontsize=9)
-    axes.set_yticks(range(len(broken)), [escape_label(f"{model}: {result.rule}") for model, result in broken])
+    colours = [
+        {"warn": _RESCUED_COLOR}.get(result.severity, QUARANTINED_COLOR) for _, result in broken
+    ]
+    bars = axes.barh(
+        range(len(broken)), [result.value or 0 for _, result in broken], color=colours, height=0.62
+    )
+    axes.bar_label(
+        bars, [f" {result.value:,.0f}  {result.severity}" for _, result in broken], fontsize=9
+    )
+    axes.set_yticks(
+        range(len(broken)), [escape_label(f"{model}: {result.rule}") for model, result in broken]
+    )
     axes.set_xscale("symlog")
     axes.margins(x=0.25)
     axes.set_xticks([])
     axes.set_xticks([], minor=True)
     axes.spines["bottom"].set_visible(False)
-    return render_svg(figure, "; ".join(f"{model} {result.rule}: {result.value:.0f}" for model, result in broken))
+    return render_svg(
+        figure, "; ".join(f"{model} {result.rule}: {result.value:.0f}" for model, result in broken)
+    )
 
 # %% ../../nbs/observe/01_pictures.ipynb #c8174511
 def times_picture(runs: Iterable[Run]) -> Markup | str:
     """Return how long each step took on each model, in seconds, with its throughput, as SVG."""
     found = [run for run in runs if run.result != "nothing new"]
     figure, axes = build_bar_figure(len(found), "Seconds, by step and model")
-    bars = axes.barh(range(len(found)), [run.duration_seconds for run in found], color=_PLAIN_COLOR, height=0.62)
-    axes.bar_label(bars, [f" {run.duration_seconds:.1f} s" + (f", {run.rows_per_second:,.0f} rows/s" if run.rows_per_second else "") for run in found], fontsize=9)
+    bars = axes.barh(
+        range(len(found)), [run.duration_seconds for run in found], color=_PLAIN_COLOR, height=0.62
+    )
+    axes.bar_label(
+        bars,
+        [
+            f" {run.duration_seconds:.1f} s"
+            + (f", {run.rows_per_second:,.0f} rows/s" if run.rows_per_second else "")
+            for run in found
+        ],
+        fontsize=9,
+    )
     axes.set_yticks(range(len(found)), [escape_label(f"{run.step}: {run.model}") for run in found])
     axes.margins(x=0.3)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    return render_svg(figure, "; ".join(f"{run.step} of {run.model}: {run.duration_seconds:.1f} seconds" for run in found))
+    return render_svg(
+        figure,
+        "; ".join(
+            f"{run.step} of {run.model}: {run.duration_seconds:.1f} seconds" for run in found
+        ),
+    )

@@ -15,20 +15,34 @@ from ..lakehouse.runs import RuleResult, Run
 __all__ = ['latest_results']
 
 # %% ../../nbs/observe/02_quality.ipynb #5d828e13
-_OWN_TASKS_REASON = "the contract's own tasks fill silver, whose table has the simple rules as constraints"
+_OWN_TASKS_REASON = (
+    "the contract's own tasks fill silver, whose table has the simple rules as constraints"
+)
 
 
-def latest_results(contracts: Iterable[Contract], runs: Sequence[Run]) -> list[tuple[str, RuleResult]]:
-    """Return (model, result) for every rule of the contracts, in their order; `runs` are of ingest, oldest first.
+def latest_results(
+    contracts: Iterable[Contract], runs: Sequence[Run]
+) -> list[tuple[str, RuleResult]]:
+    """Return (model, result) for every rule of the contracts, in their order; `runs` are of ingest,
+    oldest first.
 
-    A rule without a result in any run is not executed, for its own reason, or because no row has come yet; none of a model is that the contract's own tasks bring to silver.
+    A rule without a result in any run is not executed, for its own reason, or because no row has
+    come yet; none of a model is that the contract's own tasks bring to silver.
     """
-    newest = {(run.contract_id, run.model, result.rule): result for run in runs for result in run.rules}
+    newest = {
+        (run.contract_id, run.model, result.rule): result for run in runs for result in run.rules
+    }
     found = []
     for contract in contracts:
         for model in contract.workflow_models:
             why = "no row has come yet" if model in contract.ingested_models else _OWN_TASKS_REASON
             for rule in rules(contract, model):
-                never = RuleResult(rule.id, rule.kind, rule.severity, not_executed=rule.not_executed or why, description=rule.description)
+                never = RuleResult(
+                    rule.id,
+                    rule.kind,
+                    rule.severity,
+                    not_executed=rule.not_executed or why,
+                    description=rule.description,
+                )
                 found.append((model.name, newest.get((contract.id, model.name, rule.id), never)))
     return found

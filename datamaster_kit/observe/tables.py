@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['cell_text', 'html_table', 'run_table', 'file_table', 'reconciliation_table', 'hold_table', 'rule_table']
+__all__ = ['cell_text', 'html_table', 'run_table', 'file_table', 'reconciliation_table',
+           'hold_table', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
 def cell_text(value: Any) -> str:
@@ -38,48 +39,170 @@ _HTML_TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns 
 {%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>{% for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>{{ words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
 
 
-def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()) -> Markup:
+def html_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()
+) -> Markup:
     """Return an HTML table; `marks` gives each row a class (good, warn, bad, muted or nothing)."""
-    found = [[(cell_text(cell), isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in row] for row in rows]
-    return render_html(_HTML_TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
+    found = [
+        [
+            (cell_text(cell), isinstance(cell, int | float) and not isinstance(cell, bool))
+            for cell in row
+        ]
+        for row in rows
+    ]
+    return render_html(
+        _HTML_TABLE,
+        columns=columns,
+        rows=[
+            (marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)
+        ],
+    )
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
 def run_table(runs: Iterable[Run]) -> Markup:
     """Return runs as HTML: what each did, and how it ended."""
     found = list(runs)
-    rows = [(run.step, run.model, run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.rows_merged, run.rows_deleted, run.files, round(run.duration_seconds, 1), run.result,
-             "; ".join(filter(None, (run.error, *run.notes))))
-            for run in found]
-    marks = [{"failed": "bad", "partly": "warn", "nothing new": "muted"}.get(run.result, "") for run in found]
-    return html_table(("step", "model", "read", "written", "rescued", "quarantined", "merged", "deleted", "files", "seconds", "result", "what else"), rows, marks)
+    rows = [
+        (
+            run.step,
+            run.model,
+            run.rows_read,
+            run.rows_written,
+            run.rows_rescued,
+            run.rows_quarantined,
+            run.rows_merged,
+            run.rows_deleted,
+            run.files,
+            round(run.duration_seconds, 1),
+            run.result,
+            "; ".join(filter(None, (run.error, *run.notes))),
+        )
+        for run in found
+    ]
+    marks = [
+        {"failed": "bad", "partly": "warn", "nothing new": "muted"}.get(run.result, "")
+        for run in found
+    ]
+    return html_table(
+        (
+            "step",
+            "model",
+            "read",
+            "written",
+            "rescued",
+            "quarantined",
+            "merged",
+            "deleted",
+            "files",
+            "seconds",
+            "result",
+            "what else",
+        ),
+        rows,
+        marks,
+    )
 
 # %% ../../nbs/observe/00_tables.ipynb #8eb78bdf
 def file_table(entries: Iterable[FileEntry]) -> str:
     """Return the ledger's entries as HTML: what came of each file, those with a reason first."""
     found = sorted(entries, key=lambda entry: (entry.result == "read", not entry.reason))
     has_totals = any(entry.totals for entry in found)
-    rows = [(entry.model, entry.name, entry.size, entry.records, entry.good, entry.rescued, entry.quarantined, *([_totals_words(entry)] if has_totals else []), entry.result, entry.reason) for entry in found]
+    rows = [
+        (
+            entry.model,
+            entry.name,
+            entry.size,
+            entry.records,
+            entry.good,
+            entry.rescued,
+            entry.quarantined,
+            *([_totals_words(entry)] if has_totals else []),
+            entry.result,
+            entry.reason,
+        )
+        for entry in found
+    ]
     marks = [{"refused": "warn", "lost": "bad"}.get(entry.result, "") for entry in found]
-    return html_table(("model", "file", "bytes", "records", "good", "rescued", "quarantined", *(["control totals"] if has_totals else []), "result", "what is wrong"), rows, marks)
+    return html_table(
+        (
+            "model",
+            "file",
+            "bytes",
+            "records",
+            "good",
+            "rescued",
+            "quarantined",
+            *(["control totals"] if has_totals else []),
+            "result",
+            "what is wrong",
+        ),
+        rows,
+        marks,
+    )
 
 
 def _totals_words(entry: FileEntry) -> str:
-    """Return a file's control totals in words: those that it has as it says, or how many it has not."""
+    """Return a file's control totals in words: those that it has as it says, or how many it has
+    not.
+    """
     differing = sum(not total.is_equal for total in entry.totals)
-    equal = ", ".join(f"{total.found} {total.name}" if total.name == RECORD_COUNT_NAME else f"{total.name} {total.found}" for total in entry.totals)
-    return f"{differing} of {len(entry.totals)} differ" if differing else f"as it says: {equal}" if equal else ""
+    equal = ", ".join(
+        f"{total.found} {total.name}"
+        if total.name == RECORD_COUNT_NAME
+        else f"{total.name} {total.found}"
+        for total in entry.totals
+    )
+    return (
+        f"{differing} of {len(entry.totals)} differ"
+        if differing
+        else f"as it says: {equal}"
+        if equal
+        else ""
+    )
 
 
 def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, int | None]) -> str:
-    """Return, for each model, how many files were listed, what came of them and of their records, the rows of silver, and how many have what their control totals say, as HTML."""
+    """Return, for each model, how many files were listed, what came of them and of their records,
+    the rows of silver, and how many have what their control totals say, as HTML.
+    """
     by_model: dict[str, list[FileEntry]] = {}
     for entry in entries:
         by_model.setdefault(entry.model, []).append(entry)
     has_totals = any(entry.totals for found in by_model.values() for entry in found)
-    rows = [(model, len(found), *(sum(entry.result == result for entry in found) for result in ("read", "refused", "lost")), *(sum(getattr(entry, name) for entry in found) for name in ("records", "good", "quarantined")),
-             in_silver.get(model), *(_totals_match_counts(found) if has_totals else ())) for model, found in by_model.items()]
+    rows = [
+        (
+            model,
+            len(found),
+            *(
+                sum(entry.result == result for entry in found)
+                for result in ("read", "refused", "lost")
+            ),
+            *(
+                sum(getattr(entry, name) for entry in found)
+                for name in ("records", "good", "quarantined")
+            ),
+            in_silver.get(model),
+            *(_totals_match_counts(found) if has_totals else ()),
+        )
+        for model, found in by_model.items()
+    ]
     marks = ["bad" if row[4] or row[5] != row[6] + row[7] else "" for row in rows]
-    return html_table(("model", "files", "read", "refused", "lost", "records", "good", "quarantined", "rows in silver now", *(("as they say", "not as they say") if has_totals else ())), rows, marks)
+    return html_table(
+        (
+            "model",
+            "files",
+            "read",
+            "refused",
+            "lost",
+            "records",
+            "good",
+            "quarantined",
+            "rows in silver now",
+            *(("as they say", "not as they say") if has_totals else ()),
+        ),
+        rows,
+        marks,
+    )
 
 
 def _totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
@@ -89,14 +212,37 @@ def _totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
 
 # %% ../../nbs/observe/00_tables.ipynb #d45471a0
 def hold_table(events: Iterable[Run]) -> Markup:
-    """Return the deliveries that are, or were, held as HTML, the open ones first: since when, by which rule, why, and what ended it; `events` are the rows of `runs` whose step is `hold`, in the order of their numbers."""
+    """Return the deliveries that are, or were, held as HTML, the open ones first: since when, by
+    which rule, why, and what ended it; `events` are the rows of `runs` whose step is `hold`, in the
+    order of their numbers.
+    """
     by_hold: dict[str, list[Run]] = {}
     for event in events:
         by_hold.setdefault(event.stream, []).append(event)
-    found = sorted(by_hold.values(), key=lambda events: (events[-1].result != "held", -events[0].started_at.timestamp()))
-    rows = [(first.model, first.rules[0].rule if first.rules else "", f"{first.started_at:%Y-%m-%d %H:%M}", first.error, last.result, "" if last.result == "held" else f"{last.ended_at:%Y-%m-%d %H:%M}",
-             "" if last.result == "held" else "; ".join(last.notes)) for first, *_, last in ([events[0], *events] for events in found)]
-    return html_table(("model", "rule", "since (UTC)", "why", "state", "ended (UTC)", "what ended it"), rows, ["bad" if row[4] == "held" else "warn" if row[4] == "released" else "muted" for row in rows])
+    found = sorted(
+        by_hold.values(),
+        key=lambda events: (events[-1].result != "held", -events[0].started_at.timestamp()),
+    )
+    rows = [
+        (
+            first.model,
+            first.rules[0].rule if first.rules else "",
+            f"{first.started_at:%Y-%m-%d %H:%M}",
+            first.error,
+            last.result,
+            "" if last.result == "held" else f"{last.ended_at:%Y-%m-%d %H:%M}",
+            "" if last.result == "held" else "; ".join(last.notes),
+        )
+        for first, *_, last in ([events[0], *events] for events in found)
+    ]
+    return html_table(
+        ("model", "rule", "since (UTC)", "why", "state", "ended (UTC)", "what ended it"),
+        rows,
+        [
+            "bad" if row[4] == "held" else "warn" if row[4] == "released" else "muted"
+            for row in rows
+        ],
+    )
 
 # %% ../../nbs/observe/00_tables.ipynb #9cb325b1
 def _rule_mark(result: RuleResult) -> str:
@@ -109,6 +255,23 @@ def _rule_mark(result: RuleResult) -> str:
 def rule_table(results: Iterable[tuple[str, RuleResult]]) -> Markup:
     """Return what rules said as HTML, each with its model; those not executed with the reason."""
     found = list(results)
-    rows = [(model, result.rule, result.description, result.severity, result.value,
-             f"not executed: {result.not_executed}" if result.passed is None else "passed" if result.passed else "broken") for model, result in found]
-    return html_table(("model", "rule", "what it says", "severity", "counted", "verdict"), rows, [_rule_mark(result) for _, result in found])
+    rows = [
+        (
+            model,
+            result.rule,
+            result.description,
+            result.severity,
+            result.value,
+            f"not executed: {result.not_executed}"
+            if result.passed is None
+            else "passed"
+            if result.passed
+            else "broken",
+        )
+        for model, result in found
+    ]
+    return html_table(
+        ("model", "rule", "what it says", "severity", "counted", "verdict"),
+        rows,
+        [_rule_mark(result) for _, result in found],
+    )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['Action', 'ACTION_MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'plan_summary', 'difference_text', 'plan_table']
+__all__ = ['Action', 'ACTION_MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'plan_summary',
+           'difference_text', 'plan_table']
 
 # %% ../../nbs/plan/00_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -33,7 +34,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one object; `kind` is schema, table and so on, `refusal` says why a change is not applied as it stands, and `note` what else a person should know."""
+    """What happens to one object; `kind` is schema, table and so on, `refusal` says why a change is
+    not applied as it stands, and `note` what else a person should know.
+    """
 
     action: Action
     kind: str
@@ -59,7 +62,9 @@ class Plan:
     @property
     def visible_changes(self) -> tuple[Change, ...]:
         """The changes that a person is shown: those that do something, and those with a note."""
-        return tuple(change for change in self.changes if change.action != "unchanged" or change.note)
+        return tuple(
+            change for change in self.changes if change.action != "unchanged" or change.note
+        )
 
     @property
     def refusals(self) -> tuple[Change, ...]:
@@ -88,12 +93,19 @@ ACTION_MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", 
 def plan_text(plan: Plan) -> str:
     """Return the plan for people.
 
-    A line a change that is pending or has a note, its differences below it, the problems, and the counts.
+    A line a change that is pending or has a note, its differences below it, the problems, and the
+    counts.
     """
     lines = []
     for change in plan.visible_changes:
-        lines.append(f"{ACTION_MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
-        lines += [f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences]
+        lines.append(
+            f"{ACTION_MARKS[change.action]} {change.kind} {change.name}"
+            + (f"  ! {change.refusal}" if change.refusal else "")
+            + (f"  ({change.note})" if change.note else "")
+        )
+        lines += [
+            f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences
+        ]
     lines += [f"! {fault.code}: {fault}" for fault in plan.problems]
     return "\n".join([*lines, plan_summary(plan)])
 
@@ -101,7 +113,10 @@ def plan_text(plan: Plan) -> str:
 def plan_summary(plan: Plan) -> str:
     """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged.`"""
     counts = Counter(change.action for change in plan.changes)
-    return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
+    return (
+        f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to "
+        f"delete, {counts['unchanged']} unchanged."
+    )
 
 # %% ../../nbs/plan/00_plan.ipynb #f66e5d9c
 _PLAN_TABLE_HTML = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
@@ -116,11 +131,25 @@ _PLAN_TABLE_COLUMNS = ("", "kind", "name", "what differs", "refused, or to be kn
 def difference_text(change: Change) -> str:
     """Return what differs in a change; of something new, what it is made with."""
     is_new = change.action == "create"
-    return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
+    return "; ".join(
+        f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}"
+        for item in change.differences
+        if not is_new or item.after is not None
+    )
 
 
 def plan_table(plan: Plan) -> Markup:
-    """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
+    """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the
+    counts.
+    """
     from datamaster_kit.contract.publish.markup import render_html
 
-    return render_html(_PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.visible_changes, problems=plan.problems, marks=ACTION_MARKS, columns=_PLAN_TABLE_COLUMNS, differing=difference_text)
+    return render_html(
+        _PLAN_TABLE_HTML,
+        summary=plan_summary(plan),
+        changes=plan.visible_changes,
+        problems=plan.problems,
+        marks=ACTION_MARKS,
+        columns=_PLAN_TABLE_COLUMNS,
+        differing=difference_text,
+    )

@@ -19,18 +19,31 @@ from ..contract.read import part_path, read_contract, workflow_at
 from ..contract.together import assign_layers, workflow_model_names
 from ..contract.workflow import text_items
 from ..lakehouse.names import BAD_NAME, Names, names
-from .sections import ENVIRONMENT_KEYS, PROJECT_FILE_KEYS, STEM, Jobs, Unity, jobs_conflicts, setup_conflicts, unity_conflicts, parse_unity
+from .sections import (
+    ENVIRONMENT_KEYS,
+    PROJECT_FILE_KEYS,
+    STEM,
+    Jobs,
+    Unity,
+    jobs_conflicts,
+    setup_conflicts,
+    unity_conflicts,
+    parse_unity,
+)
 from .shape import PROJECT_KEY, ProjectFinding, faults_in_file, shape_findings
 from .values import is_version_allowed
 
 # %% auto #0
-__all__ = ['ENVIRONMENT_VARIABLE', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'azure_name_findings',
-           'project_faults', 'environment_of', 'read_project', 'build_project', 'contract_files', 'read_contracts']
+__all__ = ['ENVIRONMENT_VARIABLE', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project',
+           'azure_name_findings', 'project_faults', 'environment_of', 'read_project',
+           'build_project', 'contract_files', 'read_contracts']
 
 # %% ../../nbs/project/04_project_file.ipynb #0214f2b4
 @dataclass(frozen=True)
 class Project:
-    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure, `topics` has settings of topics whose contract says none."""
+    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its
+    settings, `setup` is for Azure, `topics` has settings of topics whose contract says none.
+    """
 
     root: Path
     names: Names
@@ -48,24 +61,44 @@ class Project:
         return self.root / ".datamaster"
 
     def landing_folder(self, target: str) -> str:
-        """Return the folder of a workspace under which each model's raw files arrive: the target's `landing`, else the domain's raw container."""
-        said = self.targets.get(target, {}).get("landing") or f"abfss://{self.names.container('raw')}@{self.names.storage_account}.dfs.core.windows.net"
+        """Return the folder of a workspace under which each model's raw files arrive: the target's
+        `landing`, else the domain's raw container.
+        """
+        said = (
+            self.targets.get(target, {}).get("landing")
+            or f"abfss://{self.names.container('raw')}@{self.names.storage_account}"
+            ".dfs.core.windows.net"
+        )
         return str(said).rstrip("/")
 
     @property
     def resource_tags(self) -> dict[str, str]:
-        """The tags of every resource: the project's own, and domain, project and env; `env` is `default` where the project has no environment."""
-        return {"project": self.names.domain, **self.tags, "domain": self.names.domain, "env": self.names.environment or "default"}
+        """The tags of every resource: the project's own, and domain, project and env; `env` is
+        `default` where the project has no environment.
+        """
+        return {
+            "project": self.names.domain,
+            **self.tags,
+            "domain": self.names.domain,
+            "env": self.names.environment or "default",
+        }
 
 # %% ../../nbs/project/04_project_file.ipynb #37d94f4f
 ENVIRONMENT_VARIABLE = "DATAMASTER_ENVIRONMENT"
-_NO_ENVIRONMENT = code("no-such-environment", "The project file has no environment of that name.", "name one under `environments:` in the project file")
+_NO_ENVIRONMENT = code(
+    "no-such-environment",
+    "The project file has no environment of that name.",
+    "name one under `environments:` in the project file",
+)
 
 
 def _overlay_data(below: Any, above: Any) -> Any:
     """Return data with what another says: mappings are joined, anything else is replaced."""
     if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: _overlay_data(below.get(key), value) for key, value in above.items()}}
+        return {
+            **below,
+            **{key: _overlay_data(below.get(key), value) for key, value in above.items()},
+        }
     return above
 
 
@@ -73,11 +106,19 @@ def _environment_data(data: Mapping[str, Any], environment: str) -> dict[str, An
     """Return the data of a project file as an environment has it."""
     environments = data.get("environments")
     own = environments.get(environment) if isinstance(environments, Mapping) else {}
-    own = {key: value for key, value in own.items() if key in ENVIRONMENT_KEYS.of} if isinstance(own, Mapping) else {}
+    own = (
+        {key: value for key, value in own.items() if key in ENVIRONMENT_KEYS.of}
+        if isinstance(own, Mapping)
+        else {}
+    )
     return _overlay_data({key: value for key, value in data.items() if key != "environments"}, own)
 
 # %% ../../nbs/project/04_project_file.ipynb #939c58b1
-_OTHER_TOOLKIT = code("toolkit-version", "The project was written for another version of the toolkit.", "install a version that `toolkit:` in the project file allows, or change what it says")
+_OTHER_TOOLKIT = code(
+    "toolkit-version",
+    "The project was written for another version of the toolkit.",
+    "install a version that `toolkit:` in the project file allows, or change what it says",
+)
 
 
 def _find_missing_keys(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
@@ -85,7 +126,12 @@ def _find_missing_keys(data: Mapping[str, Any], environment: str) -> Iterator[Pr
     for found in shape_findings(_environment_data(data, environment), PROJECT_FILE_KEYS):
         if found.is_missing:
             is_own = bool(found.path) and found.path[0] not in data
-            yield ProjectFinding(found.kind, found.message, ("environments", environment, *found.path) if is_own else found.path, found.hint)
+            yield ProjectFinding(
+                found.kind,
+                found.message,
+                ("environments", environment, *found.path) if is_own else found.path,
+                found.hint,
+            )
 
 
 def _find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
@@ -96,9 +142,17 @@ def _find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
         yield from unity_conflicts(data["unity"], Names.group)
     if isinstance(data.get("jobs"), Mapping):
         yield from jobs_conflicts(data["jobs"])
-    for older, section, key in (("project", "tags", "project"), ("user_principal_name", "unity", "principal_user")):
+    for older, section, key in (
+        ("project", "tags", "project"),
+        ("user_principal_name", "unity", "principal_user"),
+    ):
         if older in data and isinstance(data.get(section), Mapping) and key in data[section]:
-            yield ProjectFinding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")
+            yield ProjectFinding(
+                PROJECT_KEY,
+                f"{older!r} is the older name of {section}.{key}, which is there too",
+                (older,),
+                "remove it",
+            )
 
 
 def _project_name_findings(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
@@ -107,20 +161,34 @@ def _project_name_findings(data: Mapping[str, Any], environment: str) -> Iterato
         derived = names(data["domain"], data["catalog"], environment)
     except BadInput as error:
         for fault in error.faults:
-            yield ProjectFinding(BAD_NAME, fault.message, tuple(fault.path.split(".")[1:]), fault.hint)
+            yield ProjectFinding(
+                BAD_NAME, fault.message, tuple(fault.path.split(".")[1:]), fault.hint
+            )
     else:
         if data.get("setup"):
             yield from azure_name_findings(derived)
 
 
 def azure_name_findings(derived: Names) -> Iterator[ProjectFinding]:
-    """Yield the limits that names break only on the Azure side (Azure, *Naming rules and restrictions for Azure resources*)."""
+    """Yield the limits that names break only on the Azure side (Azure, *Naming rules and
+    restrictions for Azure resources*).
+    """
     account, namespace = derived.state_account, derived.eventhub_namespace
     if len(account) > 24:
-        yield ProjectFinding(BAD_NAME, f"the storage account {account!r} of Terraform's state has {len(account)} characters; Azure allows 3 to 24", ("domain",),
-                      f"shorten the domain or the environment by {len(account) - 24}")
+        yield ProjectFinding(
+            BAD_NAME,
+            f"the storage account {account!r} of Terraform's state has {len(account)} "
+            "characters; Azure allows 3 to 24",
+            ("domain",),
+            f"shorten the domain or the environment by {len(account) - 24}",
+        )
     if len(namespace) < 6:
-        yield ProjectFinding(BAD_NAME, f"the Event Hubs namespace {namespace!r} has fewer than 6 characters", ("domain",), "choose a longer domain")
+        yield ProjectFinding(
+            BAD_NAME,
+            f"the Event Hubs namespace {namespace!r} has fewer than 6 characters",
+            ("domain",),
+            "choose a longer domain",
+        )
 
 # %% ../../nbs/project/04_project_file.ipynb #d6b8be73
 def project_faults(document: Document, environment: str) -> list[Fault]:
@@ -128,17 +196,53 @@ def project_faults(document: Document, environment: str) -> list[Fault]:
     data = document.data
     found = list(shape_findings(data, PROJECT_FILE_KEYS, partial=True))
     requirement = data.get("toolkit")
-    if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not is_version_allowed(requirement, __version__):
-        found.insert(0, ProjectFinding(_OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
-    known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.problem(name))]
+    if (
+        requirement is not None
+        and not any(item.path == ("toolkit",) for item in found)
+        and not is_version_allowed(requirement, __version__)
+    ):
+        found.insert(
+            0,
+            ProjectFinding(
+                _OTHER_TOOLKIT,
+                f"the project asks for {requirement}, and this is {__version__}",
+                ("toolkit",),
+                f"pip install 'datamaster_kit{requirement}'",
+            ),
+        )
+    known = [
+        environment_of(data),
+        *(
+            name
+            for name in (
+                data["environments"] if isinstance(data.get("environments"), Mapping) else ()
+            )
+            if not STEM.problem(name)
+        ),
+    ]
     if environment not in known:
-        found.append(ProjectFinding(_NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest_name_hint(environment, filter(None, known))))
+        found.append(
+            ProjectFinding(
+                _NO_ENVIRONMENT,
+                f"there is no environment {environment!r}",
+                ("environments",),
+                nearest_name_hint(environment, filter(None, known)),
+            )
+        )
     found += _find_missing_keys(data, environment)
     found += _find_value_conflicts(_environment_data(data, environment))
     if isinstance(data.get("domain"), str) and isinstance(data.get("catalog"), str):
-        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in _project_name_findings(_environment_data(data, each), each))
+        found += dict.fromkeys(
+            item
+            for each in dict.fromkeys([environment, *known])
+            for item in _project_name_findings(_environment_data(data, each), each)
+        )
     else:
-        found += [ProjectFinding(BAD_NAME, STEM.problem(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.problem(data[key])]
+        found += [
+            ProjectFinding(BAD_NAME, STEM.problem(data[key]), (key,))
+            for key in ("domain", "catalog")
+            if isinstance(data.get(key), str) and STEM.problem(data[key])
+        ]
     return faults_in_file(found, document)
 
 
@@ -147,13 +251,20 @@ def environment_of(data: Mapping[str, Any]) -> str:
     return data["environment"] if isinstance(data.get("environment"), str) else ""
 
 
-NO_PROJECT = code("no-project-file", "There is no project file.", "`datamaster init` writes one; or go to the folder that has one, or name it by --project (of a step: -p project=…)")
+NO_PROJECT = code(
+    "no-project-file",
+    "There is no project file.",
+    "`datamaster init` writes one; or go to the folder that has one, or name it by --project "
+    "(of a step: -p project=…)",
+)
 
 
 def read_project(path: Path | str, environment: str | None = None) -> Project:
-    """Return the project of a file (or of the folder that holds `datamaster.yaml`) in an environment; raises BadInput with every fault.
+    """Return the project of a file (or of the folder that holds `datamaster.yaml`) in an
+    environment; raises BadInput with every fault.
 
-    The environment is the given one, else that of the variable DATAMASTER_ENVIRONMENT, else the file's own.
+    The environment is the given one, else that of the variable DATAMASTER_ENVIRONMENT, else the
+    file's own.
     """
     path = Path(path)
     file = path / "datamaster.yaml" if path.is_dir() else path
@@ -173,58 +284,115 @@ def build_project(data: Mapping[str, Any], environment: str, root: Path) -> Proj
     derived = names(said["domain"], said["catalog"], environment)
     tags = {"project": said["project"]} if "project" in said else {}
     user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
-    return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
-                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, _drop_valueless_keys(said.get("setup", {})),
-                   parse_unity(_drop_valueless_keys({**user, **said.get("unity", {})}), derived.group), Jobs(**_drop_valueless_keys(said.get("jobs", {}))), _drop_valueless_keys(said.get("topics", {})))
+    return Project(
+        root,
+        derived,
+        tuple(said.get("contracts", Project.contracts)),
+        {name: settings or {} for name, settings in said.get("targets", {}).items()},
+        {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()},
+        _drop_valueless_keys(said.get("setup", {})),
+        parse_unity(_drop_valueless_keys({**user, **said.get("unity", {})}), derived.group),
+        Jobs(**_drop_valueless_keys(said.get("jobs", {}))),
+        _drop_valueless_keys(said.get("topics", {})),
+    )
 
 
 def _drop_valueless_keys(said: Any) -> Any:
     """Return data without the keys that stand there without a value."""
-    return {key: _drop_valueless_keys(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
+    return (
+        {key: _drop_valueless_keys(value) for key, value in said.items() if value is not None}
+        if isinstance(said, Mapping)
+        else said
+    )
 
 # %% ../../nbs/project/04_project_file.ipynb #f41236c9
-NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder (`datamaster contract new` begins one), or correct `contracts:` in the project file")
+NO_CONTRACT = code(
+    "no-contract",
+    "The project's globs find no contract.",
+    "put a contract into the folder (`datamaster contract new` begins one), or correct "
+    "`contracts:` in the project file",
+)
 
 
 def contract_files(project: Project) -> tuple[Path, ...]:
     """Return the contract files of a project, sorted; raises BadInput where there is none."""
-    found = {file.resolve() for glob in project.contracts for file in project.root.glob(glob) if file.is_file()}
+    found = {
+        file.resolve()
+        for glob in project.contracts
+        for file in project.root.glob(glob)
+        if file.is_file()
+    }
     files = tuple(sorted(file for file in found if file.is_relative_to(project.root)))
     if not files:
-        raise BadInput(NO_CONTRACT.fault(f"no file matches {', '.join(project.contracts)}", file=str(project.root)))
+        raise BadInput(
+            NO_CONTRACT.fault(
+                f"no file matches {', '.join(project.contracts)}", file=str(project.root)
+            )
+        )
     return files
 
 # %% ../../nbs/project/04_project_file.ipynb #97770c49
-NOT_OF_PROJECT = code("contract-not-of-project", "A contract is not one of the project's.", "give a file that the project's `contracts:` find")
+NOT_OF_PROJECT = code(
+    "contract-not-of-project",
+    "A contract is not one of the project's.",
+    "give a file that the project's `contracts:` find",
+)
 
 
 def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
-    """Return the project's contracts joined, or the one of the file `only` (from the root); raises BadInput with the errors of all of them."""
+    """Return the project's contracts joined, or the one of the file `only` (from the root); raises
+    BadInput with the errors of all of them.
+    """
     files = contract_files(project)
     if only:
         file = (project.root / only).resolve()
         if file not in files:
-            raise BadInput(NOT_OF_PROJECT.fault(f"{only} is not one of the project's contracts", file=str(project.root)))
+            raise BadInput(
+                NOT_OF_PROJECT.fault(
+                    f"{only} is not one of the project's contracts", file=str(project.root)
+                )
+            )
         [alone] = _read_contract_files(project, [file])
-        beside = [other for other in files if other != file and _read_model_names(other) & workflow_model_names(alone)]
+        beside = [
+            other
+            for other in files
+            if other != file and _read_model_names(other) & workflow_model_names(alone)
+        ]
         return assign_layers((alone, *_read_contract_files(project, beside)))[:1]
     return assign_layers(_read_contract_files(project, files))
 
 
 def _read_model_names(file: Path) -> set[str]:
-    """Return the names of the models that a contract's file has or its workflow names, as they are compared; of a model in another file, that is read."""
+    """Return the names of the models that a contract's file has or its workflow names, as they are
+    compared; of a model in another file, that is read.
+    """
     document = read_document(file)
     models, schema = document.data.get("models"), document.data.get("schema")
-    listed = [item for item in schema if isinstance(item, Mapping)] if isinstance(schema, list) else []
+    listed = (
+        [item for item in schema if isinstance(item, Mapping)] if isinstance(schema, list) else []
+    )
     if any("$ref" in item for item in listed):
         return workflow_model_names(read_contract(file))
     workflow = workflow_at(document.data, part_path(document, "workflow"))
-    named = [name for key in ("model", "models") for name in text_items(workflow.get(key))] if isinstance(workflow, Mapping) else []
-    return {str(name).lower() for name in (*(models if isinstance(models, Mapping) else ()), *(item.get("name") for item in listed), *named)}
+    named = (
+        [name for key in ("model", "models") for name in text_items(workflow.get(key))]
+        if isinstance(workflow, Mapping)
+        else []
+    )
+    return {
+        str(name).lower()
+        for name in (
+            *(models if isinstance(models, Mapping) else ()),
+            *(item.get("name") for item in listed),
+            *named,
+        )
+    }
 
 
 def _read_contract_files(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
-    """Return the contracts of files, each for itself; raises BadInput with the errors of all of them."""
+    """Return the contracts of files, each for itself; raises BadInput with the errors of all of
+    them.
+    """
     contracts: list[Contract] = []
     faults: list[Fault] = []
     for file in files:

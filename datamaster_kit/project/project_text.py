@@ -19,12 +19,15 @@ from .sections import OBJECT_TYPE, REPOSITORY, STEM
 from .values import EMAIL, GUID, HOST, PRINCIPAL, REGION
 
 # %% auto #0
-__all__ = ['QUESTIONS', 'InitQuestion', 'is_asked', 'wrong_answer', 'project_text', 'flag_answer_faults', 'missing_answer_faults']
+__all__ = ['QUESTIONS', 'InitQuestion', 'is_asked', 'wrong_answer', 'project_text',
+           'flag_answer_faults', 'missing_answer_faults']
 
 # %% ../../nbs/project/06_project_text.ipynb #16a370ab
 @dataclass(frozen=True)
 class InitQuestion:
-    """Something that a person is asked, the form of the answer, the answer that is offered, and whether it may be empty."""
+    """Something that a person is asked, the form of the answer, the answer that is offered, and
+    whether it may be empty.
+    """
 
     name: str
     asks: str
@@ -39,26 +42,75 @@ class InitQuestion:
         return "--" + self.name.replace("_", "-")
 
 
-# What Terraform's state and Event Hubs leave of the names' lengths (Azure, *Naming rules and restrictions for Azure resources*).
-_DOMAIN = text_form("2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}")
+# What Terraform's state and Event Hubs leave of the names' lengths (Azure, *Naming rules and
+# restrictions for Azure resources*).
+_DOMAIN = text_form(
+    "2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}"
+)
 QUESTIONS = (
     InitQuestion("domain", "Domain", _DOMAIN),
     InitQuestion("catalog", "Catalog", STEM),
-    InitQuestion("environment", "Environment that goes into every name, as in dev (empty: none)", STEM, may_be_empty=True),
+    InitQuestion(
+        "environment",
+        "Environment that goes into every name, as in dev (empty: none)",
+        STEM,
+        may_be_empty=True,
+    ),
     InitQuestion("project_name", "Project, as a tag", TAG_VALUE),
-    InitQuestion("principal_user", "Main user, as in ana@example.com (empty: none)", PRINCIPAL, may_be_empty=True),
-    InitQuestion("subscription", "Azure subscription, by its id (empty: no Azure side)", GUID, may_be_empty=True),
+    InitQuestion(
+        "principal_user",
+        "Main user, as in ana@example.com (empty: none)",
+        PRINCIPAL,
+        may_be_empty=True,
+    ),
+    InitQuestion(
+        "subscription",
+        "Azure subscription, by its id (empty: no Azure side)",
+        GUID,
+        may_be_empty=True,
+    ),
     InitQuestion("tenant", "Microsoft Entra tenant, by its id", GUID, follows="subscription"),
     InitQuestion("location", "Azure region", REGION, "brazilsouth", follows="subscription"),
     InitQuestion("writer", "Who runs Terraform, by object id", GUID, follows="subscription"),
-    InitQuestion("writer_type", "Is that a User, a Group or a ServicePrincipal", OBJECT_TYPE, "User", follows="subscription"),
-    InitQuestion("budget", "Budget a month, in the subscription's currency", POSITIVE_FORM, "500", follows="subscription"),
+    InitQuestion(
+        "writer_type",
+        "Is that a User, a Group or a ServicePrincipal",
+        OBJECT_TYPE,
+        "User",
+        follows="subscription",
+    ),
+    InitQuestion(
+        "budget",
+        "Budget a month, in the subscription's currency",
+        POSITIVE_FORM,
+        "500",
+        follows="subscription",
+    ),
     InitQuestion("email", "Who is told of cost, by e-mail", EMAIL, follows="subscription"),
-    InitQuestion("repository", "GitHub repository whose workflows deploy, as OWNER/NAME", REPOSITORY, follows="subscription"),
-    InitQuestion("host", "Databricks workspace, if there is one: https://adb-….azuredatabricks.net (empty: not yet)", HOST, may_be_empty=True),
-    InitQuestion("account_id", "Databricks account, by its id at https://accounts.azuredatabricks.net, menu of your name (empty: later)", GUID, may_be_empty=True, follows="host"),
+    InitQuestion(
+        "repository",
+        "GitHub repository whose workflows deploy, as OWNER/NAME",
+        REPOSITORY,
+        follows="subscription",
+    ),
+    InitQuestion(
+        "host",
+        "Databricks workspace, if there is one: https://adb-….azuredatabricks.net (empty: not yet)",
+        HOST,
+        may_be_empty=True,
+    ),
+    InitQuestion(
+        "account_id",
+        "Databricks account, by its id at https://accounts.azuredatabricks.net, menu of your "
+        "name (empty: later)",
+        GUID,
+        may_be_empty=True,
+        follows="host",
+    ),
 )
-_REFUSED_ANSWER = code("init-answer", "An answer to `datamaster init` cannot be used.", "see `datamaster init --help`")
+_REFUSED_ANSWER = code(
+    "init-answer", "An answer to `datamaster init` cannot be used.", "see `datamaster init --help`"
+)
 
 
 def is_asked(question: InitQuestion, answers: Mapping[str, str]) -> bool:
@@ -130,9 +182,19 @@ _JOBS_TEMPLATE = """
 #   prod:
 #     tags: {criticality: high}
 """
-_EXAMPLE_ANSWERS = {"host": "https://adb-0000000000000000.0.azuredatabricks.net", "account_id": "00000000-0000-0000-0000-000000000000", "principal_user": "ana@example.com", "subscription": "00000000-0000-0000-0000-000000000000",
-            "tenant": "00000000-0000-0000-0000-000000000000", "location": "brazilsouth", "writer": "00000000-0000-0000-0000-000000000000", "writer_type": "User", "budget": "500",
-            "email": "ana@example.com", "repository": "example/lakehouse"}
+_EXAMPLE_ANSWERS = {
+    "host": "https://adb-0000000000000000.0.azuredatabricks.net",
+    "account_id": "00000000-0000-0000-0000-000000000000",
+    "principal_user": "ana@example.com",
+    "subscription": "00000000-0000-0000-0000-000000000000",
+    "tenant": "00000000-0000-0000-0000-000000000000",
+    "location": "brazilsouth",
+    "writer": "00000000-0000-0000-0000-000000000000",
+    "writer_type": "User",
+    "budget": "500",
+    "email": "ana@example.com",
+    "repository": "example/lakehouse",
+}
 
 
 _PLAIN_YAML_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z0-9.:/-]+")
@@ -140,23 +202,65 @@ _PLAIN_YAML_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z
 
 def _render_answer(name: str, value: str) -> str:
     """Return an answer as YAML: as it is where it reads back as itself, else in quotes."""
-    return value if name == "budget" or (_PLAIN_YAML_PATTERN.fullmatch(value) and isinstance(parse_plain_scalar(value), str)) else json.dumps(value, ensure_ascii=False)
+    return (
+        value
+        if name == "budget"
+        or (_PLAIN_YAML_PATTERN.fullmatch(value) and isinstance(parse_plain_scalar(value), str))
+        else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
-    """Return a section with its answers, or as a comment with examples where its first question has none."""
+    """Return a section with its answers, or as a comment with examples where its first question has
+    none.
+    """
     is_said = bool(answers.get(key))
-    said = {name: _render_answer(name, value) for name, value in {**_EXAMPLE_ANSWERS, **({name: value for name, value in answers.items() if value} if is_said else {})}.items()}
+    said = {
+        name: _render_answer(name, value)
+        for name, value in {
+            **_EXAMPLE_ANSWERS,
+            **({name: value for name, value in answers.items() if value} if is_said else {}),
+        }.items()
+    }
     mark = "# " if is_said and not answers.get("account_id") else ""
-    head, *lines = template.format(**said, account=f"{mark}account_id: {said['account_id']}").splitlines()
-    return "\n".join([head, *(line if is_said or line.startswith("#") else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}" for line in lines)]) + "\n"
+    head, *lines = template.format(
+        **said, account=f"{mark}account_id: {said['account_id']}"
+    ).splitlines()
+    return (
+        "\n".join(
+            [
+                head,
+                *(
+                    line
+                    if is_said or line.startswith("#")
+                    else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}"
+                    for line in lines
+                ),
+            ]
+        )
+        + "\n"
+    )
 
 
 def project_text(answers: Mapping[str, str]) -> str:
-    """Return the project file that answers make; raises BadInput with everything in it that a reader would refuse."""
+    """Return the project file that answers make; raises BadInput with everything in it that a
+    reader would refuse.
+    """
     said = {name: _render_answer(name, value) for name, value in answers.items()}
-    made = _TOP_TEMPLATE.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
-    made += _render_section(_TARGETS_TEMPLATE, answers, "host") + _render_section(_UNITY_TEMPLATE, answers, "principal_user") + _JOBS_TEMPLATE + _render_section(_SETUP_TEMPLATE, answers, "subscription")
+    made = _TOP_TEMPLATE.format(
+        **{
+            **said,
+            "environment": f"environment: {said['environment']}\n"
+            if answers.get("environment")
+            else "",
+        }
+    )
+    made += (
+        _render_section(_TARGETS_TEMPLATE, answers, "host")
+        + _render_section(_UNITY_TEMPLATE, answers, "principal_user")
+        + _JOBS_TEMPLATE
+        + _render_section(_SETUP_TEMPLATE, answers, "subscription")
+    )
     document = parse_document(made, "datamaster.yaml")
     faults = project_faults(document, environment_of(document.data))
     if faults:
@@ -166,12 +270,26 @@ def project_text(answers: Mapping[str, str]) -> str:
 
 def flag_answer_faults(given: Mapping[str, str]) -> list[Fault]:
     """Return what is wrong with the answers that were given by flags."""
-    found = [(question.flag, wrong_answer(question, given[question.name])) for question in QUESTIONS if question.name in given]
+    found = [
+        (question.flag, wrong_answer(question, given[question.name]))
+        for question in QUESTIONS
+        if question.name in given
+    ]
     return [_REFUSED_ANSWER.fault(f"{flag}: {wrong}") for flag, wrong in found if wrong]
 
 
 def missing_answer_faults(answers: Mapping[str, str]) -> list[Fault]:
-    """Return the questions that lack an answer, and the answers that say nothing because the question before them has none."""
+    """Return the questions that lack an answer, and the answers that say nothing because the
+    question before them has none.
+    """
     asked = {question.name: is_asked(question, answers) for question in QUESTIONS}
-    faults = [_REFUSED_ANSWER.fault(f"{question.flag}: an answer is needed") for question in QUESTIONS if asked[question.name] and not question.may_be_empty and not answers.get(question.name)]
-    return faults + [_REFUSED_ANSWER.fault(f"{question.flag}: it says nothing without --{question.follows}") for question in QUESTIONS if not asked[question.name] and answers.get(question.name)]
+    faults = [
+        _REFUSED_ANSWER.fault(f"{question.flag}: an answer is needed")
+        for question in QUESTIONS
+        if asked[question.name] and not question.may_be_empty and not answers.get(question.name)
+    ]
+    return faults + [
+        _REFUSED_ANSWER.fault(f"{question.flag}: it says nothing without --{question.follows}")
+        for question in QUESTIONS
+        if not asked[question.name] and answers.get(question.name)
+    ]

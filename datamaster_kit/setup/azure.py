@@ -21,10 +21,32 @@ from ..lakehouse.runs import new_run_id
 from .changes import PENDING_ID, parse_terraform_plan
 from .events import NOT_ALLOWED_YET, ResourceProgress, parse_progress
 from .lock import SetupRun, hold_setup_folder
-from .parts import BOOTSTRAP_BACKEND, BOOTSTRAP_STATE, EMPTY_BACKEND, SETUP_PARTS, StateBackend, StateStorage, azure_state_storage, infra_folder, prepare_working_folder
+from .parts import (
+    BOOTSTRAP_BACKEND,
+    BOOTSTRAP_STATE,
+    EMPTY_BACKEND,
+    SETUP_PARTS,
+    StateBackend,
+    StateStorage,
+    azure_state_storage,
+    infra_folder,
+    prepare_working_folder,
+)
 from .side import PartPlan, ProgressReport, check_allowed
-from .terraform import Terraform, process_environment, run_terraform, read_terraform_json, terraform_program
-from .variables import Setup, azure_variables, entra_variables, setup_of, state_variables
+from .terraform import (
+    Terraform,
+    process_environment,
+    run_terraform,
+    read_terraform_json,
+    terraform_program,
+)
+from .variables import (
+    Setup,
+    azure_variables,
+    entra_variables,
+    setup_of,
+    state_variables,
+)
 
 # %% auto #0
 __all__ = ['ROLE_PAUSES', 'AzureBackend', 'hold_azure_backend']
@@ -33,7 +55,9 @@ __all__ = ['ROLE_PAUSES', 'AzureBackend', 'hold_azure_backend']
 ROLE_PAUSES = (10.0,) * 60
 
 
-def _retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep) -> None:
+def _retry_until_role_counts(
+    work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep
+) -> None:
     """Do it, again after a pause where the caller's role does not count yet."""
     for pause in pauses:
         try:
@@ -46,13 +70,22 @@ def _retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], s
     work()
 
 # %% ../../nbs/setup/08_azure.ipynb #57d69a7e
-_NO_STATE_STORAGE = code("state-storage-missing", "The storage of Terraform's state has not been made.", "apply the part `state` first: `datamaster setup apply --part state`")
-_STATE_IN_USE = code("state-in-use", "Terraform's state is still needed by what it describes.", "destroy that part first, or together with the state")
+_NO_STATE_STORAGE = code(
+    "state-storage-missing",
+    "The storage of Terraform's state has not been made.",
+    "apply the part `state` first: `datamaster setup apply --part state`",
+)
+_STATE_IN_USE = code(
+    "state-in-use",
+    "Terraform's state is still needed by what it describes.",
+    "destroy that part first, or together with the state",
+)
 _PLAN_FILE = "part.tfplan"
 
 
 def _progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], None]:
     """Return what tells the progress among Terraform's events."""
+
     def take(event: Mapping[str, Any]) -> None:
         progress = parse_progress(event)
         if progress is not None:
@@ -63,6 +96,7 @@ def _progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], 
 
 def _wait_reporter(report: ProgressReport) -> Callable[[float], None]:
     """Return what waits for so many seconds, and tells that it does."""
+
     def wait(seconds: float) -> None:
         report(ResourceProgress("the caller's role on the state's storage", "wait for", "started"))
         time.sleep(seconds)
@@ -91,7 +125,13 @@ class AzureBackend:
 
     def terraform(self, part: str) -> Terraform:
         """Return Terraform in a part's working folder."""
-        return Terraform(self.program, self.folder / part, process_environment(os.environ, self.setup.tenant, self.setup.subscription), self.log, self.run)
+        return Terraform(
+            self.program,
+            self.folder / part,
+            process_environment(os.environ, self.setup.tenant, self.setup.subscription),
+            self.log,
+            self.run,
+        )
 
     @property
     def bootstrap_state_file(self) -> Path:
@@ -101,55 +141,90 @@ class AzureBackend:
     def variables(self, part: str, ahead: bool) -> dict[str, Any]:
         """Return a part's variables; ahead, ids that nobody knows yet are stood for."""
         if part != "azure":
-            return (state_variables if part == "state" else entra_variables)(self.project, self.setup)
+            return (state_variables if part == "state" else entra_variables)(
+                self.project, self.setup
+            )
         known = dict(self.outputs("entra"))
         if ahead:
-            known["group_ids"] = {self.project.names.group: PENDING_ID, **known.get("group_ids", {})}
+            known["group_ids"] = {
+                self.project.names.group: PENDING_ID,
+                **known.get("group_ids", {}),
+            }
             known.setdefault("service_principal_object_id", PENDING_ID)
         return azure_variables(self.project, self.setup, self.contracts, known)
 
     def backend(self, part: str, ahead: bool) -> StateBackend:
-        """Return where a part's state is; raises BadInput where its storage is needed and not there."""
+        """Return where a part's state is; raises BadInput where its storage is needed and not
+        there.
+        """
         if part == "state" and self.bootstrap_state_file.exists():
             return BOOTSTRAP_BACKEND
         if self.remote.is_made():
             return self.remote.backend(part)
         if part != "state" and not ahead:
-            raise BadInput(_NO_STATE_STORAGE.fault(f"the storage account {self.project.names.state_account} is not there"))
+            raise BadInput(
+                _NO_STATE_STORAGE.fault(
+                    f"the storage account {self.project.names.state_account} is not there"
+                )
+            )
         return BOOTSTRAP_BACKEND if part == "state" else EMPTY_BACKEND
 
-    def init_terraform(self, part: str, ahead: bool = False, backend: StateBackend | None = None) -> Terraform:
+    def init_terraform(
+        self, part: str, ahead: bool = False, backend: StateBackend | None = None
+    ) -> Terraform:
         """Return Terraform in a part's working folder, initialised."""
         backend = backend or self.backend(part, ahead)
-        prepare_working_folder(infra_folder() / part, self.folder / part, self.variables(part, ahead), backend)
+        prepare_working_folder(
+            infra_folder() / part, self.folder / part, self.variables(part, ahead), backend
+        )
         terraform = self.terraform(part)
         run_terraform(terraform, "init", "-json", "-input=false", "-reconfigure")
         return terraform
 
-    def create_plan(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> PartPlan:
+    def create_plan(
+        self, terraform: Terraform, part: str, allow_delete: bool, *options: str
+    ) -> PartPlan:
         """Return the plan that Terraform makes, and leave it in its file."""
         run_terraform(terraform, "plan", "-json", "-input=false", f"-out={_PLAN_FILE}", *options)
         said = read_terraform_json(terraform, "show", "-json", _PLAN_FILE)
-        return PartPlan(part, parse_terraform_plan(said, part, allow_delete), bool(options), said.get("applyable", True))
+        return PartPlan(
+            part,
+            parse_terraform_plan(said, part, allow_delete),
+            bool(options),
+            said.get("applyable", True),
+        )
 
     def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
-        """Return the plan of a part; ahead, it may be of a part whose forerunners are not applied."""
+        """Return the plan of a part; ahead, it may be of a part whose forerunners are not
+        applied.
+        """
         return self.create_plan(self.init_terraform(part, ahead), part, allow_delete)
 
     def plan_part_destruction(self, part: str) -> PartPlan:
         """Return the plan that takes a part away; empty where nothing was made."""
-        if not self.remote.is_made() and not (part == "state" and self.bootstrap_state_file.exists()):
+        if not self.remote.is_made() and not (
+            part == "state" and self.bootstrap_state_file.exists()
+        ):
             return PartPlan(part, Plan(), True, False)
         return self.create_plan(self.init_terraform(part, ahead=True), part, True, "-destroy")
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
-        """Apply the plan that was made; the state of `infra/state` goes into its storage, or comes out of it before that is destroyed."""
+        """Apply the plan that was made; the state of `infra/state` goes into its storage, or comes
+        out of it before that is destroyed.
+        """
         check_allowed(planned)
         part = planned.part
         if planned.destroys and part == "state" and planned.is_applicable:
             planned = self.pull_state()
         if planned.is_applicable:
-            run_terraform(self.terraform(part), "apply", "-json", "-input=false", _PLAN_FILE, report=_progress_reporter(report))
+            run_terraform(
+                self.terraform(part),
+                "apply",
+                "-json",
+                "-input=false",
+                _PLAN_FILE,
+                report=_progress_reporter(report),
+            )
         if part == "state" and self.bootstrap_state_file.exists():
             if planned.destroys:
                 self.bootstrap_state_file.unlink()
@@ -158,34 +233,74 @@ class AzureBackend:
 
     def push_state(self) -> None:
         """Push the state of `infra/state` into the storage that it made."""
-        run_terraform(self.init_terraform("state", backend=self.remote.backend("state")), "state", "push", BOOTSTRAP_STATE)
+        run_terraform(
+            self.init_terraform("state", backend=self.remote.backend("state")),
+            "state",
+            "push",
+            BOOTSTRAP_STATE,
+        )
         self.bootstrap_state_file.unlink()
 
     def pull_state(self) -> PartPlan:
-        """Take the state of `infra/state` out of its storage, and return its plan of destruction made anew; raises BadInput where another part still needs the storage."""
+        """Take the state of `infra/state` out of its storage, and return its plan of destruction
+        made anew; raises BadInput where another part still needs the storage.
+        """
         if self.remote.is_made():
-            needed = [part for part in SETUP_PARTS if part != "state" and read_terraform_json(self.init_terraform(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
+            needed = [
+                part
+                for part in SETUP_PARTS
+                if part != "state"
+                and read_terraform_json(self.init_terraform(part, ahead=True), "show", "-json")
+                .get("values", {})
+                .get("root_module")
+            ]
             if needed:
-                raise BadInput(*(_STATE_IN_USE.fault(f"the part {part} is still there") for part in needed))
+                raise BadInput(
+                    *(_STATE_IN_USE.fault(f"the part {part} is still there") for part in needed)
+                )
         if not self.bootstrap_state_file.exists():
-            self.bootstrap_state_file.write_text(run_terraform(self.init_terraform("state"), "state", "pull"), encoding="utf-8")
-        return self.create_plan(self.init_terraform("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy")
+            self.bootstrap_state_file.write_text(
+                run_terraform(self.init_terraform("state"), "state", "pull"), encoding="utf-8"
+            )
+        return self.create_plan(
+            self.init_terraform("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy"
+        )
 
     def outputs(self, part: str) -> Mapping[str, Any]:
-        """Return what a part put out, by name; nothing where it is not applied. What is sensitive is left out."""
-        if not self.remote.is_made() and not (part == "state" and self.bootstrap_state_file.exists()):
+        """Return what a part put out, by name; nothing where it is not applied.
+
+        What is sensitive is left out.
+        """
+        if not self.remote.is_made() and not (
+            part == "state" and self.bootstrap_state_file.exists()
+        ):
             return {}
         found = read_terraform_json(self.init_terraform(part, ahead=True), "output", "-json")
         return {name: item["value"] for name, item in found.items() if not item["sensitive"]}
 
 # %% ../../nbs/setup/08_azure.ipynb #e32a280c
 @contextmanager
-def hold_azure_backend(project: Project, contracts: Iterable[Contract], remote: Callable[[Project, Setup], StateStorage] = azure_state_storage) -> Iterator[AzureBackend]:
-    """Hold the Azure side of a project for one run; raises BadInput where the project says nothing of it or Terraform is missing."""
+def hold_azure_backend(
+    project: Project,
+    contracts: Iterable[Contract],
+    remote: Callable[[Project, Setup], StateStorage] = azure_state_storage,
+) -> Iterator[AzureBackend]:
+    """Hold the Azure side of a project for one run; raises BadInput where the project says nothing
+    of it or Terraform is missing.
+    """
     setup, program = setup_of(project), terraform_program()
     folder = project.state_folder / "setup" / project.names.stem
     with hold_setup_folder(folder) as run:
-        side = AzureBackend(project, setup, tuple(contracts), folder, remote(project, setup), run, program, folder / "logs" / f"{new_run_id()}.log")
+        side = AzureBackend(
+            project,
+            setup,
+            tuple(contracts),
+            folder,
+            remote(project, setup),
+            run,
+            program,
+            folder / "logs" / f"{new_run_id()}.log",
+        )
         try:
             yield side
         finally:

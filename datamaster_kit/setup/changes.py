@@ -32,19 +32,34 @@ def _item_mark(marks: Any, index: int) -> Any:
     return marks[index] if isinstance(marks, list) and index < len(marks) else None
 
 
-def _resource_leaves(value: Any, unknown: Any, sensitive: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what a resource says, by its path: without what is empty, and with words for what is sensitive or not known yet."""
+def _resource_leaves(
+    value: Any, unknown: Any, sensitive: Any, path: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield what a resource says, by its path: without what is empty, and with words for what is
+    sensitive or not known yet.
+    """
     if unknown is True:
         yield path, _KNOWN_AFTER
     elif sensitive is True:
         yield path, _HiddenValue(value)
     elif isinstance(value, Mapping) or isinstance(unknown, Mapping):
-        value, unknown, sensitive = value or {}, unknown if isinstance(unknown, Mapping) else {}, sensitive if isinstance(sensitive, Mapping) else {}
+        value, unknown, sensitive = (
+            value or {},
+            unknown if isinstance(unknown, Mapping) else {},
+            sensitive if isinstance(sensitive, Mapping) else {},
+        )
         for name in (*value, *(name for name in unknown if name not in value)):
-            yield from _resource_leaves(value.get(name), unknown.get(name), sensitive.get(name), f"{path}.{name}" if path else name)
+            yield from _resource_leaves(
+                value.get(name),
+                unknown.get(name),
+                sensitive.get(name),
+                f"{path}.{name}" if path else name,
+            )
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for index, item in enumerate(value):
-            yield from _resource_leaves(item, _item_mark(unknown, index), _item_mark(sensitive, index), f"{path}[{index}]")
+            yield from _resource_leaves(
+                item, _item_mark(unknown, index), _item_mark(sensitive, index), f"{path}[{index}]"
+            )
     elif value not in (None, "", [], {}):
         yield path, _KNOWN_AFTER if isinstance(value, str) and PENDING_ID in value else value
 
@@ -57,26 +72,87 @@ def _display_value(value: Any) -> Any:
 def _resource_differences(change: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return where a resource differs; of one that is made, what is known."""
     before = dict(_resource_leaves(change.get("before") or {}, {}, change.get("before_sensitive")))
-    after = dict(_resource_leaves(change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")))
+    after = dict(
+        _resource_leaves(
+            change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")
+        )
+    )
     if not change.get("before"):
-        return tuple(Difference(path, None, _display_value(value)) for path, value in after.items() if value != _KNOWN_AFTER)
-    return tuple(Difference(path, _display_value(before.get(path)), _display_value(after.get(path))) for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path))
+        return tuple(
+            Difference(path, None, _display_value(value))
+            for path, value in after.items()
+            if value != _KNOWN_AFTER
+        )
+    return tuple(
+        Difference(path, _display_value(before.get(path)), _display_value(after.get(path)))
+        for path in dict.fromkeys([*before, *after])
+        if before.get(path) != after.get(path)
+    )
 
 
-def _resource_changes(resource: Mapping[str, Any], part: str, allow_delete: bool) -> Iterator[Change]:
+def _resource_changes(
+    resource: Mapping[str, Any], part: str, allow_delete: bool
+) -> Iterator[Change]:
     """Yield the changes of one resource; one that is made anew is deleted and created."""
     change = resource["change"]
-    kind, name = resource["type"], f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}"
+    kind, name = (
+        resource["type"],
+        f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}",
+    )
     actions, refusal = change["actions"], "" if allow_delete else NOT_ALLOWED
     if "delete" in actions:
         stuck = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths") or ()))
-        yield Change("delete", kind, name, refusal=" ".join(filter(None, (f"{stuck} cannot be changed in place, and what it holds is lost:" if stuck else "", refusal))) if refusal else "")
-    action: Action | None = "create" if "create" in actions else "update" if "update" in actions else "unchanged" if actions == ["no-op"] else None
+        yield Change(
+            "delete",
+            kind,
+            name,
+            refusal=" ".join(
+                filter(
+                    None,
+                    (
+                        f"{stuck} cannot be changed in place, and what it holds is lost:"
+                        if stuck
+                        else "",
+                        refusal,
+                    ),
+                )
+            )
+            if refusal
+            else "",
+        )
+    action: Action | None = (
+        "create"
+        if "create" in actions
+        else "update"
+        if "update" in actions
+        else "unchanged"
+        if actions == ["no-op"]
+        else None
+    )
     if action:
-        yield Change(action, kind, name, _resource_differences({**change, "before": None} if action == "create" else change) if action != "unchanged" else ())
+        yield Change(
+            action,
+            kind,
+            name,
+            _resource_differences({**change, "before": None} if action == "create" else change)
+            if action != "unchanged"
+            else (),
+        )
 
 
 def parse_terraform_plan(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
-    """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output Format*); data that is only read is left out."""
-    managed = (resource for resource in planned.get("resource_changes", ()) if resource["mode"] == "managed")
-    return Plan(tuple(change for resource in managed for change in _resource_changes(resource, part, allow_delete)))
+    """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output
+    Format*); data that is only read is left out.
+    """
+    managed = (
+        resource
+        for resource in planned.get("resource_changes", ())
+        if resource["mode"] == "managed"
+    )
+    return Plan(
+        tuple(
+            change
+            for resource in managed
+            for change in _resource_changes(resource, part, allow_delete)
+        )
+    )

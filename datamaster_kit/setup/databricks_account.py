@@ -18,12 +18,22 @@ __all__ = ['find_account_id', 'account_checks']
 # %% ../../nbs/setup/14_databricks_account.ipynb #80da04a7
 def _parse_account_id(answer: Answer) -> str:
     """Return the account's id in what a workspace says of itself; empty where it says none."""
-    return str(answer.body.get("account_id") or "") if answer.status == 200 and isinstance(answer.body, Mapping) else ""
+    return (
+        str(answer.body.get("account_id") or "")
+        if answer.status == 200 and isinstance(answer.body, Mapping)
+        else ""
+    )
 
 
 def _workspace_addresses(azure: AzureServices) -> Iterator[str]:
-    """Yield the addresses of the project's workspaces, then of the subscription's; they are asked for only when they are needed."""
-    yield from (str(settings["host"]).rstrip("/") for settings in azure.project.targets.values() if settings.get("host"))
+    """Yield the addresses of the project's workspaces, then of the subscription's; they are asked
+    for only when they are needed.
+    """
+    yield from (
+        str(settings["host"]).rstrip("/")
+        for settings in azure.project.targets.values()
+        if settings.get("host")
+    )
     for item in azure.resources("/providers/Microsoft.Databricks/workspaces", "2023-02-01"):
         url = item.get("properties", {}).get("workspaceUrl")
         if url:
@@ -32,11 +42,28 @@ def _workspace_addresses(azure: AzureServices) -> Iterator[str]:
 
 def find_account_id(addresses: Iterable[str]) -> str:
     """Return the account's id by the first workspace that says it; empty where none does."""
-    return next(filter(None, (_parse_account_id(send_http_request("GET", f"{address}/.well-known/databricks-config", {}, seconds=10)) for address in addresses)), "")
+    return next(
+        filter(
+            None,
+            (
+                _parse_account_id(
+                    send_http_request(
+                        "GET", f"{address}/.well-known/databricks-config", {}, seconds=10
+                    )
+                )
+                for address in addresses
+            ),
+        ),
+        "",
+    )
 
 # %% ../../nbs/setup/14_databricks_account.ipynb #309c2acc
-_FIND_ACCOUNT_ID_STEPS = ("sign in at https://accounts.azuredatabricks.net as an account administrator (a Global Administrator of the tenant is the first one, and names others), open the menu of your name at the "
-         "top right, copy Account ID, and write it under targets as account_id")
+_FIND_ACCOUNT_ID_STEPS = (
+    "sign in at https://accounts.azuredatabricks.net as an account administrator (a Global "
+    "Administrator of the tenant is the first one, and names others), open the menu of your "
+    "name at the "
+    "top right, copy Account ID, and write it under targets as account_id"
+)
 
 
 def _account_check(found: str, targets: Mapping[str, Mapping[str, Any]]) -> DoctorCheck:
@@ -44,27 +71,77 @@ def _account_check(found: str, targets: Mapping[str, Mapping[str, Any]]) -> Doct
     said = {name: str(settings.get("account_id", "")) for name, settings in targets.items()}
     wrong = [name for name, account in said.items() if account and found and account != found]
     if wrong:
-        return DoctorCheck("Databricks account", "missing", f"{', '.join(wrong)}: the workspace is in account {found}", f"write account_id: {found} under targets.{wrong[0]}")
+        return DoctorCheck(
+            "Databricks account",
+            "missing",
+            f"{', '.join(wrong)}: the workspace is in account {found}",
+            f"write account_id: {found} under targets.{wrong[0]}",
+        )
     without = [name for name, account in said.items() if not account]
     if found and (without or not said):
-        return DoctorCheck("Databricks account", "warning", f"found: {found}", f"write account_id: {found} under targets.{(without or ['main'])[0]}, for `datamaster unity`")
+        return DoctorCheck(
+            "Databricks account",
+            "warning",
+            f"found: {found}",
+            f"write account_id: {found} under targets.{(without or ['main'])[0]}, for "
+            "`datamaster unity`",
+        )
     if without or not said:
-        return DoctorCheck("Databricks account", "warning", "not found: no workspace says it", f"after the workspace is made, run this again; or {_FIND_ACCOUNT_ID_STEPS}")
-    return DoctorCheck("Databricks account", "ok", next(iter(said.values())) + ("" if found else ", as the project says"))
+        return DoctorCheck(
+            "Databricks account",
+            "warning",
+            "not found: no workspace says it",
+            f"after the workspace is made, run this again; or {_FIND_ACCOUNT_ID_STEPS}",
+        )
+    return DoctorCheck(
+        "Databricks account",
+        "ok",
+        next(iter(said.values())) + ("" if found else ", as the project says"),
+    )
 
 # %% ../../nbs/setup/14_databricks_account.ipynb #69b4f0c2
 def _administrator_check(account: str, answer: Answer) -> DoctorCheck:
-    """Return whether the caller administers the account, by what it answers to a list of metastores (Databricks, *Account Metastores API*)."""
+    """Return whether the caller administers the account, by what it answers to a list of metastores
+    (Databricks, *Account Metastores API*).
+    """
     if answer.status == 200:
         return DoctorCheck("account administrator", "ok", "may manage the account")
     if answer.status in (401, 403):
-        return DoctorCheck("account administrator", "warning", "may not manage the account", "`datamaster unity` needs it for the metastore and the principals: an account administrator gives the role at https://accounts.azuredatabricks.net: User management, Roles, Account admin")
-    return DoctorCheck("account administrator", "warning", f"not looked at: account {account} answers {answer.status}", "compare the account's id with the one at https://accounts.azuredatabricks.net")
+        return DoctorCheck(
+            "account administrator",
+            "warning",
+            "may not manage the account",
+            "`datamaster unity` needs it for the metastore and the principals: an account "
+            "administrator gives the role at https://accounts.azuredatabricks.net: User "
+            "management, Roles, Account admin",
+        )
+    return DoctorCheck(
+        "account administrator",
+        "warning",
+        f"not looked at: account {account} answers {answer.status}",
+        "compare the account's id with the one at https://accounts.azuredatabricks.net",
+    )
 
 
 def account_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether the account's id is known and right, and whether the caller administers it."""
     found = find_account_id(_workspace_addresses(azure))
-    account = found or next((str(settings["account_id"]) for settings in azure.project.targets.values() if settings.get("account_id")), "")
+    account = found or next(
+        (
+            str(settings["account_id"])
+            for settings in azure.project.targets.values()
+            if settings.get("account_id")
+        ),
+        "",
+    )
     checks = (_account_check(found, azure.project.targets),)
-    return (*checks, _administrator_check(account, call_management(azure.account, f"/api/2.0/accounts/{account}/metastores"))) if account else checks
+    return (
+        (
+            *checks,
+            _administrator_check(
+                account, call_management(azure.account, f"/api/2.0/accounts/{account}/metastores")
+            ),
+        )
+        if account
+        else checks
+    )

@@ -15,7 +15,13 @@ from functools import partial
 
 from ..contract.fault import BadInput, first_line
 from ..project.project_file import Project, read_contracts
-from .caller import AzureServices, login_check, run_azure_check, subscription_check, writer_check
+from .caller import (
+    AzureServices,
+    login_check,
+    run_azure_check,
+    subscription_check,
+    writer_check,
+)
 from .databricks_account import account_checks
 from .directory import directory_checks, team_checks
 from .network import network_checks
@@ -25,45 +31,87 @@ from .taken import group_checks, name_checks
 from .terraform import INSTALL_TERRAFORM, is_accepted_version, terraform_version
 from .variables import Setup, setup_of
 from ..targets.doctor import DoctorCheck, package_check
-from ..targets.clients.management import MANAGEMENT_ENDPOINT, GRAPH_ENDPOINT, build_management
+from ..targets.clients.management import (
+    MANAGEMENT_ENDPOINT,
+    GRAPH_ENDPOINT,
+    build_management,
+)
 
 # %% auto #0
-__all__ = ['terraform_check', 'refusal_of_az', 'terraform_login_check', 'contracts_check', 'azure_checks', 'setup_checks']
+__all__ = ['terraform_check', 'refusal_of_az', 'terraform_login_check', 'contracts_check',
+           'azure_checks', 'setup_checks']
 
 # %% ../../nbs/setup/16_doctor.ipynb #db5a23a0
 def terraform_check(version: str) -> DoctorCheck:
     """Return whether a version of Terraform is one that `infra/` accepts; empty: there is none."""
     if not version:
         return DoctorCheck("Terraform", "missing", "not on PATH", INSTALL_TERRAFORM)
-    return DoctorCheck("Terraform", "ok", version) if is_accepted_version(version) else DoctorCheck("Terraform", "missing", version, INSTALL_TERRAFORM)
+    return (
+        DoctorCheck("Terraform", "ok", version)
+        if is_accepted_version(version)
+        else DoctorCheck("Terraform", "missing", version, INSTALL_TERRAFORM)
+    )
 
 # %% ../../nbs/setup/16_doctor.ipynb #fabd58b8
 def refusal_of_az(tenant: str, seconds: float = 60) -> str | None:
-    """Return why az gives no token of a tenant: empty where it gives one, None where there is no az."""
+    """Return why az gives no token of a tenant: empty where it gives one, None where there is no
+    az.
+    """
     program = shutil.which("az")
     if program is None:
         return None
     try:
-        run = subprocess.run([program, "account", "get-access-token", "--tenant", tenant, "--output", "none"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds)
+        run = subprocess.run(
+            [program, "account", "get-access-token", "--tenant", tenant, "--output", "none"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
     except subprocess.TimeoutExpired:
         return f"az gives no answer in {seconds:.0f} s"
     said = first_line(run.stderr) or f"az exits with {run.returncode}"
     return said.removeprefix("ERROR: ") if run.returncode else ""
 
 # %% ../../nbs/setup/16_doctor.ipynb #bb59b246
-def terraform_login_check(environment: Mapping[str, str], tenant: str, refusal: str | None) -> DoctorCheck:
-    """Return how Terraform will log in (azurerm provider, *Authenticating using OpenID Connect* and *using the Azure CLI*)."""
+def terraform_login_check(
+    environment: Mapping[str, str], tenant: str, refusal: str | None
+) -> DoctorCheck:
+    """Return how Terraform will log in (azurerm provider, *Authenticating using OpenID Connect* and
+    *using the Azure CLI*).
+    """
     is_workflow = environment.get("GITHUB_ACTIONS") == "true"
     client = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID")
     if client and "ACTIONS_ID_TOKEN_REQUEST_URL" in environment:
         return DoctorCheck("Terraform's log-in", "ok", "by the workflow's token, without a secret")
     if is_workflow and "ACTIONS_ID_TOKEN_REQUEST_URL" not in environment:
-        return DoctorCheck("Terraform's log-in", "missing", "the workflow gets no token", "add `permissions: {id-token: write, contents: read}` to the job")
+        return DoctorCheck(
+            "Terraform's log-in",
+            "missing",
+            "the workflow gets no token",
+            "add `permissions: {id-token: write, contents: read}` to the job",
+        )
     if is_workflow:
-        return DoctorCheck("Terraform's log-in", "missing", "no AZURE_CLIENT_ID", "set it to the client id of the service principal, a variable of the repository's environment")
+        return DoctorCheck(
+            "Terraform's log-in",
+            "missing",
+            "no AZURE_CLIENT_ID",
+            "set it to the client id of the service principal, a variable of the "
+            "repository's environment",
+        )
     if refusal is None:
-        return DoctorCheck("Terraform's log-in", "missing", "az is not on PATH", f"install the Azure CLI, and az login --tenant {tenant}")
-    return DoctorCheck("Terraform's log-in", "missing", refusal, f"az login --tenant {tenant}") if refusal else DoctorCheck("Terraform's log-in", "ok", "by az")
+        return DoctorCheck(
+            "Terraform's log-in",
+            "missing",
+            "az is not on PATH",
+            f"install the Azure CLI, and az login --tenant {tenant}",
+        )
+    return (
+        DoctorCheck("Terraform's log-in", "missing", refusal, f"az login --tenant {tenant}")
+        if refusal
+        else DoctorCheck("Terraform's log-in", "ok", "by az")
+    )
 
 # %% ../../nbs/setup/16_doctor.ipynb #85ac4276
 def contracts_check(project: Project) -> DoctorCheck:
@@ -72,14 +120,27 @@ def contracts_check(project: Project) -> DoctorCheck:
         found = read_contracts(project)
     except BadInput as error:
         more = len(error.faults) - 1
-        return DoctorCheck("contracts", "missing", str(error.faults[0]) + (f" and {more} faults more" if more else ""), "datamaster contract lint tells them all; datamaster contract new begins a contract")
+        return DoctorCheck(
+            "contracts",
+            "missing",
+            str(error.faults[0]) + (f" and {more} faults more" if more else ""),
+            "datamaster contract lint tells them all; datamaster contract new begins a contract",
+        )
     return DoctorCheck("contracts", "ok", f"{len(found)} read")
 
 # %% ../../nbs/setup/16_doctor.ipynb #d500d753
 _AZURE_CHECK_GROUPS: tuple[tuple[str, Callable[[AzureServices], tuple[DoctorCheck, ...]]], ...] = (
-    ("state's writers", lambda azure: (writer_check(azure),)), ("permissions", permission_checks), ("region", region_checks), ("replication", storage_checks), ("machines", machine_checks),
-    ("names", name_checks), ("resource group", group_checks), ("network", network_checks),
-    ("groups", team_checks), ("members", directory_checks), ("Databricks account", account_checks),
+    ("state's writers", lambda azure: (writer_check(azure),)),
+    ("permissions", permission_checks),
+    ("region", region_checks),
+    ("replication", storage_checks),
+    ("machines", machine_checks),
+    ("names", name_checks),
+    ("resource group", group_checks),
+    ("network", network_checks),
+    ("groups", team_checks),
+    ("members", directory_checks),
+    ("Databricks account", account_checks),
 )
 
 
@@ -87,31 +148,74 @@ def azure_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what Azure, Microsoft Entra and Databricks say beforehand."""
     first = login_check(azure)
     if first.state == "missing":
-        return (first, *(DoctorCheck(name, "warning", "not looked at: it needs the log-in") for name in ("subscription", *(name for name, _ in _AZURE_CHECK_GROUPS))))
+        return (
+            first,
+            *(
+                DoctorCheck(name, "warning", "not looked at: it needs the log-in")
+                for name in ("subscription", *(name for name, _ in _AZURE_CHECK_GROUPS))
+            ),
+        )
     second = run_azure_check("subscription", lambda: (subscription_check(azure),))
     if second[0].state == "missing":
-        return (first, *second, *(DoctorCheck(name, "warning", "not looked at: it needs the subscription") for name, _ in _AZURE_CHECK_GROUPS))
+        return (
+            first,
+            *second,
+            *(
+                DoctorCheck(name, "warning", "not looked at: it needs the subscription")
+                for name, _ in _AZURE_CHECK_GROUPS
+            ),
+        )
     with ThreadPoolExecutor(max_workers=len(_AZURE_CHECK_GROUPS)) as pool:
-        looks = pool.map(lambda look: run_azure_check(look[0], partial(look[1], azure)), _AZURE_CHECK_GROUPS)
+        looks = pool.map(
+            lambda look: run_azure_check(look[0], partial(look[1], azure)), _AZURE_CHECK_GROUPS
+        )
         return (first, *second, *(check for found in looks for check in found))
 
 
 def setup_checks(project: Project) -> tuple[DoctorCheck, ...]:
-    """Return everything that `datamaster setup` needs of this machine, of Azure and of Databricks; raises BadInput where the project says nothing of the Azure side."""
+    """Return everything that `datamaster setup` needs of this machine, of Azure and of Databricks;
+    raises BadInput where the project says nothing of the Azure side.
+    """
     setup = setup_of(project)
-    here = (contracts_check(project), terraform_check(terraform_version()), terraform_login_check(os.environ, setup.tenant, refusal_of_az(setup.tenant)))
+    here = (
+        contracts_check(project),
+        terraform_check(terraform_version()),
+        terraform_login_check(os.environ, setup.tenant, refusal_of_az(setup.tenant)),
+    )
     identity = package_check("azure-identity", "missing")
     if identity.state == "missing":
-        return (*here, replace(identity, remedy="pip install 'datamaster_kit[databricks]': without it Azure was not looked at"))
+        return (
+            *here,
+            replace(
+                identity,
+                remedy="pip install 'datamaster_kit[databricks]': without it Azure was not looked at",
+            ),
+        )
     return (*here, *azure_checks(_azure_services(project, setup)))
 
 
-_DATABRICKS_APPLICATION_ID = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"  # the application of Azure Databricks, the same in every tenant (Azure Databricks, *Get Microsoft Entra ID tokens*)
+# the application of Azure Databricks, the same in every tenant (Azure Databricks, *Get Microsoft
+# Entra ID tokens*)
+_DATABRICKS_APPLICATION_ID = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 _ACCOUNTS_CONSOLE = "https://accounts.azuredatabricks.net"
 
 
 def _azure_services(project: Project, setup: Setup) -> AzureServices:
     """Return the services that are asked, for whoever is logged in here."""
-    account = next((str(settings["account_host"]).rstrip("/") for settings in project.targets.values() if settings.get("account_host")), _ACCOUNTS_CONSOLE)
-    arm, graph, databricks = (replace(build_management(endpoint, resource), tries=3) for endpoint, resource in ((MANAGEMENT_ENDPOINT, ""), (GRAPH_ENDPOINT, ""), (account, _DATABRICKS_APPLICATION_ID)))
+    account = next(
+        (
+            str(settings["account_host"]).rstrip("/")
+            for settings in project.targets.values()
+            if settings.get("account_host")
+        ),
+        _ACCOUNTS_CONSOLE,
+    )
+    arm, graph, databricks = (
+        replace(build_management(endpoint, resource), tries=3)
+        for endpoint, resource in (
+            (MANAGEMENT_ENDPOINT, ""),
+            (GRAPH_ENDPOINT, ""),
+            (account, _DATABRICKS_APPLICATION_ID),
+        )
+    )
     return AzureServices(arm, graph, databricks, project, setup)

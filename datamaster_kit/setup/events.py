@@ -17,7 +17,8 @@ from ..contract.fault import Fault, code
 from .lock import SetupRun, state_lock_owner, parse_state_lock
 
 # %% auto #0
-__all__ = ['TERRAFORM_FAILED', 'NOT_ALLOWED_YET', 'parse_event', 'ResourceProgress', 'parse_progress', 'diagnostic_faults']
+__all__ = ['TERRAFORM_FAILED', 'NOT_ALLOWED_YET', 'parse_event', 'ResourceProgress',
+           'parse_progress', 'diagnostic_faults']
 
 # %% ../../nbs/setup/02_events.ipynb #ea508039
 def parse_event(line: str) -> dict[str, Any]:
@@ -31,7 +32,9 @@ def parse_event(line: str) -> dict[str, Any]:
 # %% ../../nbs/setup/02_events.ipynb #abe4b513
 @dataclass(frozen=True)
 class ResourceProgress:
-    """How far a resource is: `state` is planned, started, running, done, failed or interrupted, and `seconds` is the time so far."""
+    """How far a resource is: `state` is planned, started, running, done, failed or interrupted, and
+    `seconds` is the time so far.
+    """
 
     address: str
     action: str
@@ -39,7 +42,13 @@ class ResourceProgress:
     seconds: float = 0.0
 
 
-_PROGRESS_STATES = {"planned_change": "planned", "apply_start": "started", "apply_progress": "running", "apply_complete": "done", "apply_errored": "failed"}
+_PROGRESS_STATES = {
+    "planned_change": "planned",
+    "apply_start": "started",
+    "apply_progress": "running",
+    "apply_complete": "done",
+    "apply_errored": "failed",
+}
 
 
 _INTERRUPT_PROGRESS = ResourceProgress("what is under way", "wait for", "interrupted")
@@ -53,32 +62,70 @@ def parse_progress(event: Mapping[str, Any]) -> ResourceProgress | None:
     about = event.get("hook") or event.get("change")
     if state is None or not about:
         return None
-    return ResourceProgress(about["resource"]["addr"], about["action"], state, float(about.get("elapsed_seconds", 0)))
+    return ResourceProgress(
+        about["resource"]["addr"], about["action"], state, float(about.get("elapsed_seconds", 0))
+    )
 
 # %% ../../nbs/setup/02_events.ipynb #41952743
-TERRAFORM_FAILED = code("terraform-failed", "Terraform could not do its work.", "read the message; the log of the run has all of it")
-_STATE_LOCKED = code("state-locked", "Another run holds the lock of Terraform's state.", "wait until it has ended")
-NOT_ALLOWED_YET = code("state-not-allowed", "Terraform's state is there, and the caller may not read or write it.", "be one of `writers:`; Azure takes up to ten minutes until a new role counts; then run it again")
+TERRAFORM_FAILED = code(
+    "terraform-failed",
+    "Terraform could not do its work.",
+    "read the message; the log of the run has all of it",
+)
+_STATE_LOCKED = code(
+    "state-locked", "Another run holds the lock of Terraform's state.", "wait until it has ended"
+)
+NOT_ALLOWED_YET = code(
+    "state-not-allowed",
+    "Terraform's state is there, and the caller may not read or write it.",
+    "be one of `writers:`; Azure takes up to ten minutes until a new role counts; then run "
+    "it again",
+)
 
 
-def _diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun | None = None) -> Fault:
+def _diagnostic_fault(
+    diagnostic: Mapping[str, Any], folder: Path, run: SetupRun | None = None
+) -> Fault:
     """Return the fault of a diagnostic of severity error."""
     detail = str(diagnostic.get("detail") or "")
     text = f"{diagnostic['summary']}: {' '.join(detail.split())}".rstrip(": ")
     at = diagnostic.get("range") or {}
-    address = {"path": diagnostic.get("address", ""), "file": at.get("filename", ""), "line": at.get("start", {}).get("line", 0)}
+    address = {
+        "path": diagnostic.get("address", ""),
+        "file": at.get("filename", ""),
+        "line": at.get("start", {}).get("line", 0),
+    }
     lock = parse_state_lock(detail)
     if lock is not None:
         unlock = f"`terraform -chdir={quote(str(folder))} force-unlock -force {lock.id}`"
-        if run is not None and run.killed is not None and lock.who == state_lock_owner() and lock.created >= run.killed.replace(microsecond=0):
-            return _STATE_LOCKED.fault(f"a run of yours took the lock at {lock.created:%Y-%m-%d %H:%M:%S} UTC and was killed", hint=f"{unlock}, then run again")
-        return _STATE_LOCKED.fault(f"{lock.who} has held the lock since {lock.created:%Y-%m-%d %H:%M:%S} UTC, for {lock.operation or 'a run'}", hint=f"wait until it has ended; where it was killed, {unlock}")
-    if "AuthorizationPermissionMismatch" in text and re.search("state|workspaces", diagnostic["summary"] + detail):
+        if (
+            run is not None
+            and run.killed is not None
+            and lock.who == state_lock_owner()
+            and lock.created >= run.killed.replace(microsecond=0)
+        ):
+            return _STATE_LOCKED.fault(
+                f"a run of yours took the lock at {lock.created:%Y-%m-%d %H:%M:%S} UTC and "
+                "was killed",
+                hint=f"{unlock}, then run again",
+            )
+        return _STATE_LOCKED.fault(
+            f"{lock.who} has held the lock since {lock.created:%Y-%m-%d %H:%M:%S} UTC, for "
+            f"{lock.operation or 'a run'}",
+            hint=f"wait until it has ended; where it was killed, {unlock}",
+        )
+    if "AuthorizationPermissionMismatch" in text and re.search(
+        "state|workspaces", diagnostic["summary"] + detail
+    ):
         return NOT_ALLOWED_YET.fault(text[:600], **address)
     return TERRAFORM_FAILED.fault(text[:1000], **address)
 
 # %% ../../nbs/setup/02_events.ipynb #6b695037
 def diagnostic_faults(printed: list[str], folder: Path, run: SetupRun | None = None) -> list[Fault]:
     """Return the faults that Terraform's diagnostics are, each once."""
-    told = [event["diagnostic"] for event in map(parse_event, printed) if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error"]
+    told = [
+        event["diagnostic"]
+        for event in map(parse_event, printed)
+        if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error"
+    ]
     return list(dict.fromkeys(_diagnostic_fault(diagnostic, folder, run) for diagnostic in told))

@@ -25,9 +25,21 @@ __all__ = ['local_folders', 'LocalBackend', 'hold_local_backend']
 
 # %% ../../nbs/setup/07_local.ipynb #5702c281
 def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path, ...]:
-    """Return the folders of the local lakehouse: of each model that comes in files, of the catalog and of its volumes; raises BadInput where a model's name is not one of a folder."""
-    models = sorted({model.name for contract in contracts if (contract.workflow or Workflow()).source.type == "adls" for model in contract.ingested_models})
-    return (*(project.state_folder / "landing" / folder_name(model) for model in models), *(project.state_folder / kind / project.names.catalog for kind in ("warehouse", "volumes")))
+    """Return the folders of the local lakehouse: of each model that comes in files, of the catalog
+    and of its volumes; raises BadInput where a model's name is not one of a folder.
+    """
+    models = sorted(
+        {
+            model.name
+            for contract in contracts
+            if (contract.workflow or Workflow()).source.type == "adls"
+            for model in contract.ingested_models
+        }
+    )
+    return (
+        *(project.state_folder / "landing" / folder_name(model) for model in models),
+        *(project.state_folder / kind / project.names.catalog for kind in ("warehouse", "volumes")),
+    )
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,33 @@ class LocalBackend:
 
     def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return which folders are missing."""
-        return PartPlan(part, Plan(tuple(Change("unchanged" if folder.is_dir() else "create", "folder", self.relative_path(folder)) for folder in self.folders)))
+        return PartPlan(
+            part,
+            Plan(
+                tuple(
+                    Change(
+                        "unchanged" if folder.is_dir() else "create",
+                        "folder",
+                        self.relative_path(folder),
+                    )
+                    for folder in self.folders
+                )
+            ),
+        )
 
     def plan_part_destruction(self, part: str) -> PartPlan:
         """Return which folders are there."""
-        return PartPlan(part, Plan(tuple(Change("delete", "folder", self.relative_path(folder)) for folder in reversed(self.folders) if folder.is_dir())), destroys=True)
+        return PartPlan(
+            part,
+            Plan(
+                tuple(
+                    Change("delete", "folder", self.relative_path(folder))
+                    for folder in reversed(self.folders)
+                    if folder.is_dir()
+                )
+            ),
+            destroys=True,
+        )
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Make the folders, or delete them with all that they hold; a link is not followed."""
@@ -69,7 +103,10 @@ class LocalBackend:
 
     def outputs(self, part: str) -> dict[str, str]:
         """Return the folders that the steps that follow read and write."""
-        return {"landing": str(self.project.state_folder / "landing"), **{folder.parent.name: str(folder) for folder in self.folders[-2:]}}
+        return {
+            "landing": str(self.project.state_folder / "landing"),
+            **{folder.parent.name: str(folder) for folder in self.folders[-2:]},
+        }
 
 
 @contextmanager

@@ -28,7 +28,9 @@ __all__ = ['StateLock', 'parse_state_lock', 'state_lock_owner', 'SetupRun', 'hol
 # %% ../../nbs/setup/01_lock.ipynb #2f1c9750
 @dataclass(frozen=True)
 class StateLock:
-    """A lock of Terraform's state: `who` is USER@MACHINE, and `created` is by that machine's clock."""
+    """A lock of Terraform's state: `who` is USER@MACHINE, and `created` is by that machine's
+    clock.
+    """
 
     id: str
     operation: str
@@ -42,7 +44,12 @@ def parse_state_lock(text: str) -> StateLock | None:
     moment = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", said.get("Created", ""))
     if not re.fullmatch(r"[0-9a-f-]{36}", said.get("ID", "")) or not moment:
         return None
-    return StateLock(said["ID"], said.get("Operation", "").removeprefix("OperationType"), said.get("Who", ""), datetime.fromisoformat(moment[1]).replace(tzinfo=UTC))
+    return StateLock(
+        said["ID"],
+        said.get("Operation", "").removeprefix("OperationType"),
+        said.get("Who", ""),
+        datetime.fromisoformat(moment[1]).replace(tzinfo=UTC),
+    )
 
 
 def state_lock_owner() -> str:
@@ -50,24 +57,36 @@ def state_lock_owner() -> str:
     return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
 
 # %% ../../nbs/setup/01_lock.ipynb #09ba7e5d
-_SETUP_IN_USE = code("setup-in-use", "Another run of `datamaster setup` is at work in this project.", "wait until it has ended")
+_SETUP_IN_USE = code(
+    "setup-in-use",
+    "Another run of `datamaster setup` is at work in this project.",
+    "wait until it has ended",
+)
 
 
 def _process_identity(pid: int) -> str:
-    """Return a process that lives, as its id and its beginning; empty where there is none, or only what is left of it (proc(5), *stat*; elsewhere ps(1))."""
+    """Return a process that lives, as its id and its beginning; empty where there is none, or only
+    what is left of it (proc(5), *stat*; elsewhere ps(1)).
+    """
     if Path("/proc/self/stat").exists():
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            )
         except FileNotFoundError:
             return ""
         return f"{pid} {fields[19]}" if fields[0] != "Z" else ""
-    said = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    said = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
     return " ".join([str(pid), *said[1:]]) if said and "Z" not in said[0] else ""
 
 
 @dataclass
 class SetupRun:
-    """A run of ours in its file: `killed` is when the last one began that was killed, if it was, and `terraform` the Terraform that is at work for it."""
+    """A run of ours in its file: `killed` is when the last one began that was killed, if it was,
+    and `terraform` the Terraform that is at work for it.
+    """
 
     file: TextIO
     begun: datetime
@@ -77,7 +96,17 @@ class SetupRun:
     def write(self, ended: bool = False) -> None:
         """Write down how far it is."""
         self.file.truncate(0)
-        self.file.write(json.dumps({"pid": os.getpid(), "begun": self.begun.isoformat(), "ended": ended, "killed": self.killed and self.killed.isoformat(), "terraform": self.terraform}))
+        self.file.write(
+            json.dumps(
+                {
+                    "pid": os.getpid(),
+                    "begun": self.begun.isoformat(),
+                    "ended": ended,
+                    "killed": self.killed and self.killed.isoformat(),
+                    "terraform": self.terraform,
+                }
+            )
+        )
         self.file.flush()
 
     def record_terraform(self, pid: int) -> None:
@@ -92,21 +121,33 @@ def _setup_in_use_error(said: str, file: Path) -> DatamasterError:
 
 
 def _next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
-    """Return a new run after the one that the file tells of; raises DatamasterError where that one's Terraform is still at work. A file that was cut off tells of none."""
+    """Return a new run after the one that the file tells of; raises DatamasterError where that
+    one's Terraform is still at work. A file that was cut off tells of none.
+    """
     run = SetupRun(file, datetime.now(UTC))
     try:
         said = json.loads(text)
-        terraform, killed = said["terraform"], said["killed"] or ("" if said["ended"] else said["begun"])
+        terraform, killed = (
+            said["terraform"],
+            said["killed"] or ("" if said["ended"] else said["begun"]),
+        )
     except (ValueError, KeyError, TypeError):
         return run
     if terraform and _process_identity(int(terraform.split()[0])) == terraform:
-        raise _setup_in_use_error(f"the run of {killed} was killed, and its Terraform is still at work as process {terraform.split()[0]}", path)
+        raise _setup_in_use_error(
+            f"the run of {killed} was killed, and its Terraform is still at work as process "
+            f"{terraform.split()[0]}",
+            path,
+        )
     return replace(run, killed=datetime.fromisoformat(killed) if killed else None)
 
 
 @contextmanager
 def hold_setup_folder(folder: Path) -> Iterator[SetupRun]:
-    """Hold a folder for a run; raises DatamasterError where another process has it. What was killed is remembered until a run succeeds."""
+    """Hold a folder for a run; raises DatamasterError where another process has it.
+
+    What was killed is remembered until a run succeeds.
+    """
     make_private(folder)
     with (folder / "run.json").open("a+", encoding="utf-8") as file:
         try:

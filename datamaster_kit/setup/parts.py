@@ -22,23 +22,39 @@ from .variables import Setup, render_tfvars
 from ..targets.clients.management import Management, call_azure, build_management
 
 # %% auto #0
-__all__ = ['SETUP_PARTS', 'BOOTSTRAP_STATE', 'BOOTSTRAP_BACKEND', 'EMPTY_BACKEND', 'infra_folder', 'select_parts', 'StateBackend',
-           'StateStorage', 'azure_state_storage', 'prepare_working_folder']
+__all__ = ['SETUP_PARTS', 'BOOTSTRAP_STATE', 'BOOTSTRAP_BACKEND', 'EMPTY_BACKEND', 'infra_folder',
+           'select_parts', 'StateBackend', 'StateStorage', 'azure_state_storage',
+           'prepare_working_folder']
 
 # %% ../../nbs/setup/05_parts.ipynb #82972d00
 SETUP_PARTS = ("state", "entra", "azure")
-_NO_PART = code("no-such-part", "The side of a target has no part of that name.", "name one of its parts, or none for all")
+_NO_PART = code(
+    "no-such-part",
+    "The side of a target has no part of that name.",
+    "name one of its parts, or none for all",
+)
 
 
 def infra_folder() -> Path:
     """Return the folder of Terraform's files, of the package or of a checkout."""
     package = Path(datamaster_kit.__file__).resolve().parent
-    return next(folder for folder in (package / "infra", package.parent / "infra") if folder.is_dir())
+    return next(
+        folder for folder in (package / "infra", package.parent / "infra") if folder.is_dir()
+    )
 
 
 def select_parts(names: tuple[str, ...], known: tuple[str, ...] = SETUP_PARTS) -> tuple[str, ...]:
-    """Return the parts that are named, all where none is, in the order of their application; raises BadInput with every unknown one."""
-    wrong = [_NO_PART.fault(f"there is no part {name!r}", hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}") for name in names if name not in known]
+    """Return the parts that are named, all where none is, in the order of their application; raises
+    BadInput with every unknown one.
+    """
+    wrong = [
+        _NO_PART.fault(
+            f"there is no part {name!r}",
+            hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}",
+        )
+        for name in names
+        if name not in known
+    ]
     if wrong:
         raise BadInput(*wrong)
     return tuple(part for part in known if part in names or not names)
@@ -60,39 +76,68 @@ class StateStorage:
     backend: Callable[[str], StateBackend]
 
 
-_NO_AZURE_PACKAGE = code("azure-package-missing", "The package that logs in to Azure is not installed.", "pip install 'datamaster_kit[databricks]'")
+_NO_AZURE_PACKAGE = code(
+    "azure-package-missing",
+    "The package that logs in to Azure is not installed.",
+    "pip install 'datamaster_kit[databricks]'",
+)
 
 
-def azure_state_storage(project: Project, setup: Setup, log_in: Callable[[], Management] = build_management) -> StateStorage:
-    """Return the storage in Azure (Terraform, *Backend type: azurerm*; Azure, *Storage Accounts - Get Properties*); raises BadInput where nobody can be logged in."""
+def azure_state_storage(
+    project: Project, setup: Setup, log_in: Callable[[], Management] = build_management
+) -> StateStorage:
+    """Return the storage in Azure (Terraform, *Backend type: azurerm*; Azure, *Storage Accounts -
+    Get Properties*); raises BadInput where nobody can be logged in.
+    """
     group, account = f"{project.names.resource_group}tf", project.names.state_account
     if find_spec("azure.identity" if find_spec("azure") else "azure") is None:
         raise BadInput(_NO_AZURE_PACKAGE.fault("azure-identity is not installed"))
-    settings = {"resource_group_name": group, "storage_account_name": account, "container_name": "tfstate", "subscription_id": setup.subscription, "tenant_id": setup.tenant, "use_azuread_auth": True}
+    settings = {
+        "resource_group_name": group,
+        "storage_account_name": account,
+        "container_name": "tfstate",
+        "subscription_id": setup.subscription,
+        "tenant_id": setup.tenant,
+        "use_azuread_auth": True,
+    }
 
     seen: list[bool] = []
 
     def is_made() -> bool:
-        path = f"/subscriptions/{setup.subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}?api-version=2023-05-01"
+        path = (
+            f"/subscriptions/{setup.subscription}/resourceGroups/{group}/providers/"
+            f"Microsoft.Storage/storageAccounts/{account}?api-version=2023-05-01"
+        )
         if not seen and call_azure(log_in(), "GET", path).status == 200:
             seen.append(True)
         return bool(seen)
 
-    return StateStorage(is_made, lambda part: StateBackend("azurerm", {**settings, "key": f"{part}.tfstate"}))
+    return StateStorage(
+        is_made, lambda part: StateBackend("azurerm", {**settings, "key": f"{part}.tfstate"})
+    )
 
 # %% ../../nbs/setup/05_parts.ipynb #1904992b
 BOOTSTRAP_STATE = "bootstrap.tfstate"
-BOOTSTRAP_BACKEND, EMPTY_BACKEND = StateBackend("local", {"path": BOOTSTRAP_STATE}), StateBackend("local", {"path": "nothing.tfstate"})
+BOOTSTRAP_BACKEND, EMPTY_BACKEND = (
+    StateBackend("local", {"path": BOOTSTRAP_STATE}),
+    StateBackend("local", {"path": "nothing.tfstate"}),
+)
 
 
 def _has_other_providers(source: Path, folder: Path) -> bool:
-    """The providers that a working folder locked may be others than those that the files of its part pin."""
+    """The providers that a working folder locked may be others than those that the files of its
+    part pin.
+    """
     versions = folder / "versions.tf"
     return not versions.exists() or versions.read_bytes() != (source / "versions.tf").read_bytes()
 
 
-def prepare_working_folder(source: Path, folder: Path, variables: Mapping[str, Any], backend: StateBackend) -> None:
-    """Copy the files of a part to its working folder, with its variables and its backend; states, plans and providers there stay, and their lock unless other versions are pinned now."""
+def prepare_working_folder(
+    source: Path, folder: Path, variables: Mapping[str, Any], backend: StateBackend
+) -> None:
+    """Copy the files of a part to its working folder, with its variables and its backend; states,
+    plans and providers there stay, and their lock unless other versions are pinned now.
+    """
     make_private(folder)
     if _has_other_providers(source, folder):
         (folder / ".terraform.lock.hcl").unlink(missing_ok=True)
@@ -101,4 +146,7 @@ def prepare_working_folder(source: Path, folder: Path, variables: Mapping[str, A
     for file in (*source.glob("*.tf"), *source.glob(".terraform.lock.hcl")):
         shutil.copyfile(file, folder / file.name)
     (folder / "terraform.tfvars.json").write_text(render_tfvars(variables), encoding="utf-8")
-    (folder / "backend_override.tf.json").write_text(json.dumps({"terraform": {"backend": {backend.kind: backend.settings}}}, indent=2), encoding="utf-8")
+    (folder / "backend_override.tf.json").write_text(
+        json.dumps({"terraform": {"backend": {backend.kind: backend.settings}}}, indent=2),
+        encoding="utf-8",
+    )

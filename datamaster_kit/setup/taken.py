@@ -17,17 +17,30 @@ from ..targets.clients.management import call_azure
 __all__ = ['name_checks', 'group_checks']
 
 # %% ../../nbs/setup/12_taken.ipynb #a5caeca2
-_STORAGE_API_VERSION, _EVENT_HUBS_API_VERSION, _RESOURCE_GROUPS_API_VERSION = "2023-05-01", "2024-01-01", "2021-04-01"
+_STORAGE_API_VERSION, _EVENT_HUBS_API_VERSION, _RESOURCE_GROUPS_API_VERSION = (
+    "2023-05-01",
+    "2024-01-01",
+    "2021-04-01",
+)
 
 
-def _availability_check(kind: str, name: str, answer: Mapping[str, Any], own: Mapping[str, Any]) -> DoctorCheck:
-    """Return whether a name is free, by what Azure answers to `Check Name Availability`, and by the project's own resource of that name."""
+def _availability_check(
+    kind: str, name: str, answer: Mapping[str, Any], own: Mapping[str, Any]
+) -> DoctorCheck:
+    """Return whether a name is free, by what Azure answers to `Check Name Availability`, and by the
+    project's own resource of that name.
+    """
     if answer.get("nameAvailable"):
         return DoctorCheck(f"{kind} {name}", "ok", "free")
     if own.get("name"):
         return DoctorCheck(f"{kind} {name}", "ok", "there already, in the project's resource group")
-    return DoctorCheck(f"{kind} {name}", "missing", str(answer.get("message") or answer.get("reason") or "not available"),
-                 "choose another domain, or an environment: every name has it. An account that was deleted a moment ago frees its name within the hour")
+    return DoctorCheck(
+        f"{kind} {name}",
+        "missing",
+        str(answer.get("message") or answer.get("reason") or "not available"),
+        "choose another domain, or an environment: every name has it. An account that was "
+        "deleted a moment ago frees its name within the hour",
+    )
 
 
 def _own_resource(azure: AzureServices, group: str, kind: str, name: str, version: str) -> Any:
@@ -35,12 +48,26 @@ def _own_resource(azure: AzureServices, group: str, kind: str, name: str, versio
     return azure.get(f"/resourceGroups/{group}/providers/{kind}/{name}", version)
 
 
-def _name_check(azure: AzureServices, kind: str, title: str, name: str, group: str, version: str) -> tuple[DoctorCheck, ...]:
+def _name_check(
+    azure: AzureServices, kind: str, title: str, name: str, group: str, version: str
+) -> tuple[DoctorCheck, ...]:
     """Return whether a globally unique name of a type is free or the project's."""
     namespace = kind.split("/")[0]
     body = {"name": name} | ({"type": kind} if namespace == "Microsoft.Storage" else {})
-    answer = call_azure(azure.management, "POST", azure.path(f"/providers/{namespace}/checkNameAvailability", version), body).body
-    return (_availability_check(title, name, answer, {} if answer.get("nameAvailable") else _own_resource(azure, group, kind, name, version)),)
+    answer = call_azure(
+        azure.management,
+        "POST",
+        azure.path(f"/providers/{namespace}/checkNameAvailability", version),
+        body,
+    ).body
+    return (
+        _availability_check(
+            title,
+            name,
+            answer,
+            {} if answer.get("nameAvailable") else _own_resource(azure, group, kind, name, version),
+        ),
+    )
 
 # %% ../../nbs/setup/12_taken.ipynb #332ae5f9
 def _group_check(name: str, region: str, domain: str, found: Mapping[str, Any]) -> DoctorCheck:
@@ -48,35 +75,99 @@ def _group_check(name: str, region: str, domain: str, found: Mapping[str, Any]) 
     if not found.get("name"):
         return DoctorCheck(f"resource group {name}", "ok", "free")
     if found.get("location") != region:
-        return DoctorCheck(f"resource group {name}", "missing", f"it is in {found.get('location')}, and setup.location is {region}", "correct setup.location, or choose an environment: every name has it")
+        return DoctorCheck(
+            f"resource group {name}",
+            "missing",
+            f"it is in {found.get('location')}, and setup.location is {region}",
+            "correct setup.location, or choose an environment: every name has it",
+        )
     if (found.get("tags") or {}).get("domain") != domain:
-        return DoctorCheck(f"resource group {name}", "missing", "it was not made by this project: it has no tag domain=" + domain,
-                     "delete it if nobody needs it, choose an environment, or bring it into the state by `terraform import`")
+        return DoctorCheck(
+            f"resource group {name}",
+            "missing",
+            "it was not made by this project: it has no tag domain=" + domain,
+            "delete it if nobody needs it, choose an environment, or bring it into the state "
+            "by `terraform import`",
+        )
     return DoctorCheck(f"resource group {name}", "ok", "there already, with the project's tags")
 
 
-def _watcher_check(region: str, group: str, is_managed: bool, watchers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
+def _watcher_check(
+    region: str, group: str, is_managed: bool, watchers: Iterable[Mapping[str, Any]]
+) -> DoctorCheck:
     """Return whether the project can make the region's Network Watcher, where it is to make one."""
-    others = [item["id"] for item in watchers if item.get("location") == region and f"/resourcegroups/{group}/".lower() not in item["id"].lower()]
+    others = [
+        item["id"]
+        for item in watchers
+        if item.get("location") == region
+        and f"/resourcegroups/{group}/".lower() not in item["id"].lower()
+    ]
     if others and is_managed:
-        return DoctorCheck("Network Watcher", "missing", f"{region} has one: {others[0].split('/resourceGroups/')[-1]}", "say network_watcher_is_managed: false under setup.azure")
-    return DoctorCheck("Network Watcher", "ok", "there already" if others else "made with the rest" if is_managed else "left alone")
+        return DoctorCheck(
+            "Network Watcher",
+            "missing",
+            f"{region} has one: {others[0].split('/resourceGroups/')[-1]}",
+            "say network_watcher_is_managed: false under setup.azure",
+        )
+    return DoctorCheck(
+        "Network Watcher",
+        "ok",
+        "there already" if others else "made with the rest" if is_managed else "left alone",
+    )
 
 
 def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return whether the names that are unique in Azure are free or the project's; who may only read is not told about namespaces."""
+    """Return whether the names that are unique in Azure are free or the project's; who may only
+    read is not told about namespaces.
+    """
     names = azure.project.names
-    wanted = (("Microsoft.Storage/storageAccounts", "storage account", names.storage_account, names.resource_group, _STORAGE_API_VERSION),
-              ("Microsoft.Storage/storageAccounts", "storage account", names.state_account, f"{names.resource_group}tf", _STORAGE_API_VERSION),
-              ("Microsoft.EventHub/namespaces", "Event Hubs namespace", names.eventhub_namespace, names.resource_group, _EVENT_HUBS_API_VERSION))
-    return tuple(check for each in wanted for check in run_azure_check(f"{each[1]} {each[2]}", partial(_name_check, azure, *each)))
+    wanted = (
+        (
+            "Microsoft.Storage/storageAccounts",
+            "storage account",
+            names.storage_account,
+            names.resource_group,
+            _STORAGE_API_VERSION,
+        ),
+        (
+            "Microsoft.Storage/storageAccounts",
+            "storage account",
+            names.state_account,
+            f"{names.resource_group}tf",
+            _STORAGE_API_VERSION,
+        ),
+        (
+            "Microsoft.EventHub/namespaces",
+            "Event Hubs namespace",
+            names.eventhub_namespace,
+            names.resource_group,
+            _EVENT_HUBS_API_VERSION,
+        ),
+    )
+    return tuple(
+        check
+        for each in wanted
+        for check in run_azure_check(f"{each[1]} {each[2]}", partial(_name_check, azure, *each))
+    )
 
 
 def group_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return whether the resource group is free or the project's, and who has the region's Network Watcher."""
+    """Return whether the resource group is free or the project's, and who has the region's Network
+    Watcher.
+    """
     names, region = azure.project.names, azure.setup.location
     watchers = azure.resources("/providers/Microsoft.Network/networkWatchers", "2024-05-01")
     return (
-        _group_check(names.resource_group, region, names.domain, azure.get(f"/resourceGroups/{names.resource_group}", _RESOURCE_GROUPS_API_VERSION)),
-        _watcher_check(region, names.resource_group, bool(azure.setup.azure.get("network_watcher_is_managed", True)), watchers),
+        _group_check(
+            names.resource_group,
+            region,
+            names.domain,
+            azure.get(f"/resourceGroups/{names.resource_group}", _RESOURCE_GROUPS_API_VERSION),
+        ),
+        _watcher_check(
+            region,
+            names.resource_group,
+            bool(azure.setup.azure.get("network_watcher_is_managed", True)),
+            watchers,
+        ),
     )

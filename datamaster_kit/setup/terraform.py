@@ -27,21 +27,36 @@ from .lock import SetupRun, state_lock_owner, parse_state_lock
 from ..project.values import is_version_allowed
 
 # %% auto #0
-__all__ = ['INSTALL_TERRAFORM', 'EventReport', 'terraform_version', 'is_accepted_version', 'terraform_program',
-           'process_environment', 'Terraform', 'run_terraform', 'read_terraform_json']
+__all__ = ['INSTALL_TERRAFORM', 'EventReport', 'terraform_version', 'is_accepted_version',
+           'terraform_program', 'process_environment', 'Terraform', 'run_terraform',
+           'read_terraform_json']
 
 # %% ../../nbs/setup/03_terraform.ipynb #922682f1
 _TERRAFORM_VERSIONS = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
-INSTALL_TERRAFORM = "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
-_NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL_TERRAFORM)
+INSTALL_TERRAFORM = (
+    "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
+)
+_NO_TERRAFORM = code(
+    "terraform-missing",
+    "Terraform is not installed, or in a version that infra/ does not accept.",
+    INSTALL_TERRAFORM,
+)
 
 
 def terraform_version() -> str:
-    """Return the version of the Terraform on PATH; empty where there is none, or where it does not say."""
+    """Return the version of the Terraform on PATH; empty where there is none, or where it does not
+    say.
+    """
     program = shutil.which("terraform")
     if not program:
         return ""
-    run = subprocess.run([program, "version", "-json"], capture_output=True, text=True, check=False, env={**os.environ, "CHECKPOINT_DISABLE": "1"})
+    run = subprocess.run(
+        [program, "version", "-json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CHECKPOINT_DISABLE": "1"},
+    )
     try:
         return str(json.loads(run.stdout)["terraform_version"])
     except (ValueError, KeyError):
@@ -57,7 +72,11 @@ def terraform_program() -> str:
     """Return the path of a fitting Terraform; raises BadInput where there is none."""
     version = terraform_version()
     if not is_accepted_version(version):
-        raise BadInput(_NO_TERRAFORM.fault(f"terraform on PATH is version {version}" if version else "terraform is not on PATH"))
+        raise BadInput(
+            _NO_TERRAFORM.fault(
+                f"terraform on PATH is version {version}" if version else "terraform is not on PATH"
+            )
+        )
     return str(shutil.which("terraform"))
 
 # %% ../../nbs/setup/03_terraform.ipynb #f608d1ca
@@ -65,16 +84,32 @@ _TERRAFORM_VARIABLES_KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGIST
 
 
 def process_environment(given: Mapping[str, str], tenant: str, subscription: str) -> dict[str, str]:
-    """Return the environment of Terraform's process (azurerm provider, *Authenticating using OpenID Connect*)."""
-    kept = {name: value for name, value in given.items() if not name.startswith("TF_") or _TERRAFORM_VARIABLES_KEPT.match(name)}
-    kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "ARM_TENANT_ID": tenant, "ARM_SUBSCRIPTION_ID": subscription}
+    """Return the environment of Terraform's process (azurerm provider, *Authenticating using OpenID
+    Connect*).
+    """
+    kept = {
+        name: value
+        for name, value in given.items()
+        if not name.startswith("TF_") or _TERRAFORM_VARIABLES_KEPT.match(name)
+    }
+    kept |= {
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+        "CHECKPOINT_DISABLE": "1",
+        "ARM_TENANT_ID": tenant,
+        "ARM_SUBSCRIPTION_ID": subscription,
+    }
     client = given.get("ARM_CLIENT_ID") or given.get("AZURE_CLIENT_ID")
     if client and "ACTIONS_ID_TOKEN_REQUEST_URL" in given:
         kept |= {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": client}
     return kept
 
 # %% ../../nbs/setup/03_terraform.ipynb #0ec1374c
-_SETUP_INTERRUPTED = code("setup-interrupted", "A signal ended the run, after what was under way had ended.", "run it again: it goes on where it stopped")
+_SETUP_INTERRUPTED = code(
+    "setup-interrupted",
+    "A signal ended the run, after what was under way had ended.",
+    "run it again: it goes on where it stopped",
+)
 
 
 @dataclass
@@ -94,7 +129,9 @@ class _SignalRelay:
 
 @contextmanager
 def _relay_signals() -> Iterator[_SignalRelay]:
-    """Keep SIGINT and SIGTERM for a process to be named; in another thread than the main one no signal arrives."""
+    """Keep SIGINT and SIGTERM for a process to be named; in another thread than the main one no
+    signal arrives.
+    """
     passed = _SignalRelay()
 
     def take(number: int, _: Any) -> None:
@@ -104,7 +141,10 @@ def _relay_signals() -> Iterator[_SignalRelay]:
     if threading.current_thread() is not threading.main_thread():
         yield passed
         return
-    before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, take)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield passed
     finally:
@@ -121,7 +161,9 @@ def _ignore_event(event: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Terraform:
-    """Terraform in a working folder; `environment` is the process's, `log` the file that collects what it says, and `run` the run of ours that it is part of."""
+    """Terraform in a working folder; `environment` is the process's, `log` the file that collects
+    what it says, and `run` the run of ours that it is part of.
+    """
 
     program: str
     folder: Path
@@ -133,7 +175,9 @@ class Terraform:
 def _open_terraform_log(path: Path) -> Any:
     """Open a log that its owner alone reads."""
     make_private(path.parent)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8"
+    )
 
 
 def _terraform_json_text(text: str) -> str:
@@ -143,7 +187,9 @@ def _terraform_json_text(text: str) -> str:
 
 
 def _read_process_lines(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
-    """Hand over every line that a process prints, to its end; where that raises, the process is asked to end and waited for."""
+    """Hand over every line that a process prints, to its end; where that raises, the process is
+    asked to end and waited for.
+    """
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -157,8 +203,12 @@ def _read_process_lines(process: subprocess.Popen[str], take: Callable[[str], No
 
 
 @contextmanager
-def _track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]) -> Iterator[None]:
-    """Have a run know its Terraform while that is at work; providers that outlive one that was killed end with it."""
+def _track_terraform_process(
+    run: SetupRun | None, process: subprocess.Popen[str]
+) -> Iterator[None]:
+    """Have a run know its Terraform while that is at work; providers that outlive one that was
+    killed end with it.
+    """
     if run is not None:
         run.record_terraform(process.pid)
     try:
@@ -171,22 +221,44 @@ def _track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str
             run.record_terraform(0)
 
 
-def _execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: EventReport) -> tuple[int, list[str], tuple[int, ...]]:
-    """Run Terraform; return its exit code, its lines without secrets, and the signals that came meanwhile."""
+def _execute_terraform(
+    terraform: Terraform, arguments: tuple[str, ...], report: EventReport
+) -> tuple[int, list[str], tuple[int, ...]]:
+    """Run Terraform; return its exit code, its lines without secrets, and the signals that came
+    meanwhile.
+    """
     hidden, printed = environment_secrets(terraform.environment), list[str]()
     spelled = {name: _terraform_json_text(secret) for name, secret in hidden.items()}
     with _open_terraform_log(terraform.log) as log, _relay_signals() as passed:
         log.write(f"# terraform -chdir={terraform.folder} {' '.join(arguments)}\n")
 
         def take(line: str) -> None:
-            printed.append(line if arguments[0] == "state" else scrub_secrets(scrub_secrets(line, spelled), hidden))  # a state has to stay as it is
-            if arguments[0] not in ("show", "output", "state"):  # what these print holds sensitive values
+            printed.append(
+                line
+                if arguments[0] == "state"
+                else scrub_secrets(scrub_secrets(line, spelled), hidden)
+            )  # a state has to stay as it is
+            if arguments[0] not in (
+                "show",
+                "output",
+                "state",
+            ):  # what these print holds sensitive values
                 log.write(printed[-1])
                 log.flush()
             report(parse_event(printed[-1]))
 
-        process = subprocess.Popen([terraform.program, *arguments], cwd=terraform.folder, env=dict(terraform.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True)
+        process = subprocess.Popen(
+            [terraform.program, *arguments],
+            cwd=terraform.folder,
+            env=dict(terraform.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
         passed.process = process
         passed.relay_signal()
         with _track_terraform_process(terraform.run, process):
@@ -195,28 +267,70 @@ def _execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report:
         return returned, printed, passed.came
 
 # %% ../../nbs/setup/03_terraform.ipynb #c6ac2763
-def run_terraform(terraform: Terraform, *arguments: str, report: EventReport = _ignore_event) -> str:
-    """Run Terraform and return what it printed; raises DatamasterError with its errors, or where a signal ended it."""
+def run_terraform(
+    terraform: Terraform, *arguments: str, report: EventReport = _ignore_event
+) -> str:
+    """Run Terraform and return what it printed; raises DatamasterError with its errors, or where a
+    signal ended it.
+    """
     begun = datetime.now(UTC)
     returned, printed, came = _execute_terraform(terraform, arguments, report)
     if returned < 0:
         name = signal.Signals(-returned).name
         released = _release_own_lock(terraform, begun) if arguments[0] in ("plan", "apply") else ""
-        raise DatamasterError(TERRAFORM_FAILED.fault(f"terraform {arguments[0]} was killed by {name}" + released, file=str(terraform.log)))
+        raise DatamasterError(
+            TERRAFORM_FAILED.fault(
+                f"terraform {arguments[0]} was killed by {name}" + released, file=str(terraform.log)
+            )
+        )
     if came:
-        raise DatamasterError(_SETUP_INTERRUPTED.fault(f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}", file=str(terraform.log)))
+        raise DatamasterError(
+            _SETUP_INTERRUPTED.fault(
+                f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}",
+                file=str(terraform.log),
+            )
+        )
     if returned:
-        rest = TERRAFORM_FAILED.fault(f"terraform {arguments[0]} exited with {returned}: {' '.join(' '.join(printed[-8:]).split())}", file=str(terraform.log))
-        raise DatamasterError(*(diagnostic_faults(printed, terraform.folder, terraform.run) or [rest]))
+        rest = TERRAFORM_FAILED.fault(
+            f"terraform {arguments[0]} exited with {returned}: "
+            f"{' '.join(' '.join(printed[-8:]).split())}",
+            file=str(terraform.log),
+        )
+        raise DatamasterError(
+            *(diagnostic_faults(printed, terraform.folder, terraform.run) or [rest])
+        )
     return "".join(printed)
 
 
 def _release_own_lock(terraform: Terraform, begun: datetime) -> str:
-    """Give back the lock that a Terraform of ours left, begun since then; return what is to be said of it."""
-    _, printed, _ = _execute_terraform(terraform, ("plan", "-json", "-input=false", "-refresh=false"), _ignore_event)
-    locks = [parse_state_lock(str(event["diagnostic"].get("detail"))) for event in map(parse_event, printed) if event.get("type") == "diagnostic"]
-    lock = next((lock for lock in locks if lock and lock.who == state_lock_owner() and lock.created >= begun.replace(microsecond=0)), None)
-    return "; its lock was released" if lock and _execute_terraform(terraform, ("force-unlock", "-force", lock.id), _ignore_event)[0] == 0 else ""
+    """Give back the lock that a Terraform of ours left, begun since then; return what is to be said
+    of it.
+    """
+    _, printed, _ = _execute_terraform(
+        terraform, ("plan", "-json", "-input=false", "-refresh=false"), _ignore_event
+    )
+    locks = [
+        parse_state_lock(str(event["diagnostic"].get("detail")))
+        for event in map(parse_event, printed)
+        if event.get("type") == "diagnostic"
+    ]
+    lock = next(
+        (
+            lock
+            for lock in locks
+            if lock
+            and lock.who == state_lock_owner()
+            and lock.created >= begun.replace(microsecond=0)
+        ),
+        None,
+    )
+    return (
+        "; its lock was released"
+        if lock
+        and _execute_terraform(terraform, ("force-unlock", "-force", lock.id), _ignore_event)[0]
+        == 0
+        else ""
+    )
 
 # %% ../../nbs/setup/03_terraform.ipynb #9184c4c6
 def read_terraform_json(terraform: Terraform, *arguments: str) -> dict[str, Any]:

@@ -20,13 +20,16 @@ from ..project.sections import SETUP_KEYS, setup_conflicts
 from ..project.shape import shape_findings, faults_without_file
 
 # %% auto #0
-__all__ = ['StateWriter', 'Budget', 'Github', 'Setup', 'setup_of', 'default_replication', 'state_variables', 'entra_variables',
-           'azure_variables', 'ids_to_write', 'render_tfvars']
+__all__ = ['StateWriter', 'Budget', 'Github', 'Setup', 'setup_of', 'default_replication',
+           'state_variables', 'entra_variables', 'azure_variables', 'ids_to_write',
+           'render_tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 @dataclass(frozen=True)
 class StateWriter:
-    """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or ServicePrincipal."""
+    """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or
+    ServicePrincipal.
+    """
 
     object_id: str
     type: str
@@ -34,7 +37,9 @@ class StateWriter:
 
 @dataclass(frozen=True)
 class Budget:
-    """The amount a month in the subscription's currency, who is told by e-mail, and at which percentages of it."""
+    """The amount a month in the subscription's currency, who is told by e-mail, and at which
+    percentages of it.
+    """
 
     amount: float
     emails: list[str]
@@ -43,7 +48,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Github:
-    """The repository whose workflows deploy, and from which environments and branches of it they may."""
+    """The repository whose workflows deploy, and from which environments and branches of it they
+    may.
+    """
 
     repository: str
     environments: list[str] = field(default_factory=list)
@@ -52,7 +59,8 @@ class Github:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`.
+    """What the Azure side is told: `groups` maps a group to the user principal names of its
+    members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`.
 
     `state_replication` is how the account of Terraform's state is replicated; empty: by its region.
     """
@@ -69,14 +77,25 @@ class Setup:
     azure: Mapping[str, Any] = field(default_factory=dict)
 
 # %% ../../nbs/setup/00_variables.ipynb #f42fd9fc
-_NO_SETUP = code("no-setup", "The project file says nothing of the Azure side.", "add `setup:`, as `datamaster init` writes it and the documentation of the Azure side explains it")
+_NO_SETUP = code(
+    "no-setup",
+    "The project file says nothing of the Azure side.",
+    "add `setup:`, as `datamaster init` writes it and the documentation of the Azure side "
+    "explains it",
+)
 
 
 def _setup_faults(project: Project) -> list[Fault]:
     """Return what is wrong with what the project says of the Azure side."""
     if not project.setup:
         return [_NO_SETUP.fault("there is no `setup:`", path="$.setup")]
-    return faults_without_file([*shape_findings(project.setup, SETUP_KEYS, ("setup",)), *setup_conflicts(project.setup), *azure_name_findings(project.names)])
+    return faults_without_file(
+        [
+            *shape_findings(project.setup, SETUP_KEYS, ("setup",)),
+            *setup_conflicts(project.setup),
+            *azure_name_findings(project.names),
+        ]
+    )
 
 # %% ../../nbs/setup/00_variables.ipynb #39c8cb56
 def setup_of(project: Project) -> Setup:
@@ -86,24 +105,49 @@ def setup_of(project: Project) -> Setup:
         raise BadInput(*(fault.in_file("datamaster.yaml") for fault in faults))
     said = dict(project.setup)
     writers = {name: StateWriter(**writer) for name, writer in said["writers"].items()}
-    return Setup(**{**said, "writers": writers, "budget": Budget(**said["budget"]), "github": Github(**said["github"])})
+    return Setup(
+        **{
+            **said,
+            "writers": writers,
+            "budget": Budget(**said["budget"]),
+            "github": Github(**said["github"]),
+        }
+    )
 
 # %% ../../nbs/setup/00_variables.ipynb #ccdecc8e
-_DAYS_BY_UNIT = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
-        "seconds": Decimal(1) / 86_400}
+_DAYS_BY_UNIT = {
+    "years": Decimal(366),
+    "months": Decimal(31),
+    "weeks": Decimal(7),
+    "days": Decimal(1),
+    "hours": Decimal(1) / 24,
+    "minutes": Decimal(1) / 1_440,
+    "seconds": Decimal(1) / 86_400,
+}
 
 
 def _retention_days(level: ServiceLevel | None) -> int | None:
-    """Return the whole days that a promise of retention comes to, one at least, or None where it sets no end; raises ValueError for no period."""
+    """Return the whole days that a promise of retention comes to, one at least, or None where it
+    sets no end; raises ValueError for no period.
+    """
     period = None if level is None else retention_period(level.value, level.unit, level.options)
     if period is None:
         return None
     parts = period.parts()
-    return max(1, int(sum((value * _DAYS_BY_UNIT[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
+    return max(
+        1,
+        int(
+            sum(
+                (value * _DAYS_BY_UNIT[unit] for unit, value in parts.items()), Decimal(0)
+            ).to_integral_value(ROUND_CEILING)
+        ),
+    )
 
 # %% ../../nbs/setup/00_variables.ipynb #48f7d57e
 def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
-    """Return the lifecycle rules of the raw container: `container`, `prefix` and `days`, sorted by folder."""
+    """Return the lifecycle rules of the raw container: `container`, `prefix` and `days`, sorted by
+    folder.
+    """
     days: dict[str, int | None] = {}
     for contract in contracts:
         if (contract.workflow or Workflow()).source.type == "adls":
@@ -111,7 +155,11 @@ def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[s
             for model in contract.ingested_models:
                 there = days.get(model.name, kept)
                 days[model.name] = max(there, kept) if there and kept else None
-    return [{"container": names.container("raw"), "prefix": f"{model}/", "days": kept} for model, kept in sorted(days.items()) if kept]
+    return [
+        {"container": names.container("raw"), "prefix": f"{model}/", "days": kept}
+        for model, kept in sorted(days.items())
+        if kept
+    ]
 
 # %% ../../nbs/setup/00_variables.ipynb #89d576c5
 # Azure, *Azure regions list*: those without availability zones.
@@ -123,49 +171,110 @@ _REGIONS_WITHOUT_ZONES = frozenset(_REGION_NAMES_WITHOUT_ZONES.split())
 
 
 def default_replication(region: str) -> str:
-    """Return how a storage account is replicated so that no copy leaves its region: ZRS, or LRS where it has no zones."""
+    """Return how a storage account is replicated so that no copy leaves its region: ZRS, or LRS
+    where it has no zones.
+    """
     return "LRS" if region in _REGIONS_WITHOUT_ZONES else "ZRS"
 
 # %% ../../nbs/setup/00_variables.ipynb #0e614777
 def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
     """Return the variables of `infra/state`."""
-    return {"subscription_id": setup.subscription, "location": setup.location, "resource_group_name": f"{project.names.resource_group}tf",
-            "storage_account_name": project.names.state_account, "storage_replication": setup.state_replication or default_replication(setup.location), "writers": {name: asdict(writer) for name, writer in setup.writers.items()}, "tags": project.resource_tags}
+    return {
+        "subscription_id": setup.subscription,
+        "location": setup.location,
+        "resource_group_name": f"{project.names.resource_group}tf",
+        "storage_account_name": project.names.state_account,
+        "storage_replication": setup.state_replication or default_replication(setup.location),
+        "writers": {name: asdict(writer) for name, writer in setup.writers.items()},
+        "tags": project.resource_tags,
+    }
 
 
 def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
-    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody is in it yet, and the principal user is one of them. A group that exists is not made."""
+    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody
+    is in it yet, and the principal user is one of them. A group that exists is not made.
+    """
     groups: dict[str, Any] = {project.names.group: [], **setup.groups}
-    groups[project.names.group] = list(dict.fromkeys([*filter(None, [project.unity.principal_user]), *groups[project.names.group]]))
+    groups[project.names.group] = list(
+        dict.fromkeys([*filter(None, [project.unity.principal_user]), *groups[project.names.group]])
+    )
     made = {name: members for name, members in groups.items() if name not in setup.existing_groups}
-    return {"tenant_id": setup.tenant, "groups": made, "existing_groups": setup.existing_groups, "mark": project.names.mark, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
+    return {
+        "tenant_id": setup.tenant,
+        "groups": made,
+        "existing_groups": setup.existing_groups,
+        "mark": project.names.mark,
+        "service_principal_name": project.names.service_principal,
+        "github": asdict(setup.github),
+    }
 
 # %% ../../nbs/setup/00_variables.ipynb #fb147aef
 _LAKE_CONTAINERS = ("raw", "log", "mtst", "catlog")
-_NO_ENTRA_OUTPUT = code("entra-output-missing", "infra/azure needs ids that infra/entra has not put out.", "apply infra/entra first, and give what it puts out")
+_NO_ENTRA_OUTPUT = code(
+    "entra-output-missing",
+    "infra/azure needs ids that infra/entra has not put out.",
+    "apply infra/entra first, and give what it puts out",
+)
 
 
-def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract], outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of `infra/azure`; `outputs` are the values that `infra/entra` put out, by name. Raises BadInput where they lack an id."""
+def azure_variables(
+    project: Project, setup: Setup, contracts: Iterable[Contract], outputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the variables of `infra/azure`; `outputs` are the values that `infra/entra` put out,
+    by name. Raises BadInput where they lack an id.
+    """
     names = project.names
-    group, principal = outputs.get("group_ids", {}).get(names.group), outputs.get("service_principal_object_id")
-    lacking = [what for what, found in ((f"group_ids.{names.group}", group), ("service_principal_object_id", principal)) if not found]
+    group, principal = (
+        outputs.get("group_ids", {}).get(names.group),
+        outputs.get("service_principal_object_id"),
+    )
+    lacking = [
+        what
+        for what, found in (
+            (f"group_ids.{names.group}", group),
+            ("service_principal_object_id", principal),
+        )
+        if not found
+    ]
     if lacking:
-        raise BadInput(*(_NO_ENTRA_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
+        raise BadInput(
+            *(_NO_ENTRA_OUTPUT.fault(f"the output {what} is missing") for what in lacking)
+        )
     return {
-        "subscription_id": setup.subscription, "location": setup.location, "tags": project.resource_tags, "resource_group_name": names.resource_group,
-        "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in _LAKE_CONTAINERS}, "eventhub_namespace_name": names.eventhub_namespace,
-        "workspace_name": names.workspace, "access_connector_name": names.access_connector, "log_analytics_workspace_name": f"logd{names.stem}",
-        "data_engineer_group_id": group, "service_principal_object_id": principal, "storage_replication": default_replication(setup.location),
-        "retention": _lifecycle_rules(names, contracts), "budget": asdict(setup.budget), **setup.azure,
+        "subscription_id": setup.subscription,
+        "location": setup.location,
+        "tags": project.resource_tags,
+        "resource_group_name": names.resource_group,
+        "storage_account_name": names.storage_account,
+        "containers": {purpose: names.container(purpose) for purpose in _LAKE_CONTAINERS},
+        "eventhub_namespace_name": names.eventhub_namespace,
+        "workspace_name": names.workspace,
+        "access_connector_name": names.access_connector,
+        "log_analytics_workspace_name": f"logd{names.stem}",
+        "data_engineer_group_id": group,
+        "service_principal_object_id": principal,
+        "storage_replication": default_replication(setup.location),
+        "retention": _lifecycle_rules(names, contracts),
+        "budget": asdict(setup.budget),
+        **setup.azure,
     }
 
 # %% ../../nbs/setup/00_variables.ipynb #ecc45433
 def ids_to_write(project: Project, outputs: Mapping[str, Any]) -> list[str]:
-    """Return the keys of the project file, with their values, that differ from what `infra/entra` put out."""
+    """Return the keys of the project file, with their values, that differ from what `infra/entra`
+    put out.
+    """
     principal, groups = outputs.get("service_principal_client_id"), outputs.get("group_ids") or {}
-    said = [f"unity.service_principal: {principal}"] if principal and principal != project.unity.service_principal else []
-    return said + [f"unity.group_ids.{name}: {identity}" for name, identity in groups.items() if name in project.unity.groups and identity != project.unity.group_ids.get(name)]
+    said = (
+        [f"unity.service_principal: {principal}"]
+        if principal and principal != project.unity.service_principal
+        else []
+    )
+    return said + [
+        f"unity.group_ids.{name}: {identity}"
+        for name, identity in groups.items()
+        if name in project.unity.groups and identity != project.unity.group_ids.get(name)
+    ]
 
 # %% ../../nbs/setup/00_variables.ipynb #121de979
 def render_tfvars(variables: Mapping[str, Any]) -> str:

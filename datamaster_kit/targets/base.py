@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'FileSource', 'ListedFile', 'Files', 'Target', 'target_of']
+__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'FileSource', 'ListedFile',
+           'Files', 'Target', 'target_of']
 
 # %% ../../nbs/targets/02_base.ipynb #b6497fb4
 @dataclass(frozen=True)
 class FileSource:
-    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's; `options` are the reader's.
+    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's;
+    `options` are the reader's.
 
-    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON object that an event is, or one of the list that it is; `keeps_envelope` has the
+    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is
+    the JSON object that an event is, or one of the list that it is; `keeps_envelope` has the
     columns of the file with it. `control` says where the files' totals are.
     """
 
@@ -49,7 +52,11 @@ NO_RECORD_REASON = "it has no record"
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file of a batch: its path as rows have it, its name below the landing folder, its size in bytes, its modification in milliseconds since 1970, and what is to be said of it; one that `is_refused` gives a row that says why, and no record. `totals` are what it says that it has, beside what it has."""
+    """A file of a batch: its path as rows have it, its name below the landing folder, its size in
+    bytes, its modification in milliseconds since 1970, and what is to be said of it; one that
+    `is_refused` gives a row that says why, and no record. `totals` are what it says that it has,
+    beside what it has.
+    """
 
     path: str
     name: str
@@ -62,7 +69,9 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a batch: their number, their bytes, when the newest was modified, in milliseconds since 1970, and each of them where the target lists them."""
+    """The files of a batch: their number, their bytes, when the newest was modified, in
+    milliseconds since 1970, and each of them where the target lists them.
+    """
 
     count: int
     bytes: int
@@ -104,16 +113,28 @@ class Target(Protocol):
         """The table is there."""
 
     def columns(self, table: TableName) -> tuple[str, ...] | None:
-        """Return the names of a table's columns, or None where it is not there; also outside of a workspace, by its warehouse."""
+        """Return the names of a table's columns, or None where it is not there; also outside of a
+        workspace, by its warehouse.
+        """
 
     def detail(self, table: TableName) -> Detail | None:
         """Return a table's columns, properties and identifier, or None where it is not there."""
 
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
-        """Return the rows that a query, which calls the table `records` and names each of the values in braces, gives; none where the table is not there. Moments are in UTC."""
+        """Return the rows that a query, which calls the table `records` and names each of the
+        values in braces, gives; none where the table is not there. Moments are in UTC.
+        """
 
-    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
-        """Append rows to a table of record in one commit, and, with an application, exactly once a version."""
+    def append_records(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        application: str = "",
+        version: int = 0,
+    ) -> None:
+        """Append rows to a table of record in one commit, and, with an application, exactly once a
+        version.
+        """
 
     def schema_sql_name(self, schema: str) -> str:
         """Return a schema's name as SQL, quoted."""
@@ -122,32 +143,62 @@ class Target(Protocol):
         """Create a schema where it does not exist."""
 
     def create_table(self, table: Table, statements: Sequence[str]) -> None:
-        """Create a table, which the statements would create by SQL; raises where it is there already."""
+        """Create a table, which the statements would create by SQL; raises where it is there
+        already.
+        """
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, without a slash at its end."""
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
+        """Return the folder in which a model's raw files arrive; raises BadInput where the model's
+        name is not one of a folder.
+        """
 
-    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
-        """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
+    def find_changed_files(
+        self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
+    ) -> tuple[str, ...]:
+        """Return what is to be said of files that have been written to since they were read: by the
+        checkpoint's stream, or, of the addresses `read_again`, with that size and modification in
+        milliseconds, where None is for one that will be read again.
+        """
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
-        """Return the paths of the files in a source's landing folder that a checkpoint's stream has not listed; None where the target lists them by itself."""
+        """Return the paths of the files in a source's landing folder that a checkpoint's stream has
+        not listed; None where the target lists them by itself.
+        """
 
-    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
-        """Hand the rows of each refused file, by path with size and modification in milliseconds then, that has been written to since to `handle(rows, key, files)`; `key` tells the file as it is now."""
+    def read_mended_files(
+        self,
+        source: FileSource,
+        refused: Mapping[str, tuple[int, int]],
+        checkpoint: str,
+        handle: HandleMended,
+    ) -> None:
+        """Hand the rows of each refused file, by path with size and modification in milliseconds
+        then, that has been written to since to `handle(rows, key, files)`; `key` tells the file as
+        it is now.
+        """
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
-        """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint; with an interval, until asked to stop. `files` is None where only the rows know.
+    def read_new_files(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
+        """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint;
+        with an interval, until asked to stop. `files` is None where only the rows know.
 
-        Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_datamaster_file`
-        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>; of events with the members `event` and, where it is kept, `envelope` (`rows_of_events`).
+        Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL:
+        nothing was rescued) and `_datamaster_file`
+        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start
+        BIGINT>; of events with the members `event` and, where it is kept, `envelope`
+        (`rows_of_events`).
         """
 
 # %% ../../nbs/targets/02_base.ipynb #346d57e0
-_NO_SUCH_TARGET = code("no-such-target", "The project file names no target of that name.", "use `local`, or add the workspace under `targets:` in the project file")
+_NO_SUCH_TARGET = code(
+    "no-such-target",
+    "The project file names no target of that name.",
+    "use `local`, or add the workspace under `targets:` in the project file",
+)
 
 
 def target_of(project: Project, name: str) -> Target:
@@ -160,4 +211,9 @@ def target_of(project: Project, name: str) -> Target:
         from datamaster_kit.targets.databricks import DatabricksTarget
 
         return DatabricksTarget(project, name)
-    raise BadInput(_NO_SUCH_TARGET.fault(f"there is no target {name!r}", hint=nearest_name_hint(name, ("local", *project.targets))))
+    raise BadInput(
+        _NO_SUCH_TARGET.fault(
+            f"there is no target {name!r}",
+            hint=nearest_name_hint(name, ("local", *project.targets)),
+        )
+    )

@@ -19,7 +19,15 @@ from ..contract.sql.sqltype import quote, sql_literal
 from ..contract.sql.table import Dialect, Table
 from ..lakehouse.names import TableName
 from ..project.project_file import Project
-from .records import Detail, RecordRows, QueryValue, append_by_spark, detail_by_spark, rows_by_spark, fill_query
+from .records import (
+    Detail,
+    RecordRows,
+    QueryValue,
+    append_by_spark,
+    detail_by_spark,
+    rows_by_spark,
+    fill_query,
+)
 from .runtime import require_runtime
 from .base import FileSource, Handle, HandleMended
 
@@ -31,19 +39,31 @@ if TYPE_CHECKING:
 __all__ = ['RUNTIME_VERSION', 'DatabricksTarget']
 
 # %% ../../nbs/targets/05_databricks.ipynb #db78b06c
-_NO_SESSION = code("no-databricks-session", "There is no Spark session of a Databricks workspace here.",
-                  "run the step in a notebook or job of the workspace, or by `datamaster run`, which submits it there")
-RUNTIME_VERSION = "DATABRICKS_RUNTIME_VERSION"  # Databricks, *Databricks Runtime environment variables*
+_NO_SESSION = code(
+    "no-databricks-session",
+    "There is no Spark session of a Databricks workspace here.",
+    "run the step in a notebook or job of the workspace, or by `datamaster run`, which "
+    "submits it there",
+)
+RUNTIME_VERSION = (
+    "DATABRICKS_RUNTIME_VERSION"  # Databricks, *Databricks Runtime environment variables*
+)
 
 
 def _active_session() -> SparkSession | None:
-    """Return the session that somebody has active, which is looked for only where Spark is in use; a local Spark is no session of a workspace."""
+    """Return the session that somebody has active, which is looked for only where Spark is in use;
+    a local Spark is no session of a workspace.
+    """
     if "pyspark.sql" not in sys.modules:
         return None
     from pyspark.sql import SparkSession
 
     session = SparkSession.getActiveSession()
-    is_local = type(session).__module__ == "pyspark.sql.session" and session is not None and str(session.conf.get("spark.master", "")).startswith("local")
+    is_local = (
+        type(session).__module__ == "pyspark.sql.session"
+        and session is not None
+        and str(session.conf.get("spark.master", "")).startswith("local")
+    )
     return None if is_local else session
 
 
@@ -52,7 +72,13 @@ class DatabricksTarget:
 
     dialect = Dialect()
 
-    def __init__(self, project: Project, name: str, session: SparkSession | None = None, client: WorkspaceClient | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        name: str,
+        session: SparkSession | None = None,
+        client: WorkspaceClient | None = None,
+    ) -> None:
         self.project, self.name, self.session = project, name, session
         if client is not None:
             self.client = client
@@ -67,18 +93,27 @@ class DatabricksTarget:
 
     @contextmanager
     def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
-        """Go on: a job of the workspace has at most one run at a time, and Delta refuses a batch that another run has written."""
+        """Go on: a job of the workspace has at most one run at a time, and Delta refuses a batch
+        that another run has written.
+        """
         yield
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The session of the notebook or job (Databricks, *Databricks Runtime environment variables*: one can be had); raises DatamasterError outside a workspace, and on too old a runtime."""
+        """The session of the notebook or job (Databricks, *Databricks Runtime environment
+        variables*: one can be had); raises DatamasterError outside a workspace, and on too old a
+        runtime.
+        """
         if self.session is not None:
             return self.session
         require_runtime(os.environ.get(RUNTIME_VERSION, ""))
         session = None if RUNTIME_VERSION in os.environ else _active_session()
         if session is None and RUNTIME_VERSION not in os.environ:
-            raise DatamasterError(_NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
+            raise DatamasterError(
+                _NO_SESSION.fault(
+                    f"the target {self.name!r} is a workspace, and no session is active"
+                )
+            )
         from pyspark.sql import SparkSession
 
         return session or SparkSession.builder.getOrCreate()
@@ -86,7 +121,9 @@ class DatabricksTarget:
     @property
     def is_outside(self) -> bool:
         """Neither is this process one of a workspace, nor has it a session of one."""
-        return self.session is None and RUNTIME_VERSION not in os.environ and _active_session() is None
+        return (
+            self.session is None and RUNTIME_VERSION not in os.environ and _active_session() is None
+        )
 
     @cached_property
     def client(self) -> WorkspaceClient:
@@ -97,19 +134,25 @@ class DatabricksTarget:
 
     @property
     def needs_warehouse(self) -> bool:
-        """Statements go to a SQL warehouse: this process is none of the workspace (Databricks, *Databricks Runtime environment variables*), and has no session of one."""
+        """Statements go to a SQL warehouse: this process is none of the workspace (Databricks,
+        *Databricks Runtime environment variables*), and has no session of one.
+        """
         return self.session is None and RUNTIME_VERSION not in os.environ
 
     @cached_property
     def warehouse(self) -> str:
-        """The id of the SQL warehouse that the target's settings name, started if it is stopped; raises BadInput where there is none."""
+        """The id of the SQL warehouse that the target's settings name, started if it is stopped;
+        raises BadInput where there is none.
+        """
         from datamaster_kit.targets.clients.warehouse import start_warehouse
 
         return start_warehouse(self.client, self.warehouse_name)
 
     @property
     def warehouse_name(self) -> str:
-        """The id or the name of the SQL warehouse that the target's settings name; empty where they name none."""
+        """The id or the name of the SQL warehouse that the target's settings name; empty where they
+        name none.
+        """
         return str(self.project.targets.get(self.name, {}).get("warehouse") or "")
 
     @cached_property
@@ -123,7 +166,9 @@ class DatabricksTarget:
         return lambda statement: run_statement(client, warehouse, statement)
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
-        """Run a statement and return its rows; raises DatamasterError where a warehouse refuses it."""
+        """Run a statement and return its rows; raises DatamasterError where a warehouse refuses
+        it.
+        """
         return self.runner(statement)
 
     def sql_name(self, table: TableName) -> str:
@@ -139,7 +184,9 @@ class DatabricksTarget:
         schema, name = sql_literal(table.schema.lower()), sql_literal(table.table.lower())
         where = f"lower(table_schema) = {schema} AND lower(table_name) = {name}"
         relation = f"{quote(table.catalog)}.information_schema.columns"
-        rows = self.sql(f"SELECT column_name FROM {relation} WHERE {where} ORDER BY ordinal_position")
+        rows = self.sql(
+            f"SELECT column_name FROM {relation} WHERE {where} ORDER BY ordinal_position"
+        )
         return tuple(str(row["column_name"]) for row in rows) or None
 
     def detail(self, table: TableName) -> Detail | None:
@@ -147,7 +194,9 @@ class DatabricksTarget:
         return detail_by_spark(self.spark, self.sql_name(table))
 
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
-        """Return the rows that a query gives of a table of record; from a warehouse as JSON has them, moments as texts."""
+        """Return the rows that a query gives of a table of record; from a warehouse as JSON has
+        them, moments as texts.
+        """
         if not self.is_outside:
             return rows_by_spark(self.spark, self.sql_name(table), query, values)
         if self.columns(table) is None:
@@ -159,9 +208,22 @@ class DatabricksTarget:
         )
         return [json.loads(row["answer"]) for row in rows]
 
-    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+    def append_records(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        application: str = "",
+        version: int = 0,
+    ) -> None:
         """Append rows to a table of record."""
-        append_by_spark(self.spark, self.sql_name(TableName(table.catalog, table.schema, table.name)), table, rows, application, version)
+        append_by_spark(
+            self.spark,
+            self.sql_name(TableName(table.catalog, table.schema, table.name)),
+            table,
+            rows,
+            application,
+            version,
+        )
 
     def schema_sql_name(self, schema: str) -> str:
         """Return the two-level name of a schema, quoted."""
@@ -181,20 +243,36 @@ class DatabricksTarget:
         return f"/Volumes/{self.project.names.catalog}/{schema}/{volume}"
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
+        """Return the folder in which a model's raw files arrive; raises BadInput where the model's
+        name is not one of a folder.
+        """
         return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 
-    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
-        """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
+    def find_changed_files(
+        self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
+    ) -> tuple[str, ...]:
+        """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one
+        again where the contract's source says `allowOverwrites`.
+        """
         return ()
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> None:
         """Return None: Auto Loader lists the files, and keeps its list to itself."""
 
-    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
-        """Do nothing: Auto Loader reads a changed file again where the contract's source says `allowOverwrites`."""
+    def read_mended_files(
+        self,
+        source: FileSource,
+        refused: Mapping[str, tuple[int, int]],
+        checkpoint: str,
+        handle: HandleMended,
+    ) -> None:
+        """Do nothing: Auto Loader reads a changed file again where the contract's source says
+        `allowOverwrites`.
+        """
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
+    def read_new_files(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
         """Hand every new file's rows over, by Auto Loader."""
         from datamaster_kit.targets.readers.auto_loader import read_new_cloud_files
 

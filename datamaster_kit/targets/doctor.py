@@ -19,7 +19,8 @@ from .jvm.jars import PINS, install_jars, is_intact
 from .jvm.java import find_java
 
 # %% auto #0
-__all__ = ['CheckState', 'DoctorCheck', 'package_check', 'java_check', 'archive_check', 'run_checks', 'install_missing']
+__all__ = ['CheckState', 'DoctorCheck', 'package_check', 'java_check', 'archive_check',
+           'run_checks', 'install_missing']
 
 # %% ../../nbs/targets/06_doctor.ipynb #29eabea5
 CheckState = Literal["ok", "missing", "warning"]
@@ -36,8 +37,19 @@ class DoctorCheck:
     remedy: str = ""
 
 # %% ../../nbs/targets/06_doctor.ipynb #cbe533cb
-_PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("deltalake", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
-_PACKAGE_REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
+_PACKAGES: tuple[tuple[str, Literal["missing", "warning"]], ...] = (
+    ("pyspark", "missing"),
+    ("delta-spark", "missing"),
+    ("deltalake", "missing"),
+    ("papermill", "missing"),
+    ("matplotlib", "missing"),
+    ("ipywidgets", "warning"),
+    ("databricks-sdk", "warning"),
+)
+_PACKAGE_REMEDIES = {
+    "ipywidgets": "for forms: pip install 'datamaster_kit[forms]'",
+    "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'",
+}
 
 
 def package_check(name: str, otherwise: CheckState) -> DoctorCheck:
@@ -45,7 +57,9 @@ def package_check(name: str, otherwise: CheckState) -> DoctorCheck:
     try:
         return DoctorCheck(name, "ok", version(name))
     except PackageNotFoundError:
-        return DoctorCheck(name, otherwise, "not installed", _PACKAGE_REMEDIES.get(name, _INSTALL_LOCAL))
+        return DoctorCheck(
+            name, otherwise, "not installed", _PACKAGE_REMEDIES.get(name, _INSTALL_LOCAL)
+        )
 
 
 def java_check() -> DoctorCheck:
@@ -61,22 +75,42 @@ def _jars_check(state_folder: Path) -> DoctorCheck:
     """Return whether the pinned jars are there and intact."""
     lacking = [pin.file for pin in PINS if not is_intact(state_folder / "jars" / pin.file, pin)]
     if lacking:
-        return DoctorCheck("jars", "missing", f"{', '.join(lacking)}", "datamaster doctor --install")
+        return DoctorCheck(
+            "jars", "missing", f"{', '.join(lacking)}", "datamaster doctor --install"
+        )
     return DoctorCheck("jars", "ok", ", ".join(pin.file for pin in PINS))
 
 
 def archive_check(state_folder: Path) -> DoctorCheck:
-    """Return whether Spark's sessions start from an archive of classes; it is asked only where there are Java, Spark and the jars."""
+    """Return whether Spark's sessions start from an archive of classes; it is asked only where
+    there are Java, Spark and the jars.
+    """
     folder, _, file = project_archive(state_folder)
     if file:
-        return DoctorCheck("classes", "ok", f"in an archive of {file.stat().st_size / 1e6:.0f} MB, so that sessions start quickly")
-    return DoctorCheck("classes", "warning", "no archive: a session takes twice as long to start", "datamaster doctor --install" if has_room(folder) else "free some space, then: datamaster doctor --install")
+        return DoctorCheck(
+            "classes",
+            "ok",
+            f"in an archive of {file.stat().st_size / 1e6:.0f} MB, so that sessions start quickly",
+        )
+    return DoctorCheck(
+        "classes",
+        "warning",
+        "no archive: a session takes twice as long to start",
+        "datamaster doctor --install"
+        if has_room(folder)
+        else "free some space, then: datamaster doctor --install",
+    )
 
 
 def _disk_check(folder: Path) -> DoctorCheck:
     """Return whether there is room for a small lakehouse."""
     free = shutil.disk_usage(folder).free / 1e9
-    return DoctorCheck("disk", "ok" if free >= 2 else "warning", f"{free:.1f} GB free", "" if free >= 2 else "free some space; Spark's scratch files go to .datamaster")
+    return DoctorCheck(
+        "disk",
+        "ok" if free >= 2 else "warning",
+        f"{free:.1f} GB free",
+        "" if free >= 2 else "free some space; Spark's scratch files go to .datamaster",
+    )
 
 
 def _project_check(folder: Path) -> DoctorCheck:
@@ -85,19 +119,45 @@ def _project_check(folder: Path) -> DoctorCheck:
         project = read_project(folder)
     except BadInput as error:
         first, more = error.faults[0], len(error.faults) - 1
-        return DoctorCheck("project", "warning", (f"line {first.line}: " if first.line else "") + first.message + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
-    return DoctorCheck("project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}")
+        return DoctorCheck(
+            "project",
+            "warning",
+            (f"line {first.line}: " if first.line else "")
+            + first.message
+            + (f" (1 of {more + 1} faults)" if more else ""),
+            first.hint,
+        )
+    return DoctorCheck(
+        "project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}"
+    )
 
 # %% ../../nbs/targets/06_doctor.ipynb #08bf096b
 def run_checks(folder: Path) -> tuple[DoctorCheck, ...]:
     """Return everything that the local target of a project folder needs, each with its state."""
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-    python = DoctorCheck("Python", "ok" if sys.version_info >= (3, 11) else "missing", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
-    needed = (python, *(package_check(name, state) for name, state in _PACKAGES), java_check(), _jars_check(folder / ".datamaster"))  # type: ignore[arg-type]
+    python = DoctorCheck(
+        "Python",
+        "ok" if sys.version_info >= (3, 11) else "missing",
+        found,
+        "" if sys.version_info >= (3, 11) else "install Python 3.11 or later",
+    )
+    needed = (
+        python,
+        *(package_check(name, state) for name, state in _PACKAGES),
+        java_check(),
+        _jars_check(folder / ".datamaster"),
+    )
     has_all = all(check.state != "missing" for check in needed)
-    return (*needed, *([archive_check(folder / ".datamaster")] if has_all else []), _disk_check(folder), _project_check(folder))
+    return (
+        *needed,
+        *([archive_check(folder / ".datamaster")] if has_all else []),
+        _disk_check(folder),
+        _project_check(folder),
+    )
 
 
 def install_missing(folder: Path) -> None:
-    """Fetch the jars that the project folder lacks; raises DatamasterError where Java or a jar cannot be had."""
+    """Fetch the jars that the project folder lacks; raises DatamasterError where Java or a jar
+    cannot be had.
+    """
     install_jars(folder / ".datamaster", find_java().home)

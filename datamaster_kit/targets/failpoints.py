@@ -13,12 +13,37 @@ __all__ = ['KILL_AT', 'POINTS', 'failpoint']
 
 # %% ../../nbs/targets/07_failpoints.ipynb #24f34b94
 KILL_AT = "DATAMASTER_KILL_AT"
-POINTS = ("bronze.claimed", "bronze.begun", "bronze.appended", "quarantine.appended", "files.recorded", "runs.batch", "evolution.altered", "silver.begun", "silver.deleted", "silver.merged", "silver.recorded",
-          "gold.written", "runs.whole", "hold.recorded", "hold.ended", "replay.marked", "replay.appended", "replay.recorded", "replay.closed", "retention.bronze", "retention.quarantine", "retention.silver", "retention.vacuumed")
+POINTS = (
+    "bronze.claimed",
+    "bronze.begun",
+    "bronze.appended",
+    "quarantine.appended",
+    "files.recorded",
+    "runs.batch",
+    "evolution.altered",
+    "silver.begun",
+    "silver.deleted",
+    "silver.merged",
+    "silver.recorded",
+    "gold.written",
+    "runs.whole",
+    "hold.recorded",
+    "hold.ended",
+    "replay.marked",
+    "replay.appended",
+    "replay.recorded",
+    "replay.closed",
+    "retention.bronze",
+    "retention.quarantine",
+    "retention.silver",
+    "retention.vacuumed",
+)
 
 
 def failpoint(label: str) -> None:
-    """Go on; or, where the environment variable DATAMASTER_KILL_AT names this point, kill the process with SIGKILL."""
+    """Go on; or, where the environment variable DATAMASTER_KILL_AT names this point, kill the
+    process with SIGKILL.
+    """
     assert label in POINTS, label
     if os.environ.get(KILL_AT) == label:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -21,7 +21,15 @@ from ..contract.sql.table import Dialect, Table
 from ..lakehouse.names import SCHEMAS, TableName
 from ..project.private import make_private
 from ..project.project_file import Project
-from .records import Detail, RecordRows, QueryValue, append_stored_rows, has_log, read_table_detail, query_stored_rows
+from .records import (
+    Detail,
+    RecordRows,
+    QueryValue,
+    append_stored_rows,
+    has_log,
+    read_table_detail,
+    query_stored_rows,
+)
 from .jvm.session import local_session, process_session
 from .table_creation import can_write_commit, create_by_commit
 from .base import FileSource, Handle, HandleMended
@@ -36,7 +44,11 @@ __all__ = ['delta_folders', 'register_tables', 'LocalTarget']
 def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
     """Return the Delta tables under a catalog's warehouse folder, by (schema, table)."""
     logs = sorted(warehouse.glob("*/*/_delta_log"))
-    return {(log.parent.parent.name, log.parent.name): log.parent for log in logs if any(log.glob("*.json"))}
+    return {
+        (log.parent.parent.name, log.parent.name): log.parent
+        for log in logs
+        if any(log.glob("*.json"))
+    }
 
 
 def register_tables(spark: SparkSession, warehouse: Path) -> None:
@@ -50,7 +62,10 @@ def register_tables(spark: SparkSession, warehouse: Path) -> None:
 
 def _register_schema(spark: SparkSession, folder: Path) -> None:
     """Make the schema of a folder known to a session."""
-    spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{quote(folder.name)} LOCATION {sql_literal(str(folder))}")
+    spark.sql(
+        f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{quote(folder.name)} LOCATION "
+        f"{sql_literal(str(folder))}"
+    )
 
 
 def _register_table(spark: SparkSession, folder: Path) -> None:
@@ -59,7 +74,9 @@ def _register_table(spark: SparkSession, folder: Path) -> None:
     spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION {sql_literal(str(folder))}")
 
 # %% ../../nbs/targets/03_local.ipynb #8eb2eb77
-_MODEL_IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
+_MODEL_IN_USE = code(
+    "model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again"
+)
 
 
 class LocalTarget:
@@ -77,18 +94,27 @@ class LocalTarget:
         return {"project": self.project, "session": None}
 
     def on(self, session: SparkSession) -> LocalTarget:
-        """Return the target on another session of the same process or server, which knows the same tables."""
+        """Return the target on another session of the same process or server, which knows the same
+        tables.
+        """
         return LocalTarget(self.project, session)
 
     @contextmanager
     def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
-        """Hold a lock beside a checkpoint, which ends with the process; raises DatamasterError where another process holds it."""
+        """Hold a lock beside a checkpoint, which ends with the process; raises DatamasterError
+        where another process holds it.
+        """
         with Path(f"{checkpoint}.lock").open("a+", encoding="utf-8") as lock:
             try:
                 flock(lock, LOCK_EX | LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                raise DatamasterError(_MODEL_IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
+                raise DatamasterError(
+                    _MODEL_IN_USE.fault(
+                        f"{Path(checkpoint).name} is being worked on by process "
+                        f"{lock.read() or 'unknown'}"
+                    )
+                ) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -110,7 +136,9 @@ class LocalTarget:
 
     @property
     def running_session(self) -> SparkSession | None:
-        """The session that this target or its process has already, or None: to write a table's log is no reason to start one."""
+        """The session that this target or its process has already, or None: to write a table's log
+        is no reason to start one.
+        """
         if self.session is not None or "spark" in self.__dict__:
             return self.spark
         return process_session()
@@ -120,7 +148,9 @@ class LocalTarget:
         return [row.asDict() for row in self.spark.sql(statement).collect()]
 
     def sql_name(self, table: TableName) -> str:
-        """Return `spark_catalog` with the quoted schema and table; the catalog is the warehouse folder."""
+        """Return `spark_catalog` with the quoted schema and table; the catalog is the warehouse
+        folder.
+        """
         return f"spark_catalog.{quote(table.schema)}.{quote(table.table)}"
 
     def folder(self, table: TableName) -> Path:
@@ -144,9 +174,20 @@ class LocalTarget:
         """Return the rows that a query gives, without Spark."""
         return query_stored_rows(self.folder(table), query, values)
 
-    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+    def append_records(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        application: str = "",
+        version: int = 0,
+    ) -> None:
         """Append rows to a table of record, without Spark."""
-        append_stored_rows(self.folder(TableName(table.catalog, table.schema, table.name)), rows, application, version)
+        append_stored_rows(
+            self.folder(TableName(table.catalog, table.schema, table.name)),
+            rows,
+            application,
+            version,
+        )
 
     def schema_sql_name(self, schema: str) -> str:
         """Return a schema's name as SQL; its folder is under the catalog's."""
@@ -159,7 +200,9 @@ class LocalTarget:
             _register_schema(self.running_session, self.warehouse / schema)
 
     def create_table(self, table: Table, statements: Sequence[str]) -> None:
-        """Create a table by writing its log's first commit, or, where only Spark can, by SQL; raises where it is there already."""
+        """Create a table by writing its log's first commit, or, where only Spark can, by SQL;
+        raises where it is there already.
+        """
         if not can_write_commit(table):
             for statement in statements:
                 self.sql(statement)
@@ -171,36 +214,60 @@ class LocalTarget:
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, made where it is missing."""
-        folder = self.project.state_folder / "volumes" / self.project.names.catalog / schema / volume
+        folder = (
+            self.project.state_folder / "volumes" / self.project.names.catalog / schema / volume
+        )
         make_private(folder)
         return str(folder)
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive, made where it is missing; raises BadInput where the model's name is not one of a folder."""
+        """Return the folder in which a model's raw files arrive, made where it is missing; raises
+        BadInput where the model's name is not one of a folder.
+        """
         folder = self.project.state_folder / "landing" / folder_name(model)
         make_private(folder)
         return str(folder)
 
-    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
-        """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused (`changed_files` of `local_files`)."""
+    def find_changed_files(
+        self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
+    ) -> tuple[str, ...]:
+        """Return a sentence for each file that has been written to since it was read; `read_again`
+        are the addresses of those that were refused (`changed_files` of `local_files`).
+        """
         from datamaster_kit.targets.readers.local_files import change_notes
 
         return change_notes(Path(checkpoint), read_again)
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
-        """Return the paths of the files in a source's landing folder that the checkpoint's stream has not listed, without those that are hidden."""
-        from datamaster_kit.targets.readers.local_files import read_stream_files, list_landing_files, plain_path
+        """Return the paths of the files in a source's landing folder that the checkpoint's stream
+        has not listed, without those that are hidden.
+        """
+        from datamaster_kit.targets.readers.local_files import (
+            read_stream_files,
+            list_landing_files,
+            plain_path,
+        )
 
-        return list_landing_files(Path(source.folder)) - set(map(plain_path, read_stream_files(Path(checkpoint))))
+        return list_landing_files(Path(source.folder)) - set(
+            map(plain_path, read_stream_files(Path(checkpoint)))
+        )
 
-    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
+    def read_mended_files(
+        self,
+        source: FileSource,
+        refused: Mapping[str, tuple[int, int]],
+        checkpoint: str,
+        handle: HandleMended,
+    ) -> None:
         """Hand over each refused file that has been written to since."""
         from datamaster_kit.targets.readers.local_files import read_mended_local_files
 
         if refused:
             read_mended_local_files(self.spark, source, refused, checkpoint, handle)
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
+    def read_new_files(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
         """Hand every new file's rows over, by a stream that remembers which files it has seen."""
         from datamaster_kit.targets.readers.local_files import read_new_local_files
 

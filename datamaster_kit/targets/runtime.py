@@ -5,23 +5,40 @@
 # %% ../../nbs/targets/04_runtime.ipynb #6280de08
 from __future__ import annotations
 
-from ..contract.compute import OLDEST_RUNTIME_RELEASE, DEFAULT_RUNTIME, is_runtime_too_old
+from ..contract.compute import (
+    OLDEST_RUNTIME_RELEASE,
+    DEFAULT_RUNTIME,
+    is_runtime_too_old,
+)
 from ..contract.fault import DatamasterError, Fault, code
 
 # %% auto #0
 __all__ = ['NO_RUNTIME', 'runtime_fault', 'require_runtime']
 
 # %% ../../nbs/targets/04_runtime.ipynb #ead98319
-_OLD_RUNTIME = code("old-runtime", "A cluster or job is on a Databricks Runtime older than the toolkit runs on.",
-                   f"take {DEFAULT_RUNTIME} (17.3 LTS, Spark 4.0), a newer one, or serverless compute")
-NO_RUNTIME = code("no-runtime", "The workspace does not offer the Databricks Runtime that the toolkit is tested for.",
-                  "take serverless compute (`unity.compute` and `jobs.compute` of the project file), or ask who administers the workspace which runtimes its policies allow")
+_OLD_RUNTIME = code(
+    "old-runtime",
+    "A cluster or job is on a Databricks Runtime older than the toolkit runs on.",
+    f"take {DEFAULT_RUNTIME} (17.3 LTS, Spark 4.0), a newer one, or serverless compute",
+)
+NO_RUNTIME = code(
+    "no-runtime",
+    "The workspace does not offer the Databricks Runtime that the toolkit is tested for.",
+    "take serverless compute (`unity.compute` and `jobs.compute` of the project file), or "
+    "ask who administers the workspace which runtimes its policies allow",
+)
 
 # %% ../../nbs/targets/04_runtime.ipynb #a610ba40
 def runtime_fault(what: str, version: str, path: str = "", hint: str = "") -> Fault | None:
-    """Return what to tell of a cluster or job, named in words, that is on too old a runtime; None where it is not."""
-    message = f"{what} is on {version}, and the toolkit runs on {OLDEST_RUNTIME_RELEASE}.0 and later"
-    return _OLD_RUNTIME.fault(message, path=path, hint=hint) if is_runtime_too_old(version) else None
+    """Return what to tell of a cluster or job, named in words, that is on too old a runtime; None
+    where it is not.
+    """
+    message = (
+        f"{what} is on {version}, and the toolkit runs on {OLDEST_RUNTIME_RELEASE}.0 and later"
+    )
+    return (
+        _OLD_RUNTIME.fault(message, path=path, hint=hint) if is_runtime_too_old(version) else None
+    )
 
 
 def require_runtime(version: str) -> None:

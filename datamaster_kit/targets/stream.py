@@ -34,7 +34,9 @@ def _request_stop(number: int, _frame: Any) -> None:
 
 @contextmanager
 def stop_on_signal() -> Iterator[None]:
-    """Drain streams on SIGTERM while the block runs, where the calling thread may handle signals."""
+    """Drain streams on SIGTERM while the block runs, where the calling thread may handle
+    signals.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -47,7 +49,9 @@ def stop_on_signal() -> Iterator[None]:
 
 # %% ../../nbs/targets/08_stream.ipynb #acdd846e
 def _await_query(query: Any) -> None:
-    """Wait for a streaming query to end, or, when asked to stop, for its running batch; raises the query's error."""
+    """Wait for a streaming query to end, or, when asked to stop, for its running batch; raises the
+    query's error.
+    """
     while not query.awaitTermination(1):
         if STOP_REQUESTED.is_set():
             _drain_query(query)
@@ -56,6 +60,7 @@ def _await_query(query: Any) -> None:
 
 def _drain_query(query: Any) -> None:
     """Let a query's running batch finish, and stop the query."""
+
     def last() -> int:
         return int((query.lastProgress or {"batchId": -1})["batchId"])
 
@@ -65,7 +70,17 @@ def _drain_query(query: Any) -> None:
     query.stop()
 
 # %% ../../nbs/targets/08_stream.ipynb #0784f169
-def run_stream(rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = "") -> None:
-    """Hand a stream's batches to `handle(rows, batch_id)`: all that is there, or with an interval ('10 seconds') until asked to stop."""
+def run_stream(
+    rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = ""
+) -> None:
+    """Hand a stream's batches to `handle(rows, batch_id)`: all that is there, or with an interval
+    ('10 seconds') until asked to stop.
+    """
     writer = rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint)
-    _await_query((writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)).start())
+    _await_query(
+        (
+            writer.trigger(processingTime=interval)
+            if interval
+            else writer.trigger(availableNow=True)
+        ).start()
+    )

@@ -29,60 +29,151 @@ _IDLE_MINUTES = 10
 
 
 def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
-    """Return the cluster of one node and one user, and that the data engineers may start it; nothing where the project's compute is serverless."""
+    """Return the cluster of one node and one user, and that the data engineers may start it;
+    nothing where the project's compute is serverless.
+    """
     if project.unity.compute != "single_node":
         return ()
-    cluster = Resource("cluster", project.names.cluster, {
-        "runtime": DEFAULT_RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": _IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
-    }, needs=(("metastore assignment", project.names.workspace),))
+    cluster = Resource(
+        "cluster",
+        project.names.cluster,
+        {
+            "runtime": DEFAULT_RUNTIME,
+            "node_type": project.unity.node_type,
+            "single_user": single_user,
+            "idle_minutes": _IDLE_MINUTES,
+            "tags": {**project.resource_tags, **project.names.own_properties},
+        },
+        needs=(("metastore assignment", project.names.workspace),),
+    )
     group = project.names.group
-    return (cluster, Resource("cluster permission", f"{cluster.name}/{group}", {"permission": "CAN_RESTART"}, needs=(cluster.key, ("workspace permission", group))))
+    return (
+        cluster,
+        Resource(
+            "cluster permission",
+            f"{cluster.name}/{group}",
+            {"permission": "CAN_RESTART"},
+            needs=(cluster.key, ("workspace permission", group)),
+        ),
+    )
 
 # %% ../../nbs/unity/12_cluster.ipynb #2c3a2a81
 def _comparable_runtime(version: str) -> str:
-    """Return a cluster's runtime as it is compared: one that is not too old is as good as the one that jobs use."""
+    """Return a cluster's runtime as it is compared: one that is not too old is as good as the one
+    that jobs use.
+    """
     return version if is_runtime_too_old(version) else DEFAULT_RUNTIME
 
 
 def read_clusters(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
-    """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which nobody wants."""
+    """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which
+    nobody wants.
+    """
     ours = sorted(_list_toolkit_clusters(client, project), key=lambda item: item.cluster_id or "")
-    found = [ExistingResource("cluster", project.names.cluster, {
-        "runtime": _comparable_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
-        for item in ours[:1]]
+    found = [
+        ExistingResource(
+            "cluster",
+            project.names.cluster,
+            {
+                "runtime": _comparable_runtime(item.spark_version or ""),
+                "node_type": item.node_type_id,
+                "single_user": item.single_user_name,
+                "idle_minutes": item.autotermination_minutes,
+                "tags": dict(item.custom_tags or {}),
+            },
+            item.cluster_id or "",
+            is_ours=True,
+        )
+        for item in ours[:1]
+    ]
     for cluster in found[:1]:
         for entry in client.permissions.get("clusters", cluster.identity).access_control_list or ():
-            level = next((held.permission_level.value for held in entry.all_permissions or () if held.permission_level and not held.inherited), "")
+            level = next(
+                (
+                    held.permission_level.value
+                    for held in entry.all_permissions or ()
+                    if held.permission_level and not held.inherited
+                ),
+                "",
+            )
             if entry.group_name == project.names.group and level:
-                found.append(ExistingResource("cluster permission", f"{cluster.name}/{entry.group_name}", {"permission": level}, is_ours=True, needs=(cluster.key,)))
-    return (*found, *(ExistingResource("surplus cluster", f"{item.cluster_name} ({item.cluster_id})", {}, item.cluster_id or "", is_ours=True) for item in ours[1:]))
+                found.append(
+                    ExistingResource(
+                        "cluster permission",
+                        f"{cluster.name}/{entry.group_name}",
+                        {"permission": level},
+                        is_ours=True,
+                        needs=(cluster.key,),
+                    )
+                )
+    return (
+        *found,
+        *(
+            ExistingResource(
+                "surplus cluster",
+                f"{item.cluster_name} ({item.cluster_id})",
+                {},
+                item.cluster_id or "",
+                is_ours=True,
+            )
+            for item in ours[1:]
+        ),
+    )
 
 
 def _list_toolkit_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
     """Return the clusters that bear the toolkit's tag for this domain."""
     mark = project.names.mark
-    return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARK_PROPERTY) == mark]
+    return [
+        item
+        for item in client.clusters.list()
+        if (item.custom_tags or {}).get(MARK_PROPERTY) == mark
+    ]
 
 # %% ../../nbs/unity/12_cluster.ipynb #21f2836d
 def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
-    """Return a fault where a plan makes or changes the cluster and the workspace lacks the runtime (Databricks, *List available Spark versions*)."""
-    changes = [change for change in plan.pending if change.kind == "cluster" and change.action != "delete"]
+    """Return a fault where a plan makes or changes the cluster and the workspace lacks the runtime
+    (Databricks, *List available Spark versions*).
+    """
+    changes = [
+        change for change in plan.pending if change.kind == "cluster" and change.action != "delete"
+    ]
     if not changes:
         return ()
     offered = sorted(item.key or "" for item in client.clusters.spark_versions().versions or ())
-    return () if DEFAULT_RUNTIME in offered else (NO_RUNTIME.fault(f"the workspace does not offer {DEFAULT_RUNTIME}; it has {', '.join(offered) or 'none'}"),)
+    return (
+        ()
+        if DEFAULT_RUNTIME in offered
+        else (
+            NO_RUNTIME.fault(
+                f"the workspace does not offer {DEFAULT_RUNTIME}; it has "
+                f"{', '.join(offered) or 'none'}"
+            ),
+        )
+    )
 
 # %% ../../nbs/unity/12_cluster.ipynb #329f0283
 _TWIN_CLUSTER_MILLISECONDS = 300_000
 
 
 def _cluster_spec(wanted: Resource) -> Mapping[str, Any]:
-    """Return what a request to make or edit the cluster says (Databricks, *Clusters API*: `is_single_node` sets what one node needs)."""
+    """Return what a request to make or edit the cluster says (Databricks, *Clusters API*:
+    `is_single_node` sets what one node needs).
+    """
     from databricks.sdk.service.compute import DataSecurityMode, Kind
 
     has = wanted.attributes
-    return {"spark_version": has["runtime"], "cluster_name": wanted.name, "node_type_id": has["node_type"], "kind": Kind.CLASSIC_PREVIEW, "is_single_node": True,
-            "data_security_mode": DataSecurityMode.DATA_SECURITY_MODE_DEDICATED, "single_user_name": has["single_user"], "autotermination_minutes": has["idle_minutes"], "custom_tags": has["tags"]}
+    return {
+        "spark_version": has["runtime"],
+        "cluster_name": wanted.name,
+        "node_type_id": has["node_type"],
+        "kind": Kind.CLASSIC_PREVIEW,
+        "is_single_node": True,
+        "data_security_mode": DataSecurityMode.DATA_SECURITY_MODE_DEDICATED,
+        "single_user_name": has["single_user"],
+        "autotermination_minutes": has["idle_minutes"],
+        "custom_tags": has["tags"],
+    }
 
 
 def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, Operations]:
@@ -94,13 +185,23 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
             permit(wanted, identities["cluster", project.names.cluster])
             return ""
         made = str(client.clusters.create(**_cluster_spec(wanted)).cluster_id)
-        ours = {item.cluster_id: item.start_time or 0 for item in _list_toolkit_clusters(client, project)}
-        for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < _TWIN_CLUSTER_MILLISECONDS]:
+        ours = {
+            item.cluster_id: item.start_time or 0
+            for item in _list_toolkit_clusters(client, project)
+        }
+        for twin in [
+            item
+            for item, start in ours.items()
+            if item and item != made and abs(start - ours.get(made, 0)) < _TWIN_CLUSTER_MILLISECONDS
+        ]:
             client.clusters.permanent_delete(twin)
         return made
 
     def permit(wanted: Resource, cluster: str) -> None:
-        entry = AccessControlRequest(group_name=wanted.name.split("/", 1)[1], permission_level=PermissionLevel(wanted.attributes["permission"]))
+        entry = AccessControlRequest(
+            group_name=wanted.name.split("/", 1)[1],
+            permission_level=PermissionLevel(wanted.attributes["permission"]),
+        )
         client.permissions.update("clusters", cluster, access_control_list=[entry])
 
     def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
@@ -113,4 +214,12 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if there.kind != "cluster permission":  # that goes with the cluster
             client.clusters.permanent_delete(there.identity)
 
-    return dict.fromkeys(("cluster", "surplus cluster", "cluster permission"), Operations(create, update, delete, lambda wanted: find_by_key(read_clusters(client, project), wanted)))
+    return dict.fromkeys(
+        ("cluster", "surplus cluster", "cluster permission"),
+        Operations(
+            create,
+            update,
+            delete,
+            lambda wanted: find_by_key(read_clusters(client, project), wanted),
+        ),
+    )

@@ -26,21 +26,41 @@ __all__ = ['desired_tables', 'DesiredCatalog', 'build_desired_catalog']
 
 # %% ../../nbs/unity/06_desired.ipynb #4cd1e60d
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
-    """Return the tables that contracts ask for, and those of the runs and of the files; raises DatamasterError where two models claim one table."""
+    """Return the tables that contracts ask for, and those of the runs and of the files; raises
+    DatamasterError where two models claim one table.
+    """
     catalog, contracts = project.names.catalog, tuple(contracts)
-    faults = [TABLE_CLAIMED_TWICE.fault(conflict.message) for conflict in find_claim_conflicts(contracts) if conflict.is_table]
+    faults = [
+        TABLE_CLAIMED_TWICE.fault(conflict.message)
+        for conflict in find_claim_conflicts(contracts)
+        if conflict.is_table
+    ]
     if faults:
         raise DatamasterError(*faults)
-    made = [with_project_tags(table, project, contract) for contract in contracts for table in contract_tables(contract, catalog)]
-    return (with_project_tags(runs_table(catalog), project), with_project_tags(files_table(catalog), project), *made)
+    made = [
+        with_project_tags(table, project, contract)
+        for contract in contracts
+        for table in contract_tables(contract, catalog)
+    ]
+    return (
+        with_project_tags(runs_table(catalog), project),
+        with_project_tags(files_table(catalog), project),
+        *made,
+    )
 
 # %% ../../nbs/unity/06_desired.ipynb #388c34f9
-_FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to the same mask or filter.", "give one of them another id")
+_FUNCTION_CLAIMED_TWICE = code(
+    "function-claimed-twice",
+    "Two contracts come to the same mask or filter.",
+    "give one of them another id",
+)
 
 
 @dataclass(frozen=True)
 class DesiredCatalog:
-    """What the contracts ask for; `refusals` say which grants cannot be made, and `owner` whose the tables are to be (empty: whoever makes them)."""
+    """What the contracts ask for; `refusals` say which grants cannot be made, and `owner` whose the
+    tables are to be (empty: whoever makes them).
+    """
 
     tables: tuple[Table, ...]
     access: Mapping[TableKey, TableAccess] = field(default_factory=dict)
@@ -52,12 +72,20 @@ class DesiredCatalog:
 
 def _silver_and_gold_tables(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
     """Return the models of a contract with their tables in silver and gold."""
-    models = {("silver", model.table): model for model in contract.silver_models} | {("gold", model.table): model for model in contract.gold_models}
-    return [(models[table.schema, table.name], table) for table in contract_tables(contract, catalog) if (table.schema, table.name) in models]
+    models = {("silver", model.table): model for model in contract.silver_models} | {
+        ("gold", model.table): model for model in contract.gold_models
+    }
+    return [
+        (models[table.schema, table.name], table)
+        for table in contract_tables(contract, catalog)
+        if (table.schema, table.name) in models
+    ]
 
 
 def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> DesiredCatalog:
-    """Return what contracts ask for; raises DatamasterError where two of them claim one table, and BadInput where they claim one function."""
+    """Return what contracts ask for; raises DatamasterError where two of them claim one table, and
+    BadInput where they claim one function.
+    """
     contracts, catalog = tuple(contracts), project.names.catalog
     access: dict[TableKey, TableAccess] = {}
     grants: dict[TableKey, Grants] = {}
@@ -67,8 +95,17 @@ def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> De
         for model, table in _silver_and_gold_tables(contract, catalog):
             key = (table.schema, table.name)
             access[key], needed = table_access(contract, model, table, project.names.group)
-            grants[key], refusals[key] = grants_of(contract, catalog, table.schema), unknown_access(contract, catalog, table.schema)
+            grants[key], refusals[key] = (
+                grants_of(contract, catalog, table.schema),
+                unknown_access(contract, catalog, table.schema),
+            )
             for function in needed:
                 if functions.setdefault(function.full_name, function) != function:
-                    raise BadInput(_FUNCTION_CLAIMED_TWICE.fault(f"{function.full_name} is of {contract.id} and of another contract"))
-    return DesiredCatalog(desired_tables(project, contracts), access, grants, refusals, tuple(functions.values()))
+                    raise BadInput(
+                        _FUNCTION_CLAIMED_TWICE.fault(
+                            f"{function.full_name} is of {contract.id} and of another contract"
+                        )
+                    )
+    return DesiredCatalog(
+        desired_tables(project, contracts), access, grants, refusals, tuple(functions.values())
+    )

@@ -12,15 +12,24 @@ from urllib.parse import quote as percent
 
 from ..contract.fault import BadInput, Fault, code
 from ..project.project_file import Project
-from ..targets.clients.management import GRAPH_ENDPOINT, Management, call_azure, list_items, build_management
+from ..targets.clients.management import (
+    GRAPH_ENDPOINT,
+    Management,
+    call_azure,
+    list_items,
+    build_management,
+)
 
 # %% auto #0
-__all__ = ['EntraMember', 'EntraGroup', 'graph_client', 'read_project_groups', 'read_service_principal']
+__all__ = ['EntraMember', 'EntraGroup', 'graph_client', 'read_project_groups',
+           'read_service_principal']
 
 # %% ../../nbs/unity/14_entra.ipynb #64d8e4b9
 @dataclass(frozen=True)
 class EntraMember:
-    """A person (`name` is the user principal name) or a service principal (`name` is its client id) of a group."""
+    """A person (`name` is the user principal name) or a service principal (`name` is its client id)
+    of a group.
+    """
 
     kind: str
     name: str
@@ -43,45 +52,101 @@ def graph_client() -> Management:
 
 
 def _read_group_members(graph: Management, identity: str) -> tuple[EntraMember, ...]:
-    """Return the people and service principals of a group, by name; devices and contacts have no place in a workspace."""
+    """Return the people and service principals of a group, by name; devices and contacts have no
+    place in a workspace.
+    """
     found = []
-    for item in list_items(graph, f"/v1.0/groups/{percent(identity)}/transitiveMembers?$select=id,displayName,userPrincipalName,appId&$top=999"):
+    for item in list_items(
+        graph,
+        f"/v1.0/groups/{percent(identity)}/transitiveMembers?$select=id,displayName,"
+        "userPrincipalName,appId&$top=999",
+    ):
         kind = str(item.get("@odata.type", "")).rpartition(".")[2]
         if kind == "user":
-            found.append(EntraMember("user", item["userPrincipalName"], item.get("displayName") or item["userPrincipalName"], item["id"]))
+            found.append(
+                EntraMember(
+                    "user",
+                    item["userPrincipalName"],
+                    item.get("displayName") or item["userPrincipalName"],
+                    item["id"],
+                )
+            )
         elif kind == "servicePrincipal":
-            found.append(EntraMember("service principal", item["appId"], item.get("displayName") or item["appId"], item["id"]))
+            found.append(
+                EntraMember(
+                    "service principal",
+                    item["appId"],
+                    item.get("displayName") or item["appId"],
+                    item["id"],
+                )
+            )
     return tuple(sorted(found, key=lambda member: (member.kind, member.name)))
 
 # %% ../../nbs/unity/14_entra.ipynb #5a264c8c
-_NO_GROUP = code("no-entra-group", "Microsoft Entra has no such group.", "make it (`datamaster setup apply` makes the groups of the project file), or correct `unity.groups` or `unity.group_ids`")
-_UNSURE_GROUP = code("unsure-entra-group", "It is not certain that a group of Microsoft Entra is the project's.", "name the right one by its object id under `unity.group_ids`; `datamaster setup output` prints those that it made")
+_NO_GROUP = code(
+    "no-entra-group",
+    "Microsoft Entra has no such group.",
+    "make it (`datamaster setup apply` makes the groups of the project file), or correct "
+    "`unity.groups` or `unity.group_ids`",
+)
+_UNSURE_GROUP = code(
+    "unsure-entra-group",
+    "It is not certain that a group of Microsoft Entra is the project's.",
+    "name the right one by its object id under `unity.group_ids`; `datamaster setup output` "
+    "prints those that it made",
+)
 
 
 def _groups_of_terraform(project: Project) -> set[str]:
     """Return the groups that `infra/entra` makes for the project, and gives its mark."""
-    return {project.names.group, *(project.setup.get("groups") or ())} - {*(project.setup.get("existing_groups") or ())} if project.setup else set()
+    return (
+        {project.names.group, *(project.setup.get("groups") or ())}
+        - {*(project.setup.get("existing_groups") or ())}
+        if project.setup
+        else set()
+    )
 
 
 def _group_id_fault(graph: Management, name: str, identity: str) -> Fault | None:
-    """Return what is wrong with the group of an object id: that it is not there, or bears another name than it has here."""
+    """Return what is wrong with the group of an object id: that it is not there, or bears another
+    name than it has here.
+    """
     answer = call_azure(graph, "GET", f"/v1.0/groups/{percent(identity)}?$select=id,displayName")
-    path, there = f"unity.group_ids.{name}", answer.body.get("displayName") if answer.status != 404 else None
+    path, there = (
+        f"unity.group_ids.{name}",
+        answer.body.get("displayName") if answer.status != 404 else None,
+    )
     if there is None:
         return _NO_GROUP.fault(f"there is no group {identity} in Microsoft Entra", path=path)
-    return None if there == name else _UNSURE_GROUP.fault(f"the group {identity} is {there!r} and not {name!r}", path=path, hint="correct the id or the name")
+    return (
+        None
+        if there == name
+        else _UNSURE_GROUP.fault(
+            f"the group {identity} is {there!r} and not {name!r}",
+            path=path,
+            hint="correct the id or the name",
+        )
+    )
 
 
 def _unique_group_id(name: str, found: Sequence[Mapping[str, Any]], mark: str = "") -> str | Fault:
-    """Return the object id of the only group of a name, which bears the mark where one is given, or what is wrong; `found` are the groups of that name."""
+    """Return the object id of the only group of a name, which bears the mark where one is given, or
+    what is wrong; `found` are the groups of that name.
+    """
     path, ids = f"unity.groups.{name}", ", ".join(str(item["id"]) for item in found)
     if not found:
         return _NO_GROUP.fault(f"there is no group {name!r} in Microsoft Entra", path=path)
     if len(found) > 1:
-        return _UNSURE_GROUP.fault(f"there are {len(found)} groups {name!r} in Microsoft Entra: {ids}", path=path)
+        return _UNSURE_GROUP.fault(
+            f"there are {len(found)} groups {name!r} in Microsoft Entra: {ids}", path=path
+        )
     if mark and found[0].get("description") != mark:
-        return _UNSURE_GROUP.fault(f"the group {name!r} in Microsoft Entra, {ids}, was not made for this project", path=path,
-                                  hint="where its members are the right ones, name it under `setup.existing_groups` or its object id under `unity.group_ids`")
+        return _UNSURE_GROUP.fault(
+            f"the group {name!r} in Microsoft Entra, {ids}, was not made for this project",
+            path=path,
+            hint="where its members are the right ones, name it under `setup.existing_groups` or "
+            "its object id under `unity.group_ids`",
+        )
     return str(found[0]["id"])
 
 
@@ -91,26 +156,58 @@ def _find_group_id(graph: Management, project: Project, name: str) -> str | Faul
     if identity:
         return _group_id_fault(graph, name, identity) or identity
     text = percent(name.replace("'", "''"))
-    found = list(list_items(graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
-    return _unique_group_id(name, found, project.names.mark if name in _groups_of_terraform(project) else "")
+    found = list(
+        list_items(
+            graph,
+            f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description",
+        )
+    )
+    return _unique_group_id(
+        name, found, project.names.mark if name in _groups_of_terraform(project) else ""
+    )
 
 
 def read_project_groups(graph: Management, project: Project) -> tuple[EntraGroup, ...]:
-    """Return the groups of the project with their members; raises BadInput with every one that is not there, or is not certain to be the project's."""
+    """Return the groups of the project with their members; raises BadInput with every one that is
+    not there, or is not certain to be the project's.
+    """
     ids = {name: _find_group_id(graph, project, name) for name in project.unity.groups}
     faults = [found for found in ids.values() if isinstance(found, Fault)]
     if faults:
         raise BadInput(*faults)
-    return tuple(EntraGroup(name, str(identity), _read_group_members(graph, str(identity))) for name, identity in ids.items())
+    return tuple(
+        EntraGroup(name, str(identity), _read_group_members(graph, str(identity)))
+        for name, identity in ids.items()
+    )
 
 # %% ../../nbs/unity/14_entra.ipynb #256cdf2a
-_NO_APPLICATION = code("no-entra-application", "Microsoft Entra has no service principal of the client id that the project file names.",
-                      "correct `unity.service_principal`: `datamaster setup output` prints the client id; an application of another tenant has no service principal in this one")
+_NO_APPLICATION = code(
+    "no-entra-application",
+    "Microsoft Entra has no service principal of the client id that the project file names.",
+    "correct `unity.service_principal`: `datamaster setup output` prints the client id; an "
+    "application of another tenant has no service principal in this one",
+)
 
 
 def read_service_principal(graph: Management, client_id: str) -> EntraMember:
-    """Return the service principal of a client id (Microsoft Graph, *Get servicePrincipal*); raises BadInput where there is none."""
-    answer = call_azure(graph, "GET", f"/v1.0/servicePrincipals(appId='{percent(client_id)}')?$select=id,appId,displayName")
+    """Return the service principal of a client id (Microsoft Graph, *Get servicePrincipal*); raises
+    BadInput where there is none.
+    """
+    answer = call_azure(
+        graph,
+        "GET",
+        f"/v1.0/servicePrincipals(appId='{percent(client_id)}')?$select=id,appId,displayName",
+    )
     if answer.status == 404:
-        raise BadInput(_NO_APPLICATION.fault(f"there is no service principal {client_id} in Microsoft Entra", path="unity.service_principal"))
-    return EntraMember("service principal", answer.body["appId"], answer.body.get("displayName") or client_id, answer.body["id"])
+        raise BadInput(
+            _NO_APPLICATION.fault(
+                f"there is no service principal {client_id} in Microsoft Entra",
+                path="unity.service_principal",
+            )
+        )
+    return EntraMember(
+        "service principal",
+        answer.body["appId"],
+        answer.body.get("displayName") or client_id,
+        answer.body["id"],
+    )

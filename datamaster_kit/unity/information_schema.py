@@ -17,7 +17,13 @@ from ..contract.sql.table import TableColumn, Table
 from ..lakehouse.names import SCHEMAS
 from ..targets.databricks import DatabricksTarget
 from .masks import FUNCTION_COMMENT_PREFIX, TableAccess
-from .observed import TableKey, ObservedCatalog, columns_from_schema, find_null_columns, split_checks
+from .observed import (
+    TableKey,
+    ObservedCatalog,
+    columns_from_schema,
+    find_null_columns,
+    split_checks,
+)
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -32,13 +38,22 @@ def _column_from_info(info: ColumnInfo) -> TableColumn:
     text = info.type_text or ""
     said = json.loads(info.type_json) if info.type_json and info.type_json.startswith("{") else {}
     if "type" in said and not text.lower().startswith(("varchar", "char")):
-        text = columns_from_schema({"fields": [{"metadata": {}, "nullable": True, **said, "name": info.name}]})[0].type
-    return TableColumn(info.name or "", sql_type(parse_sql_type(text)), info.nullable is not False, info.comment or "")
+        text = columns_from_schema(
+            {"fields": [{"metadata": {}, "nullable": True, **said, "name": info.name}]}
+        )[0].type
+    return TableColumn(
+        info.name or "",
+        sql_type(parse_sql_type(text)),
+        info.nullable is not False,
+        info.comment or "",
+    )
 
 
 def _is_delta(info: TableInfo) -> bool:
     """The table is one of rows in Delta, and not a view or a table of another format."""
-    kind, format = (item.value if item else "" for item in (info.table_type, info.data_source_format))
+    kind, format = (
+        item.value if item else "" for item in (info.table_type, info.data_source_format)
+    )
     return kind in ("MANAGED", "EXTERNAL") and format == "DELTA"
 
 
@@ -47,28 +62,55 @@ def _table_from_info(info: TableInfo) -> Table:
     checks, properties = split_checks(info.properties or {})
     clustering = json.loads(properties.pop("clusteringColumns", "[]"))
     columns = sorted(info.columns or [], key=lambda column: column.position or 0)
-    return Table(info.catalog_name or "", info.schema_name or "", info.name or "", tuple(map(_column_from_info, columns)), info.comment or "", checks=checks,
-                 cluster_by=tuple(".".join(path) for path in clustering), properties=properties)
+    return Table(
+        info.catalog_name or "",
+        info.schema_name or "",
+        info.name or "",
+        tuple(map(_column_from_info, columns)),
+        info.comment or "",
+        checks=checks,
+        cluster_by=tuple(".".join(path) for path in clustering),
+        properties=properties,
+    )
 
 
 def _access_from_info(info: TableInfo) -> TableAccess:
     """Return the masks and the row filter of a listed table."""
-    masks = {column.name or "": (column.mask.function_name or "").lower() for column in info.columns or [] if column.mask}
+    masks = {
+        column.name or "": (column.mask.function_name or "").lower()
+        for column in info.columns or []
+        if column.mask
+    }
     rows = info.row_filter
-    return TableAccess(masks, ((rows.function_name or "").lower(), tuple(rows.input_column_names or ())) if rows else None)
+    return TableAccess(
+        masks,
+        ((rows.function_name or "").lower(), tuple(rows.input_column_names or ()))
+        if rows
+        else None,
+    )
 
 # %% ../../nbs/unity/05_information_schema.ipynb #c2ff61a8
 def _information_schema_queries(catalog: str) -> dict[str, str]:
     """Return the queries for what the lists leave out."""
-    of, schemas = f"{quote(catalog)}.information_schema", f"IN ({', '.join(map(sql_literal, SCHEMAS))})"
+    of, schemas = (
+        f"{quote(catalog)}.information_schema",
+        f"IN ({', '.join(map(sql_literal, SCHEMAS))})",
+    )
     return {
-        "keys": f"SELECT k.table_schema, k.table_name, k.column_name FROM {of}.key_column_usage k JOIN {of}.table_constraints c "
-                "ON c.table_schema = k.table_schema AND c.table_name = k.table_name AND c.constraint_name = k.constraint_name "
-                f"WHERE c.constraint_type = 'PRIMARY KEY' AND k.table_schema {schemas} ORDER BY k.table_schema, k.table_name, k.ordinal_position",
-        "tags": f"SELECT schema_name AS table_schema, table_name, '' AS column_name, tag_name, tag_value FROM {of}.table_tags WHERE schema_name {schemas} "
-                f"UNION ALL SELECT schema_name, table_name, column_name, tag_name, tag_value FROM {of}.column_tags WHERE schema_name {schemas}",
-        "grants": f"SELECT table_schema, table_name, grantee, privilege_type FROM {of}.table_privileges WHERE inherited_from = 'NONE' AND table_schema {schemas}",
-        "functions": f"SELECT routine_schema, routine_name, routine_definition, comment FROM {of}.routines WHERE routine_schema {schemas}",
+        "keys": f"SELECT k.table_schema, k.table_name, k.column_name FROM {of}.key_column_usage k "
+        f"JOIN {of}.table_constraints c "
+        "ON c.table_schema = k.table_schema AND c.table_name = k.table_name AND "
+        "c.constraint_name = k.constraint_name "
+        f"WHERE c.constraint_type = 'PRIMARY KEY' AND k.table_schema {schemas} ORDER BY "
+        "k.table_schema, k.table_name, k.ordinal_position",
+        "tags": "SELECT schema_name AS table_schema, table_name, '' AS column_name, tag_name, "
+        f"tag_value FROM {of}.table_tags WHERE schema_name {schemas} "
+        "UNION ALL SELECT schema_name, table_name, column_name, tag_name, tag_value FROM "
+        f"{of}.column_tags WHERE schema_name {schemas}",
+        "grants": "SELECT table_schema, table_name, grantee, privilege_type FROM "
+        f"{of}.table_privileges WHERE inherited_from = 'NONE' AND table_schema {schemas}",
+        "functions": "SELECT routine_schema, routine_name, routine_definition, comment FROM "
+        f"{of}.routines WHERE routine_schema {schemas}",
     }
 
 
@@ -82,7 +124,9 @@ class _TableDetails:
 
 
 def _parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[TableKey, _TableDetails]:
-    """Return what the queries say, by schema and table; a table's own tags are those of the column ''."""
+    """Return what the queries say, by schema and table; a table's own tags are those of the column
+    ''.
+    """
     found: dict[TableKey, _TableDetails] = {}
 
     def of(row: dict[str, Any]) -> _TableDetails:
@@ -94,7 +138,9 @@ def _parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[Table
         of(row).tags.setdefault(row["column_name"], {})[row["tag_name"]] = row["tag_value"] or ""
     for row in answers["grants"]:
         held = of(row).grants
-        held[row["grantee"]] = held.get(row["grantee"], frozenset()) | {row["privilege_type"].replace(" ", "_")}
+        held[row["grantee"]] = held.get(row["grantee"], frozenset()) | {
+            row["privilege_type"].replace(" ", "_")
+        }
     return found
 
 # %% ../../nbs/unity/05_information_schema.ipynb #299fdb45
@@ -105,21 +151,70 @@ def _contract_table_key(table: Table) -> TableKey:
 
 def _with_table_details(table: Table, details: _TableDetails) -> Table:
     """Return a listed table with its key and tags."""
-    return replace(table, primary_key=tuple(details.key), tags=details.tags.get("", {}), column_tags={column: tags for column, tags in details.tags.items() if column})
+    return replace(
+        table,
+        primary_key=tuple(details.key),
+        tags=details.tags.get("", {}),
+        column_tags={column: tags for column, tags in details.tags.items() if column},
+    )
 
 
-def _build_observed_catalog(catalog: str, desired: Iterable[Table], listed: dict[str, list[TableInfo]], answers: dict[str, list[dict[str, Any]]]) -> ObservedCatalog:
-    """Return what a catalog has of the desired tables, from the lists by schema and the queries' answers."""
-    wanted, details = {(table.schema.lower(), table.name.lower()): _contract_table_key(table) for table in desired}, _parse_table_details(answers)
-    known = [(wanted.get((schema, (info.name or "").lower())), info) for schema, infos in listed.items() for info in infos]
-    there = {key: (info, details.get((info.schema_name or "", info.name or ""), _TableDetails())) for key, info in known if key}
-    bodies = {f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower(): row["routine_definition"] or "" for row in answers["functions"] if (row["comment"] or "").startswith(FUNCTION_COMMENT_PREFIX)}
-    functions = {f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower() for row in answers["functions"]}
+def _build_observed_catalog(
+    catalog: str,
+    desired: Iterable[Table],
+    listed: dict[str, list[TableInfo]],
+    answers: dict[str, list[dict[str, Any]]],
+) -> ObservedCatalog:
+    """Return what a catalog has of the desired tables, from the lists by schema and the queries'
+    answers.
+    """
+    wanted, details = (
+        {
+            (table.schema.lower(), table.name.lower()): _contract_table_key(table)
+            for table in desired
+        },
+        _parse_table_details(answers),
+    )
+    known = [
+        (wanted.get((schema, (info.name or "").lower())), info)
+        for schema, infos in listed.items()
+        for info in infos
+    ]
+    there = {
+        key: (info, details.get((info.schema_name or "", info.name or ""), _TableDetails()))
+        for key, info in known
+        if key
+    }
+    bodies = {
+        f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower(): row[
+            "routine_definition"
+        ]
+        or ""
+        for row in answers["functions"]
+        if (row["comment"] or "").startswith(FUNCTION_COMMENT_PREFIX)
+    }
+    functions = {
+        f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower()
+        for row in answers["functions"]
+    }
     return ObservedCatalog(
-        frozenset(listed), {key: _with_table_details(_table_from_info(info), more) for key, (info, more) in there.items() if _is_delta(info)},
-        others={key: info.table_type.value if info.table_type else "of another kind" for key, (info, _) in there.items() if not _is_delta(info)},
-        access={key: _access_from_info(info) for key, (info, _) in there.items()}, grants={key: more.grants for key, (_, more) in there.items()},
-        functions=bodies, strangers=frozenset(functions - set(bodies)), owners={key: info.owner or "" for key, (info, _) in there.items()})
+        frozenset(listed),
+        {
+            key: _with_table_details(_table_from_info(info), more)
+            for key, (info, more) in there.items()
+            if _is_delta(info)
+        },
+        others={
+            key: info.table_type.value if info.table_type else "of another kind"
+            for key, (info, _) in there.items()
+            if not _is_delta(info)
+        },
+        access={key: _access_from_info(info) for key, (info, _) in there.items()},
+        grants={key: more.grants for key, (_, more) in there.items()},
+        functions=bodies,
+        strangers=frozenset(functions - set(bodies)),
+        owners={key: info.owner or "" for key, (info, _) in there.items()},
+    )
 
 # %% ../../nbs/unity/05_information_schema.ipynb #dc9c65ea
 def _run_concurrently(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -130,29 +225,49 @@ def _run_concurrently(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
 
 
 def _find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
-    """Return those of the toolkit's schemas that a catalog has; none where there is no such catalog."""
+    """Return those of the toolkit's schemas that a catalog has; none where there is no such
+    catalog.
+    """
     from databricks.sdk.errors import NotFound
 
     try:
-        return frozenset(info.name for info in target.client.schemas.list(catalog) if info.name in SCHEMAS)
+        return frozenset(
+            info.name for info in target.client.schemas.list(catalog) if info.name in SCHEMAS
+        )
     except NotFound:
         return frozenset()
 
 
 def _list_tables(client: WorkspaceClient, catalog: str, schema: str) -> list[TableInfo]:
-    """Return every page of a schema's tables; 0 asks for pages as large as the service gives them."""
+    """Return every page of a schema's tables; 0 asks for pages as large as the service gives
+    them.
+    """
     return list(client.tables.list(catalog, schema, max_results=0))
 
 
-def read_databricks_catalog(target: DatabricksTarget, catalog: str, desired: Iterable[Table]) -> ObservedCatalog:
+def read_databricks_catalog(
+    target: DatabricksTarget, catalog: str, desired: Iterable[Table]
+) -> ObservedCatalog:
     """Return what a catalog of a workspace has of the desired tables, with its functions."""
     desired, schemas = tuple(desired), _find_schemas(target, catalog)
     if not schemas:
         return ObservedCatalog(schemas, {})
     client, run = target.client, target.runner
-    listed = _run_concurrently({schema: partial(_list_tables, client, catalog, schema) for schema in sorted(schemas)})
-    answers = _run_concurrently({name: partial(run, query) for name, query in _information_schema_queries(catalog).items()})
+    listed = _run_concurrently(
+        {schema: partial(_list_tables, client, catalog, schema) for schema in sorted(schemas)}
+    )
+    answers = _run_concurrently(
+        {name: partial(run, query) for name, query in _information_schema_queries(catalog).items()}
+    )
     found = _build_observed_catalog(catalog, desired, listed, answers)
-    pairs = {str(_contract_table_key(table)): (table, found.tables[_contract_table_key(table)]) for table in desired if _contract_table_key(table) in found.tables}
-    nulls = _run_concurrently({key: partial(find_null_columns, target, *pair) for key, pair in pairs.items()})
-    return replace(found, nulls={_contract_table_key(table): nulls[key] for key, (table, _) in pairs.items()})
+    pairs = {
+        str(_contract_table_key(table)): (table, found.tables[_contract_table_key(table)])
+        for table in desired
+        if _contract_table_key(table) in found.tables
+    }
+    nulls = _run_concurrently(
+        {key: partial(find_null_columns, target, *pair) for key, pair in pairs.items()}
+    )
+    return replace(
+        found, nulls={_contract_table_key(table): nulls[key] for key, (table, _) in pairs.items()}
+    )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, Fault, code
 from ..project.project_file import Project
-from ..plan.resources import ExistingResource, Identities, ResourceKey, Operations, Resource
+from ..plan.resources import (
+    ExistingResource,
+    Identities,
+    ResourceKey,
+    Operations,
+    Resource,
+)
 from .entra import EntraGroup, EntraMember
 from .securables import find_by_key
 
@@ -30,99 +36,228 @@ def _members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, st
 
 
 def desired_principals(project: Project, groups: Iterable[EntraGroup]) -> tuple[Resource, ...]:
-    """Return the groups with their members, everybody who is in one, and what each group is in the workspace."""
+    """Return the groups with their members, everybody who is in one, and what each group is in the
+    workspace.
+    """
     people: dict[ResourceKey, Resource] = {}
     teams: list[Resource] = []
     for group in groups:
         inside = _members_by_key(project, group)
         people |= {key: Resource(*key) for key in inside}
         own = Resource("group", group.name, {"external_id": group.external_id})
-        teams += [own, Resource("group members", group.name, {"members": sorted(f"{kind} {name}" for kind, name in inside)}, needs=(own.key, *inside))]
-        teams.append(Resource("workspace permission", group.name, {"level": project.unity.groups.get(group.name, "USER")}, needs=(own.key,)))
+        teams += [
+            own,
+            Resource(
+                "group members",
+                group.name,
+                {"members": sorted(f"{kind} {name}" for kind, name in inside)},
+                needs=(own.key, *inside),
+            ),
+        ]
+        teams.append(
+            Resource(
+                "workspace permission",
+                group.name,
+                {"level": project.unity.groups.get(group.name, "USER")},
+                needs=(own.key,),
+            )
+        )
     return (*people.values(), *teams)
 
 # %% ../../nbs/unity/15_principals.ipynb #b91e6920
 def desired_application(one: EntraMember) -> tuple[Resource, ...]:
     """Return a service principal, and that it is in the workspace, whatever it may do there."""
-    return Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))
+    return Resource(one.kind, one.name), Resource(
+        "workspace permission", one.name, needs=((one.kind, one.name),)
+    )
 
 # %% ../../nbs/unity/15_principals.ipynb #b6c4a485
-_GROUP_OF_ANOTHER = code("account-group-of-another", "A group of the Databricks account follows another group of Microsoft Entra than the project's.",
-                        "have an account administrator remove or rename it in the account; or, where it is the right one, name its object id under `unity.group_ids`")
+_GROUP_OF_ANOTHER = code(
+    "account-group-of-another",
+    "A group of the Databricks account follows another group of Microsoft Entra than the "
+    "project's.",
+    "have an account administrator remove or rename it in the account; or, where it is the "
+    "right one, name its object id under `unity.group_ids`",
+)
 
 
-def _read_account_groups(account: AccountClient, wanted: Mapping[ResourceKey, Resource]) -> dict[str, str]:
-    """Return the number of each of the account's groups by name; raises BadInput with every wanted one that follows another group of the directory."""
-    groups, faults = list(account.groups_v2.list(attributes="displayName,externalId")), list[Fault]()
+def _read_account_groups(
+    account: AccountClient, wanted: Mapping[ResourceKey, Resource]
+) -> dict[str, str]:
+    """Return the number of each of the account's groups by name; raises BadInput with every wanted
+    one that follows another group of the directory.
+    """
+    groups, faults = (
+        list(account.groups_v2.list(attributes="displayName,externalId")),
+        list[Fault](),
+    )
     for group in groups:
-        should = wanted["group", group.display_name or ""].attributes.get("external_id") if ("group", group.display_name or "") in wanted else ""
+        should = (
+            wanted["group", group.display_name or ""].attributes.get("external_id")
+            if ("group", group.display_name or "") in wanted
+            else ""
+        )
         if should and group.external_id and group.external_id != should:
-            faults.append(_GROUP_OF_ANOTHER.fault(f"the account's group {group.display_name!r} is {group.external_id} of Microsoft Entra, and the project's is {should}"))
+            faults.append(
+                _GROUP_OF_ANOTHER.fault(
+                    f"the account's group {group.display_name!r} is {group.external_id} of "
+                    f"Microsoft Entra, and the project's is {should}"
+                )
+            )
     if faults:
         raise BadInput(*faults)
     return {group.display_name or "": group.id or "" for group in groups}
 
 
-def read_principals(account: AccountClient, workspace: int, wanted: Iterable[Resource]) -> tuple[ExistingResource, ...]:
+def read_principals(
+    account: AccountClient, workspace: int, wanted: Iterable[Resource]
+) -> tuple[ExistingResource, ...]:
     """Return which of the wanted principals, members and permissions there are."""
     items = {item.key: item for item in wanted}
-    users = {user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")}
-    principals = {one.application_id or "": one.id or "" for one in account.service_principals_v2.list(attributes="applicationId")}
+    users = {
+        user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")
+    }
+    principals = {
+        one.application_id or "": one.id or ""
+        for one in account.service_principals_v2.list(attributes="applicationId")
+    }
     ids = _read_account_groups(account, items)
-    found = [ExistingResource(kind, name, items[kind, name].attributes, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
-    of_id = {identity: f"user {name}" for name, identity in users.items()} | {identity: f"service principal {name}" for name, identity in principals.items()}
+    found = [
+        ExistingResource(kind, name, items[kind, name].attributes, known[name])
+        for kind, known in (("user", users), ("service principal", principals), ("group", ids))
+        for name in known
+        if (kind, name) in items
+    ]
+    of_id = {identity: f"user {name}" for name, identity in users.items()} | {
+        identity: f"service principal {name}" for name, identity in principals.items()
+    }
     for _, name in [key for key in items if key[0] == "group members" and key[1] in ids]:
-        inside = sorted(of_id[member.value or ""] for member in account.groups_v2.get(ids[name]).members or () if member.value in of_id)
+        inside = sorted(
+            of_id[member.value or ""]
+            for member in account.groups_v2.get(ids[name]).members or ()
+            if member.value in of_id
+        )
         should = items["group members", name].attributes["members"]
         if inside:
-            found.append(ExistingResource("group members", name, {"members": sorted(set(inside) & set(should))}, ids[name], is_ours=True))
+            found.append(
+                ExistingResource(
+                    "group members",
+                    name,
+                    {"members": sorted(set(inside) & set(should))},
+                    ids[name],
+                    is_ours=True,
+                )
+            )
         if set(inside) - set(should):
-            found.append(ExistingResource("surplus members", name, {"members": sorted(set(inside) - set(should))}, ids[name], is_ours=True))
+            found.append(
+                ExistingResource(
+                    "surplus members",
+                    name,
+                    {"members": sorted(set(inside) - set(should))},
+                    ids[name],
+                    is_ours=True,
+                )
+            )
     of_number = {identity: name for known in (principals, ids) for name, identity in known.items()}
     for held in account.workspace_assignment.list(workspace):
         name = of_number.get(str(held.principal.principal_id), "") if held.principal else ""
         if ("workspace permission", name) in items and held.permissions:
             level = "ADMIN" if "ADMIN" in {one.value for one in held.permissions} else "USER"
-            found.append(ExistingResource("workspace permission", name, {"level": level}, is_ours=True))
+            found.append(
+                ExistingResource("workspace permission", name, {"level": level}, is_ours=True)
+            )
     return tuple(found)
 
 # %% ../../nbs/unity/15_principals.ipynb #dd30770e
-def principal_operations(account: AccountClient, workspace: int, groups: Iterable[EntraGroup]) -> dict[str, Operations]:
-    """Return the operations of principals, members and permissions in the workspace; `groups` say the names and ids of the directory."""
+def principal_operations(
+    account: AccountClient, workspace: int, groups: Iterable[EntraGroup]
+) -> dict[str, Operations]:
+    """Return the operations of principals, members and permissions in the workspace; `groups` say
+    the names and ids of the directory.
+    """
     from databricks.sdk.service.iam import Patch, PatchOp, PatchSchema, WorkspacePermission
 
     people = {(member.kind, member.name): member for group in groups for member in group.members}
     external = {group.name: group.external_id for group in groups}
 
     def patch_group(group: str, operation: PatchOp, path: str, value: Any = None) -> None:
-        account.groups_v2.patch(group, operations=[Patch(op=operation, path=path, value=value)], schemas=[PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP])
+        account.groups_v2.patch(
+            group,
+            operations=[Patch(op=operation, path=path, value=value)],
+            schemas=[PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP],
+        )
 
     def create(resource: Resource, identities: Identities) -> str:
         known = people.get(resource.key)
         match resource.kind:
             case "user":
-                return account.users_v2.create(user_name=resource.name, display_name=known.display_name if known else None, external_id=known.external_id if known else None).id or ""
+                return (
+                    account.users_v2.create(
+                        user_name=resource.name,
+                        display_name=known.display_name if known else None,
+                        external_id=known.external_id if known else None,
+                    ).id
+                    or ""
+                )
             case "service principal":
-                return account.service_principals_v2.create(application_id=resource.name, display_name=known.display_name if known else None, external_id=known.external_id if known else None).id or ""
+                return (
+                    account.service_principals_v2.create(
+                        application_id=resource.name,
+                        display_name=known.display_name if known else None,
+                        external_id=known.external_id if known else None,
+                    ).id
+                    or ""
+                )
             case "group":
-                return account.groups_v2.create(display_name=resource.name, external_id=external.get(resource.name)).id or ""
+                return (
+                    account.groups_v2.create(
+                        display_name=resource.name, external_id=external.get(resource.name)
+                    ).id
+                    or ""
+                )
         if resource.kind == "workspace permission":
-            account.workspace_assignment.update(workspace, int(identities[resource.needs[0]]), permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))])
+            account.workspace_assignment.update(
+                workspace,
+                int(identities[resource.needs[0]]),
+                permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))],
+            )
         else:
-            patch_group(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[_member_key(member)]} for member in resource.attributes["members"]])
+            patch_group(
+                identities["group", resource.name],
+                PatchOp.ADD,
+                "members",
+                [
+                    {"value": identities[_member_key(member)]}
+                    for member in resource.attributes["members"]
+                ],
+            )
         return ""
 
     def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
         create(resource, identities)
 
     def delete(there: ExistingResource) -> None:
-        for member in read_principals(account, workspace, [Resource(*_member_key(name)) for name in there.attributes["members"]]):
+        for member in read_principals(
+            account,
+            workspace,
+            [Resource(*_member_key(name)) for name in there.attributes["members"]],
+        ):
             patch_group(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
 
     def find(resource: Resource) -> ExistingResource | None:
         return find_by_key(read_principals(account, workspace, [resource]), resource)
 
-    return dict.fromkeys(("user", "service principal", "group", "group members", "surplus members", "workspace permission"), Operations(create, update, delete, find))
+    return dict.fromkeys(
+        (
+            "user",
+            "service principal",
+            "group",
+            "group members",
+            "surplus members",
+            "workspace permission",
+        ),
+        Operations(create, update, delete, find),
+    )
 
 
 def _member_key(member: str) -> ResourceKey:

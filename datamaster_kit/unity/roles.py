@@ -15,26 +15,49 @@ from ..plan.plan import Change, Difference
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_change', 'is_exempt_principal', 'surplus_change',
-           'unknown_access']
+__all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_change',
+           'is_exempt_principal', 'surplus_change', 'unknown_access']
 
 # %% ../../nbs/unity/02_roles.ipynb #eb0d7e54
 _ROLE_SCHEMAS = ("silver", "gold")
-_READ_ACCESS_WORDS, _WRITE_ACCESS_WORDS = {"", "read", "reader", "reads", "select", "ro"}, {"write", "writer", "writes", "modify", "rw", "readwrite"}
+_READ_ACCESS_WORDS, _WRITE_ACCESS_WORDS = (
+    {"", "read", "reader", "reads", "select", "ro"},
+    {"write", "writer", "writes", "modify", "rw", "readwrite"},
+)
 
 Grants = Mapping[str, frozenset[str]]
 
 
 def roles_of(contract: Contract, catalog: str, schema: str) -> tuple[Role, ...]:
-    """Return the roles of a contract, and of its Databricks servers that are this catalog and schema; a server that says neither is both."""
-    here = [server for server in contract.servers if server.type == "databricks" and server.options.get("catalog", catalog) == catalog and server.options.get("schema", schema) == schema]
-    return (*contract.roles, *(role for server in here for role in server.roles)) if schema in _ROLE_SCHEMAS else ()
+    """Return the roles of a contract, and of its Databricks servers that are this catalog and
+    schema; a server that says neither is both.
+    """
+    here = [
+        server
+        for server in contract.servers
+        if server.type == "databricks"
+        and server.options.get("catalog", catalog) == catalog
+        and server.options.get("schema", schema) == schema
+    ]
+    return (
+        (*contract.roles, *(role for server in here for role in server.roles))
+        if schema in _ROLE_SCHEMAS
+        else ()
+    )
 
 
 def _privileges_of(role: Role) -> frozenset[str]:
-    """Return what a role may do with a table (Databricks, *Unity Catalog privileges*); nothing where its access is in other words."""
+    """Return what a role may do with a table (Databricks, *Unity Catalog privileges*); nothing
+    where its access is in other words.
+    """
     words = set(re.split(r"[^a-z]+", role.access.lower().strip()))
-    return frozenset({"SELECT", "MODIFY"}) if words & _WRITE_ACCESS_WORDS else frozenset({"SELECT"}) if words & _READ_ACCESS_WORDS else frozenset()
+    return (
+        frozenset({"SELECT", "MODIFY"})
+        if words & _WRITE_ACCESS_WORDS
+        else frozenset({"SELECT"})
+        if words & _READ_ACCESS_WORDS
+        else frozenset()
+    )
 
 
 def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozenset[str]]:
@@ -46,7 +69,9 @@ def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozen
 
 
 def schema_usage(contracts: Iterable[Contract], catalog: str) -> dict[str, frozenset[str]]:
-    """Return the schemas that each principal has to be able to use, beside the catalog, before it gets at the tables that are granted to it."""
+    """Return the schemas that each principal has to be able to use, beside the catalog, before it
+    gets at the tables that are granted to it.
+    """
     found: dict[str, frozenset[str]] = {}
     for contract in contracts:
         for schema in _ROLE_SCHEMAS:
@@ -60,11 +85,15 @@ _GRANTS_PROPERTY = "datamaster.grants"
 
 def _render_grants_note(grants: Grants) -> str:
     """Return grants as the text of the property."""
-    return json.dumps({principal: sorted(held) for principal, held in sorted(grants.items())}, ensure_ascii=False)
+    return json.dumps(
+        {principal: sorted(held) for principal, held in sorted(grants.items())}, ensure_ascii=False
+    )
 
 
 def _parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Return the grants that the toolkit has noted on a table; none where the note is not in its form."""
+    """Return the grants that the toolkit has noted on a table; none where the note is not in its
+    form.
+    """
     try:
         said = json.loads(properties.get(_GRANTS_PROPERTY, "{}"))
         return {str(principal): frozenset(map(str, held)) for principal, held in said.items()}
@@ -72,8 +101,17 @@ def _parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str
         return {}
 
 
-def grant_change(name: str, sql_name: str, wanted: Grants, there: Grants, properties: Mapping[str, str], refusal: str = "") -> tuple[Change, ...]:
-    """Return the change that makes the toolkit's grants on a table the wanted ones; none where it has none and there shall be none."""
+def grant_change(
+    name: str,
+    sql_name: str,
+    wanted: Grants,
+    there: Grants,
+    properties: Mapping[str, str],
+    refusal: str = "",
+) -> tuple[Change, ...]:
+    """Return the change that makes the toolkit's grants on a table the wanted ones; none where it
+    has none and there shall be none.
+    """
     ours = _parse_grants_note(properties)
     if not wanted and not ours and not refusal:
         return ()
@@ -81,26 +119,67 @@ def grant_change(name: str, sql_name: str, wanted: Grants, there: Grants, proper
     for principal in sorted({*wanted, *ours}):
         held, should = there.get(principal, frozenset()), wanted.get(principal, frozenset())
         lost, new = (held & ours.get(principal, frozenset())) - should, should - held
-        revokes += [f"REVOKE {', '.join(sorted(lost))} ON TABLE {sql_name} FROM {quote(principal)}"] if lost else []
-        gives += [f"GRANT {', '.join(sorted(new))} ON TABLE {sql_name} TO {quote(principal)}"] if new else []
+        revokes += (
+            [f"REVOKE {', '.join(sorted(lost))} ON TABLE {sql_name} FROM {quote(principal)}"]
+            if lost
+            else []
+        )
+        gives += (
+            [f"GRANT {', '.join(sorted(new))} ON TABLE {sql_name} TO {quote(principal)}"]
+            if new
+            else []
+        )
         if lost or new:
             differences.append(Difference(principal, sorted(held), sorted((held - lost) | new)))
-    note = [f"ALTER TABLE {sql_name} SET TBLPROPERTIES ({sql_literal(_GRANTS_PROPERTY)} = {sql_literal(_render_grants_note(wanted))})"] if ours != wanted else []
+    note = (
+        [
+            f"ALTER TABLE {sql_name} SET TBLPROPERTIES ({sql_literal(_GRANTS_PROPERTY)} = "
+            f"{sql_literal(_render_grants_note(wanted))})"
+        ]
+        if ours != wanted
+        else []
+    )
     if note and not differences:
-        differences.append(Difference("note of the grants", _render_grants_note(ours), _render_grants_note(wanted)))
-    return (Change("update" if differences or refusal else "unchanged", "grants", name, tuple(differences), (*revokes, *note, *gives), refusal),)
+        differences.append(
+            Difference("note of the grants", _render_grants_note(ours), _render_grants_note(wanted))
+        )
+    return (
+        Change(
+            "update" if differences or refusal else "unchanged",
+            "grants",
+            name,
+            tuple(differences),
+            (*revokes, *note, *gives),
+            refusal,
+        ),
+    )
 
 
-_SYSTEM_PRINCIPALS = ("_workspace_", "System user")  # principals that Databricks itself makes and grants to
+_SYSTEM_PRINCIPALS = (
+    "_workspace_",
+    "System user",
+)  # principals that Databricks itself makes and grants to
 
 
 def is_exempt_principal(principal: str, owners: Collection[str]) -> bool:
-    """A principal whose grants are not looked at: an owner, who may do everything in any case, or one of the system's."""
+    """A principal whose grants are not looked at: an owner, who may do everything in any case, or
+    one of the system's.
+    """
     return principal in owners or principal.startswith(_SYSTEM_PRINCIPALS)
 
 
-def surplus_change(name: str, sql_name: str, wanted: Grants, existing: Grants, properties: Mapping[str, str], owners: Collection[str], allow_delete: bool) -> tuple[Change, ...]:
-    """Return the change that revokes what no contract grants on a table that the toolkit made and what it did not grant itself; none where there is no such grant."""
+def surplus_change(
+    name: str,
+    sql_name: str,
+    wanted: Grants,
+    existing: Grants,
+    properties: Mapping[str, str],
+    owners: Collection[str],
+    allow_delete: bool,
+) -> tuple[Change, ...]:
+    """Return the change that revokes what no contract grants on a table that the toolkit made and
+    what it did not grant itself; none where there is no such grant.
+    """
     noted_grants, surplus = _parse_grants_note(properties), dict[str, frozenset[str]]()
     for principal, held in existing.items():
         left = held - wanted.get(principal, frozenset()) - noted_grants.get(principal, frozenset())
@@ -108,13 +187,35 @@ def surplus_change(name: str, sql_name: str, wanted: Grants, existing: Grants, p
             surplus[principal] = left
     if not surplus:
         return ()
-    differences = tuple(Difference(who, sorted(existing[who]), sorted(existing[who] - left)) for who, left in sorted(surplus.items()))
-    words = {who: ", ".join(sorted(left)).replace("_", " ") for who, left in sorted(surplus.items())}
-    statements = tuple(f"REVOKE {held} ON TABLE {sql_name} FROM {quote(who)}" for who, held in words.items())
-    return (Change("delete", "surplus grants", name, differences, statements if allow_delete else (), "" if allow_delete else NOT_ALLOWED),)
+    differences = tuple(
+        Difference(who, sorted(existing[who]), sorted(existing[who] - left))
+        for who, left in sorted(surplus.items())
+    )
+    words = {
+        who: ", ".join(sorted(left)).replace("_", " ") for who, left in sorted(surplus.items())
+    }
+    statements = tuple(
+        f"REVOKE {held} ON TABLE {sql_name} FROM {quote(who)}" for who, held in words.items()
+    )
+    return (
+        Change(
+            "delete",
+            "surplus grants",
+            name,
+            differences,
+            statements if allow_delete else (),
+            "" if allow_delete else NOT_ALLOWED,
+        ),
+    )
 
 
 def unknown_access(contract: Contract, catalog: str, schema: str) -> str:
-    """Return what is to be said of the roles whose access is in no known words; empty where there are none."""
-    found = [f"{role.name} has access {role.access!r}" for role in roles_of(contract, catalog, schema) if not _privileges_of(role)]
+    """Return what is to be said of the roles whose access is in no known words; empty where there
+    are none.
+    """
+    found = [
+        f"{role.name} has access {role.access!r}"
+        for role in roles_of(contract, catalog, schema)
+        if not _privileges_of(role)
+    ]
     return f"{'; '.join(found)}: neither read nor write, and nothing is granted" if found else ""

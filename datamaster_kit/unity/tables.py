@@ -25,7 +25,12 @@ from ..targets.table_creation import can_write_commit
 from ..targets.base import Target
 from .annotations import primary_key_alterations, tag_alterations
 from .desired import DesiredCatalog, build_desired_catalog
-from .evolution import KEY_PROPERTY, TableAlteration, column_renames, table_alterations
+from .evolution import (
+    KEY_PROPERTY,
+    TableAlteration,
+    column_renames,
+    table_alterations,
+)
 from .information_schema import read_databricks_catalog
 from .masks import TableAccess, access_alterations, function_changes
 from .observed import ObservedCatalog, read_local_catalog
@@ -35,28 +40,60 @@ from .roles import grant_change, surplus_change
 __all__ = ['plan_tables', 'apply_plan', 'read_target_catalog', 'plan_project_tables']
 
 # %% ../../nbs/unity/07_tables.ipynb #a2df047d
-def _existing_table_alterations(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> list[TableAlteration]:
+def _existing_table_alterations(
+    target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool
+) -> list[TableAlteration]:
     """Return every difference of a table that is there, in the order in which they are mended."""
-    name, key = target.sql_name(TableName(table.catalog, table.schema, table.name)), (table.schema, table.name)
-    there, nulls, dialect = observed.tables[key], observed.nulls.get(key, frozenset()), target.dialect
+    name, key = (
+        target.sql_name(TableName(table.catalog, table.schema, table.name)),
+        (table.schema, table.name),
+    )
+    there, nulls, dialect = (
+        observed.tables[key],
+        observed.nulls.get(key, frozenset()),
+        target.dialect,
+    )
     found = table_alterations(name, table, there, drops, nulls)
     moved = {old: column.name for old, column in column_renames(table, there).items()}
     if dialect.tags:
         found += tag_alterations(name, table, there, moved)
-    if dialect.primary_keys and not any(item.refusal and item.difference.path == f"property {KEY_PROPERTY}" for item in found):
+    if dialect.primary_keys and not any(
+        item.refusal and item.difference.path == f"property {KEY_PROPERTY}" for item in found
+    ):
         found += primary_key_alterations(name, table, there, moved, nulls)
-    return sorted(found, key=lambda item: item.rank) + (_table_access_alterations(name, desired, table, observed, moved) if dialect.access else [])
+    return sorted(found, key=lambda item: item.rank) + (
+        _table_access_alterations(name, desired, table, observed, moved) if dialect.access else []
+    )
 
 
-def _table_access_alterations(name: str, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, moved: dict[str, str]) -> list[TableAlteration]:
-    """Return what makes a table's masks and row filter the wanted ones; all wait while one of their functions is somebody else's."""
+def _table_access_alterations(
+    name: str,
+    desired: DesiredCatalog,
+    table: Table,
+    observed: ObservedCatalog,
+    moved: dict[str, str],
+) -> list[TableAlteration]:
+    """Return what makes a table's masks and row filter the wanted ones; all wait while one of their
+    functions is somebody else's.
+    """
     key = (table.schema, table.name)
     wanted = desired.access.get(key, TableAccess())
     needed = {*wanted.masks.values(), *((wanted.row_filter[0],) if wanted.row_filter else ())}
     foreign = sorted(needed & observed.strangers)
     if foreign:
-        return [TableAlteration(Difference("masks", None, foreign), refusal=f"{', '.join(foreign)} was not made by the toolkit, and decides nothing here")]
-    return access_alterations(name, wanted, observed.access.get(key, TableAccess()), moved, {*observed.functions, *(function.full_name for function in desired.functions)})
+        return [
+            TableAlteration(
+                Difference("masks", None, foreign),
+                refusal=f"{', '.join(foreign)} was not made by the toolkit, and decides nothing here",
+            )
+        ]
+    return access_alterations(
+        name,
+        wanted,
+        observed.access.get(key, TableAccess()),
+        moved,
+        {*observed.functions, *(function.full_name for function in desired.functions)},
+    )
 
 # %% ../../nbs/unity/07_tables.ipynb #6ceaa8a6
 def _is_toolkit_table(table: Table) -> bool:
@@ -64,11 +101,20 @@ def _is_toolkit_table(table: Table) -> bool:
     return any(name.startswith("datamaster.") for name in table.properties)
 
 
-def _owner_alterations(target: Target, desired: DesiredCatalog, sql_name: str, before: str) -> list[TableAlteration]:
-    """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity Catalog object ownership*)."""
+def _owner_alterations(
+    target: Target, desired: DesiredCatalog, sql_name: str, before: str
+) -> list[TableAlteration]:
+    """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity
+    Catalog object ownership*).
+    """
     if not desired.owner or not target.dialect.access or before == desired.owner:
         return []
-    return [TableAlteration(Difference("owner", before, desired.owner), (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",))]
+    return [
+        TableAlteration(
+            Difference("owner", before, desired.owner),
+            (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",),
+        )
+    ]
 
 
 @dataclass(frozen=True)
@@ -78,54 +124,130 @@ class _TableCreation(Change):
     table: Table = field(kw_only=True)
 
 
-def _table_change(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> Change:
+def _table_change(
+    target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool
+) -> Change:
     """Return what happens to a table."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     if key in observed.others:
-        return Change("update", "table", str(name), refusal=f"something else has that name ({observed.others[key]}); rename or drop it")
+        return Change(
+            "update",
+            "table",
+            str(name),
+            refusal=f"something else has that name ({observed.others[key]}); rename or drop it",
+        )
     if key not in observed.tables:
         sql_name = target.sql_name(name)
-        found = _table_access_alterations(sql_name, desired, table, observed, {}) if target.dialect.access else []
+        found = (
+            _table_access_alterations(sql_name, desired, table, observed, {})
+            if target.dialect.access
+            else []
+        )
         found += _owner_alterations(target, desired, sql_name, "")
         statements = create_statements(table, sql_name, target.dialect)
         statements = (*statements, *(one for item in found for one in item.statements))
         refusal = "; ".join(item.refusal for item in found if item.refusal)
-        return _TableCreation("create", "table", str(name), statements=statements, refusal=refusal, table=table)
+        return _TableCreation(
+            "create", "table", str(name), statements=statements, refusal=refusal, table=table
+        )
     found = _existing_table_alterations(target, desired, table, observed, drops)
     if _is_toolkit_table(observed.tables[key]):
-        found += _owner_alterations(target, desired, target.sql_name(name), observed.owners.get(key, ""))
-    return Change("update" if found else "unchanged", "table", str(name), tuple(item.difference for item in found),
-                  tuple(statement for item in found for statement in item.statements), "; ".join(item.refusal for item in found if item.refusal))
+        found += _owner_alterations(
+            target, desired, target.sql_name(name), observed.owners.get(key, "")
+        )
+    return Change(
+        "update" if found else "unchanged",
+        "table",
+        str(name),
+        tuple(item.difference for item in found),
+        tuple(statement for item in found for statement in item.statements),
+        "; ".join(item.refusal for item in found if item.refusal),
+    )
 
 
-def _table_grants(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, allow_delete: bool = False) -> tuple[Change, ...]:
-    """Return what happens to the grants on a table; none where it has none. What no contract grants is revoked with `allow_delete`."""
+def _table_grants(
+    target: Target,
+    desired: DesiredCatalog,
+    table: Table,
+    observed: ObservedCatalog,
+    allow_delete: bool = False,
+) -> tuple[Change, ...]:
+    """Return what happens to the grants on a table; none where it has none.
+
+    What no contract grants is revoked with `allow_delete`.
+    """
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     there = observed.tables.get(key)
-    found = grant_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties if there else {}, desired.refusals.get(key, ""))
-    hidden = [item for item in _table_access_alterations("", desired, table, observed, {}) if item.refusal]
+    found = grant_change(
+        str(name),
+        target.sql_name(name),
+        desired.grants.get(key, {}),
+        observed.grants.get(key, {}),
+        there.properties if there else {},
+        desired.refusals.get(key, ""),
+    )
+    hidden = [
+        item for item in _table_access_alterations("", desired, table, observed, {}) if item.refusal
+    ]
     surplus = tuple[Change, ...]()
     if there and _is_toolkit_table(there):
         owners = {observed.owners.get(key, ""), desired.owner}
-        surplus = surplus_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties, owners, allow_delete)
+        surplus = surplus_change(
+            str(name),
+            target.sql_name(name),
+            desired.grants.get(key, {}),
+            observed.grants.get(key, {}),
+            there.properties,
+            owners,
+            allow_delete,
+        )
     if key in observed.others or hidden:
-        found = tuple(Change("update", "grants", change.name, change.differences, refusal="nothing is granted before the table is as the contract says") for change in found if change.action != "unchanged")
+        found = tuple(
+            Change(
+                "update",
+                "grants",
+                change.name,
+                change.differences,
+                refusal="nothing is granted before the table is as the contract says",
+            )
+            for change in found
+            if change.action != "unchanged"
+        )
     return (*found, *surplus)
 
 # %% ../../nbs/unity/07_tables.ipynb #ddb81e9f
-def plan_tables(target: Target, desired: DesiredCatalog, observed: ObservedCatalog, drops: bool = False, allow_delete: bool = False) -> Plan:
-    """Return the plan that brings a target from what it has to what the contracts ask for; nothing is changed by making it.
+def plan_tables(
+    target: Target,
+    desired: DesiredCatalog,
+    observed: ObservedCatalog,
+    drops: bool = False,
+    allow_delete: bool = False,
+) -> Plan:
+    """Return the plan that brings a target from what it has to what the contracts ask for; nothing
+    is changed by making it.
 
-    With `drops`, columns that no contract knows are dropped; with `allow_delete`, what no contract grants is revoked.
+    With `drops`, columns that no contract knows are dropped; with `allow_delete`, what no contract
+    grants is revoked.
     """
     catalog = desired.tables[0].catalog if desired.tables else ""
-    changes = [Change("unchanged" if schema in observed.schemas else "create", "schema", f"{catalog}.{schema}") for schema in SCHEMAS]
+    changes = [
+        Change(
+            "unchanged" if schema in observed.schemas else "create", "schema", f"{catalog}.{schema}"
+        )
+        for schema in SCHEMAS
+    ]
     if target.dialect.access:
         changes += function_changes(desired.functions, observed.functions, observed.strangers)
     changes += [_table_change(target, desired, table, observed, drops) for table in desired.tables]
     if target.dialect.access:
-        grants = [change for table in desired.tables for change in _table_grants(target, desired, table, observed, allow_delete)]
-        changes += sorted(grants, key=lambda change: change.kind)  # "grants" before "surplus grants"
+        grants = [
+            change
+            for table in desired.tables
+            for change in _table_grants(target, desired, table, observed, allow_delete)
+        ]
+        changes += sorted(
+            grants, key=lambda change: change.kind
+        )  # "grants" before "surplus grants"
     return Plan(tuple(changes))
 
 # %% ../../nbs/unity/07_tables.ipynb #551b2ddc
@@ -143,7 +265,11 @@ def _apply_table_change(change: Change, target: Target) -> ChangeOutcome:
             for statement in change.statements:
                 target.sql(statement)
     except Exception as error:
-        return ChangeOutcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else first_line(error))
+        return ChangeOutcome(
+            change,
+            "failed",
+            error.faults[0].message if isinstance(error, DatamasterError) else first_line(error),
+        )
     return ChangeOutcome(change, "skipped" if change.refusal and not change.statements else "done")
 
 
@@ -153,24 +279,37 @@ def _needs_spark(change: Change) -> bool:
     return bool(change.statements) and not is_log_enough
 
 
-def _apply_table_changes(plan: Plan, target: Target, report: Callable[[ChangeOutcome], None]) -> list[Fault]:
+def _apply_table_changes(
+    plan: Plan, target: Target, report: Callable[[ChangeOutcome], None]
+) -> list[Fault]:
     """Apply a plan and return what failed."""
     at_once = _PARALLEL_CHANGES if isinstance(target, DatabricksTarget) else 1
     if isinstance(target, LocalTarget) and any(map(_needs_spark, plan.pending)):
-        target.sql("SELECT 1")  # what keeps Spark from starting is told once, and not of every table
+        target.sql(
+            "SELECT 1"
+        )  # what keeps Spark from starting is told once, and not of every table
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
             for outcome in pool.map(partial(_apply_table_change, target=target), changes):
                 report(outcome)
                 if outcome.state == "failed":
-                    faults.append(APPLY_FAILED.fault(f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"))
+                    faults.append(
+                        APPLY_FAILED.fault(
+                            f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"
+                        )
+                    )
         if faults:
             return faults
     return []
 
 # %% ../../nbs/unity/07_tables.ipynb #d4de7488
-def apply_plan(plan: Plan, target: Target, again: Callable[[], Plan] | None = None, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> None:
+def apply_plan(
+    plan: Plan,
+    target: Target,
+    again: Callable[[], Plan] | None = None,
+    report: Callable[[ChangeOutcome], None] = ignore_outcome,
+) -> None:
     """Apply a plan; raises DatamasterError with every statement that failed, naming the object.
 
     `again` makes the plan anew after a failure, and `report` is told of each change that was tried.
@@ -195,10 +334,17 @@ def read_target_catalog(target: Target, desired: DesiredCatalog) -> ObservedCata
     return read_databricks_catalog(target, target.project.names.catalog, desired.tables)
 
 
-def plan_project_tables(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False, allow_delete: bool = False) -> Plan:
+def plan_project_tables(
+    target: Target,
+    project: Project,
+    contracts: Iterable[Contract],
+    drops: bool = False,
+    allow_delete: bool = False,
+) -> Plan:
     """Return the plan for a project's contracts on a target, reading what the target has.
 
-    With `drops`, unknown columns are dropped; with `allow_delete`, what no contract grants is revoked.
+    With `drops`, unknown columns are dropped; with `allow_delete`, what no contract grants is
+    revoked.
     """
     desired = build_desired_catalog(project, contracts)
     return plan_tables(target, desired, read_target_catalog(target, desired), drops, allow_delete)

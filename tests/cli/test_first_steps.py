@@ -1,4 +1,6 @@
-"""What goes wrong at first is told at once: a target that is not there, a workspace that cannot be reached, tables that have not been made."""
+"""What goes wrong at first is told at once: a target that is not there, a workspace that cannot be
+reached, tables that have not been made.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,16 @@ workflow: {source: {type: adls, format: csv}}
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project folder, the working folder of the test, whose workspace has a port on which nobody listens."""
+    """A project folder, the working folder of the test, whose workspace has a port on which nobody
+    listens.
+    """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    text = f"domain: shop\ncatalog: shop\ntargets: {{production: {{host: 'http://127.0.0.1:{port}'}}}}\n"
+    text = (
+        f"domain: shop\ncatalog: shop\ntargets: {{production: {{host: "
+        f"'http://127.0.0.1:{port}'}}}}\n"
+    )
     (tmp_path / "datamaster.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / "shop.yaml").write_text(CONTRACT, encoding="utf-8")
@@ -118,6 +125,8 @@ def test_runs_that_were_never_recorded_are_told_with_what_makes_their_table(
     spark: Any, tmp_path: Path
 ) -> None:
     target = LocalTarget(Project(tmp_path, names("none", "none")), spark)
-    spark.sql(f"DROP TABLE IF EXISTS {target.sql_name(runs_name('cnone'))}")  # another test's, whose session this is
+    spark.sql(
+        f"DROP TABLE IF EXISTS {target.sql_name(runs_name('cnone'))}"
+    )  # another test's, whose session this is
     with pytest.raises(DatamasterError, match="runs is not there"):
         read_runs(target, "cnone")

@@ -1,4 +1,6 @@
-"""Thousands of contracts, each a valid one with something broken: none makes a reader fail, and none that its schema forbids passes in silence."""
+"""Thousands of contracts, each a valid one with something broken: none makes a reader fail, and
+none that its schema forbids passes in silence.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from jsonschema_rs import Draft201909Validator
 
 from datamaster_kit.contract.document import Document, read_document
 from datamaster_kit.contract.lint import lint_document
-from datamaster_kit.contract.odcs.standard_schema import ODCS_VERSIONS, odcs_json_schema, schema_data
+from datamaster_kit.contract.odcs.standard_schema import (
+    ODCS_VERSIONS,
+    odcs_json_schema,
+    schema_data,
+)
 from datamaster_kit.contract.odcs.writer import build_odcs
 from datamaster_kit.contract.read import translate_document
 
@@ -27,7 +33,13 @@ VALIDATORS = {version: Draft201909Validator(odcs_json_schema(version)) for versi
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the path of everything below the top."""
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    items = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     return [found for key, value in items for found in ((*path, key), *places(value, (*path, key)))]
 
 
@@ -46,7 +58,9 @@ def mutated(data: dict[str, Any], chance: random.Random) -> dict[str, Any]:
             case 0:
                 del parent[key]
             case 1 if isinstance(parent, dict):
-                parent[chance.choice((f"{key}x", "quality", "properties", "id", ""))] = parent.pop(key)
+                parent[chance.choice((f"{key}x", "quality", "properties", "id", ""))] = parent.pop(
+                    key
+                )
             case 2 if isinstance(parent, list):
                 parent.insert(chance.randint(0, len(parent)), copy.deepcopy(parent[key]))
             case 3:
@@ -64,7 +78,9 @@ def mutated(data: dict[str, Any], chance: random.Random) -> dict[str, Any]:
 
 
 def is_forbidden(data: dict[str, Any]) -> bool:
-    """The schema of the mutant's own version, the newest where it names none that is known, forbids it."""
+    """The schema of the mutant's own version, the newest where it names none that is known, forbids
+    it.
+    """
     version = data.get("apiVersion")
     known = version if version in ODCS_VERSIONS else ODCS_VERSIONS[-1]
     return not VALIDATORS[known].is_valid(schema_data({**data, "apiVersion": known}))
@@ -79,7 +95,12 @@ def test_no_mutant_fails_a_reader_and_none_that_is_forbidden_is_silent(path: Pat
         data = mutated(whole, chance)
         document = Document(f"mutant-{number}.yaml", data, {})
         faults = lint_document(document, path.parent)
-        if "apiVersion" in data and "dataContractSpecification" not in data and is_forbidden(data) and not faults:
+        if (
+            "apiVersion" in data
+            and "dataContractSpecification" not in data
+            and is_forbidden(data)
+            and not faults
+        ):
             silent.append(number)
         if number % 5:
             continue
@@ -92,7 +113,11 @@ def test_no_mutant_fails_a_reader_and_none_that_is_forbidden_is_silent(path: Pat
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_of_every_version_has_no_error(path: Path) -> None:
-    assert [str(fault) for fault in lint_document(read_document(path), path.parent) if fault.severity == "error"] == []
+    assert [
+        str(fault)
+        for fault in lint_document(read_document(path), path.parent)
+        if fault.severity == "error"
+    ] == []
 
 
 def test_there_is_an_example_of_every_version() -> None:

@@ -1,4 +1,6 @@
-"""A draft says what the data shows, loses no digit and no leading zero, and can be linted as it is."""
+"""A draft says what the data shows, loses no digit and no leading zero, and can be linted as it
+is.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,19 @@ from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
-from datamaster_kit.contract.publish.draft import contract_text, draft, sample_models, text_type, type_reason
+from datamaster_kit.contract.publish.draft import (
+    contract_text,
+    draft,
+    sample_models,
+    text_type,
+    type_reason,
+)
 from datamaster_kit.contract.read import examine_document
 
 CSV = "account_id,cnpj,email,balance,opened_on,kind\n" + "".join(
-    f"{number},{number:014},p{number}@example.com,{number}.50,2024-01-{number % 28 + 1:02},{'AB'[number % 2]}\n" for number in range(1, 101)
+    f"{number},{number:014},p{number}@example.com,{number}.50,2024-01-{number % 28 + 1:02},"
+    f"{'AB'[number % 2]}\n"
+    for number in range(1, 101)
 )
 
 
@@ -33,7 +43,9 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 def drafted(path: Path, format: str = "") -> m.Contract:
     """The contract of a draft, which has no errors."""
     contract, faults = examine_document(parse_document(draft(path, format), "draft.yaml"), Path())
-    assert contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
+    assert (
+        contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
+    )
     return contract
 
 
@@ -47,7 +59,10 @@ def test_a_csv_file_becomes_a_typed_draft(tmp_path: Path) -> None:
     found = {item.name: item.type for item in model.fields}
     assert model.name == "account" and [item.name for item in model.key] == ["account_id"]
     assert found["account_id"] == m.Scalar("long") and found["opened_on"] == m.Scalar("date")
-    assert isinstance(found["balance"], m.Scalar) and (found["balance"].name, found["balance"].scale) == ("decimal", 2)
+    assert isinstance(found["balance"], m.Scalar) and (
+        found["balance"].name,
+        found["balance"].scale,
+    ) == ("decimal", 2)
 
 
 def test_a_value_that_was_seen_once_is_none_of_an_enum(tmp_path: Path) -> None:
@@ -56,14 +71,23 @@ def test_a_value_that_was_seen_once_is_none_of_an_enum(tmp_path: Path) -> None:
     assert field.enum == ("A", "B")
 
 
-@pytest.mark.parametrize(("values", "reason"), [
-    (["1.50", "2", "12,50"], "1 of 3 values is no number, e.g. '12,50'"),
-    (["007", "8", "9"], "1 of 3 values is written with a leading zero, e.g. '007'"),
-    (["2024-01-01", "2024-02-01", "soon"], "1 of 3 values is no date, e.g. 'soon'"),
-    (["1", "12345678901234567890"], "1 of 2 values is no number of at most 18 digits, e.g. '12345678901234567890'"),
-    (["Ana", "Bea"], "no value is a number, a date or a truth value, e.g. 'Ana'"),
-    (["1", "2"], ""), (["true"], ""), (["2024-01-01"], ""), ([], "every sampled value is missing"),
-])
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (["1.50", "2", "12,50"], "1 of 3 values is no number, e.g. '12,50'"),
+        (["007", "8", "9"], "1 of 3 values is written with a leading zero, e.g. '007'"),
+        (["2024-01-01", "2024-02-01", "soon"], "1 of 3 values is no date, e.g. 'soon'"),
+        (
+            ["1", "12345678901234567890"],
+            "1 of 2 values is no number of at most 18 digits, e.g. '12345678901234567890'",
+        ),
+        (["Ana", "Bea"], "no value is a number, a date or a truth value, e.g. 'Ana'"),
+        (["1", "2"], ""),
+        (["true"], ""),
+        (["2024-01-01"], ""),
+        ([], "every sampled value is missing"),
+    ],
+)
 def test_a_type_has_its_reason_with_a_value(values: list[str], reason: str) -> None:
     assert type_reason(values, text_type(values)) == reason
 
@@ -83,27 +107,47 @@ def test_several_files_and_a_folder_become_one_contract_of_a_model_each(tmp_path
     text = contract_text(sample_models([tmp_path]))
     assert text == contract_text(sample_models([tmp_path / "account.csv", tmp_path / "card.csv"]))
     contract, faults = examine_document(parse_document(text, "draft.yaml"), Path())
-    assert contract is not None and [model.name for model in contract.models] == ["account", "card"] and not [fault for fault in faults if fault.severity == "error"]
-    assert [sample.name for sample in sample_models([tmp_path / "card.csv"], model="cards")] == ["cards"]
+    assert (
+        contract is not None
+        and [model.name for model in contract.models] == ["account", "card"]
+        and not [fault for fault in faults if fault.severity == "error"]
+    )
+    assert [sample.name for sample in sample_models([tmp_path / "card.csv"], model="cards")] == [
+        "cards"
+    ]
     with pytest.raises(BadInput, match="cannot all be"):
         sample_models([tmp_path], model="cards")
 
 
 def test_files_that_one_source_cannot_read_are_refused(tmp_path: Path) -> None:
-    first, second = written(tmp_path, "a.csv", CSV), written(tmp_path, "b.csv", CSV.replace(",", ";"))
+    first, second = (
+        written(tmp_path, "a.csv", CSV),
+        written(tmp_path, "b.csv", CSV.replace(",", ";")),
+    )
     with pytest.raises(BadInput, match="delimiter"):
         contract_text(sample_models([first, second]))
     word = written(tmp_path, "c.csv", CSV.replace("7.50", "NA"))
-    assert 'nullValue: "NA"' in contract_text(sample_models([first, word])) == contract_text(sample_models([first, word]))
+    assert (
+        'nullValue: "NA"'
+        in contract_text(sample_models([first, word]))
+        == contract_text(sample_models([first, word]))
+    )
 
 
 def test_the_todos_of_a_draft_are_notes_until_they_are_filled(tmp_path: Path) -> None:
     path = written(tmp_path, "a.odcs.yaml", draft(written(tmp_path, "a.csv", CSV)))
     notes = [fault for fault in lint([str(path)]) if fault.code == "draft-todo"]
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(notes) == 10 and all(fault.severity == "note" and "# TODO" in lines[fault.line - 1] for fault in notes)
+    assert len(notes) == 10 and all(
+        fault.severity == "note" and "# TODO" in lines[fault.line - 1] for fault in notes
+    )
     assert notes[1].path == "$.description.purpose"
-    path.write_text("\n".join(lines).replace('""  # TODO', '"It is."  # TODO').replace("  # TODO: an identifier that stays", ""), encoding="utf-8")
+    path.write_text(
+        "\n".join(lines)
+        .replace('""  # TODO', '"It is."  # TODO')
+        .replace("  # TODO: an identifier that stays", ""),
+        encoding="utf-8",
+    )
     assert [fault for fault in lint([str(path)]) if fault.code == "draft-todo"] == []
 
 
@@ -115,29 +159,62 @@ def test_personal_data_is_marked_and_no_example_of_it_is_written(tmp_path: Path)
     rows = "".join(f"{number},p{number % 2}@example.com\n" for number in range(100))
     text = draft(written(tmp_path, "person.csv", f"id,email\n{rows}"))
     assert "@example.com" not in text
-    assert drafted(written(tmp_path, "person.csv", f"id,email\n{rows}")).models[0].field("email").classification
+    assert (
+        drafted(written(tmp_path, "person.csv", f"id,email\n{rows}"))
+        .models[0]
+        .field("email")
+        .classification
+    )
 
 
 def test_a_draft_says_what_is_left_to_do_and_lints_without_an_error(tmp_path: Path) -> None:
     text = draft(written(tmp_path, "account.csv", CSV))
     written(tmp_path, "account.odcs.yaml", text)
-    assert "TODO" in text and [str(fault) for fault in lint([str(tmp_path / "account.odcs.yaml")]) if fault.severity == "error"] == []
+    assert (
+        "TODO" in text
+        and [
+            str(fault)
+            for fault in lint([str(tmp_path / "account.odcs.yaml")])
+            if fault.severity == "error"
+        ]
+        == []
+    )
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
     contract = drafted(written(tmp_path, "a.csv", CSV.replace(",", delimiter)))
     assert (
-        len(contract.models[0].fields) == 6 and contract.workflow is not None and contract.workflow.source.options["delimiter"] == delimiter
+        len(contract.models[0].fields) == 6
+        and contract.workflow is not None
+        and contract.workflow.source.options["delimiter"] == delimiter
     )
 
 
 def test_a_word_for_nothing_does_not_hide_the_type(tmp_path: Path) -> None:
-    assert types(written(tmp_path, "a.csv", "id,delay\n1,5\n2,NA\n3,7\n"))["delay"] == m.Scalar("long")
+    assert types(written(tmp_path, "a.csv", "id,delay\n1,5\n2,NA\n3,7\n"))["delay"] == m.Scalar(
+        "long"
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "select", "x'; DROP TABLE y --", "<script>", "é", "a: b", "- a", "# a", "{a}", "yes", "1", "`", '"', "\\"]
+    "name",
+    [
+        "a b",
+        "select",
+        "x'; DROP TABLE y --",
+        "<script>",
+        "é",
+        "a: b",
+        "- a",
+        "# a",
+        "{a}",
+        "yes",
+        "1",
+        "`",
+        '"',
+        "\\",
+    ],
 )
 def test_any_column_name_survives(tmp_path: Path, name: str) -> None:
     import csv
@@ -145,11 +222,32 @@ def test_any_column_name_survives(tmp_path: Path, name: str) -> None:
 
     text = io.StringIO()
     csv.writer(text).writerows([["id", name], ["1", "a"], ["2", "b"]])
-    assert [item.name for item in drafted(written(tmp_path, "a.csv", text.getvalue())).models[0].fields] == ["id", name]
+    assert [
+        item.name for item in drafted(written(tmp_path, "a.csv", text.getvalue())).models[0].fields
+    ] == ["id", name]
 
 
 @pytest.mark.parametrize(
-    "value", ["yes", "null", "1e5", "a: b", "# no", "- x", "'", '"', "\\", "é\u2028", "<b>", "{x}", "007", "*a", "&a", "!x", "%"]
+    "value",
+    [
+        "yes",
+        "null",
+        "1e5",
+        "a: b",
+        "# no",
+        "- x",
+        "'",
+        '"',
+        "\\",
+        "é\u2028",
+        "<b>",
+        "{x}",
+        "007",
+        "*a",
+        "&a",
+        "!x",
+        "%",
+    ],
 )
 def test_any_value_survives_as_an_example(tmp_path: Path, value: str) -> None:
     content = "\n".join(json.dumps({"id": number, "word": value}) for number in range(50))
@@ -169,11 +267,15 @@ def test_json_becomes_nested_types(tmp_path: Path, list_of_objects: bool) -> Non
     content = json.dumps(rows) if list_of_objects else "\n".join(map(json.dumps, rows))
     found = types(written(tmp_path, "a.json", content))
     assert found["id"] == m.Scalar("long") and found["at"] == m.Scalar("timestamp")
-    assert isinstance(found["address"], m.Struct) and [item.name for item in found["address"].fields] == ["city", "phones"]
+    assert isinstance(found["address"], m.Struct) and [
+        item.name for item in found["address"].fields
+    ] == ["city", "phones"]
 
 
 def test_decimals_in_json_keep_their_digits(tmp_path: Path) -> None:
-    found = types(written(tmp_path, "a.json", '{"amount": 12345678901234.56}\n{"amount": 1.50}\n'))["amount"]
+    found = types(written(tmp_path, "a.json", '{"amount": 12345678901234.56}\n{"amount": 1.50}\n'))[
+        "amount"
+    ]
     assert isinstance(found, m.Scalar) and (found.name, found.scale) == ("decimal", 2)
 
 
@@ -215,15 +317,27 @@ def delta_folder(folder: Path, **add: Any) -> Path:
         "type": "struct",
         "fields": [
             {"name": "id", "type": "long", "nullable": False, "metadata": {}},
-            {"name": "amount", "type": "decimal(18,2)", "nullable": True, "metadata": {"comment": "How much."}},
-            {"name": "tags", "type": {"type": "array", "elementType": "string", "containsNull": True}, "nullable": True, "metadata": {}},
+            {
+                "name": "amount",
+                "type": "decimal(18,2)",
+                "nullable": True,
+                "metadata": {"comment": "How much."},
+            },
+            {
+                "name": "tags",
+                "type": {"type": "array", "elementType": "string", "containsNull": True},
+                "nullable": True,
+                "metadata": {},
+            },
         ],
     }
     actions = [
         {"metaData": {"id": "x", "schemaString": json.dumps(schema), "partitionColumns": []}},
         {"add": {"path": "part-0.parquet", **add}},
     ]
-    (table / "_delta_log" / f"{0:020}.json").write_text("\n".join(map(json.dumps, actions)), encoding="utf-8")
+    (table / "_delta_log" / f"{0:020}.json").write_text(
+        "\n".join(map(json.dumps, actions)), encoding="utf-8"
+    )
     return table
 
 
@@ -256,24 +370,39 @@ def test_a_delta_log_does_not_lead_outside_its_folder(tmp_path: Path) -> None:
         ("a.json", b"\xff\xfe{"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str, content: str | bytes) -> None:
+def test_a_file_that_cannot_be_read_is_a_fault(
+    tmp_path: Path, name: str, content: str | bytes
+) -> None:
     with pytest.raises(BadInput) as refused:
         draft(written(tmp_path, name, content))
     assert all(fault.message and fault.hint for fault in refused.value.faults)
 
 
-@pytest.mark.parametrize(("codec", "encoding"), [("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("utf-16-le", "UTF-16LE"), ("utf-8-sig", None)])
-@pytest.mark.parametrize(("name", "content"), [("a.csv", "id,name\n1,é\n"), ("a.json", '{"id": 1, "name": "é"}\n')])
-def test_the_encoding_that_a_file_shows_is_in_its_draft(tmp_path: Path, name: str, content: str, codec: str, encoding: str | None) -> None:
+@pytest.mark.parametrize(
+    ("codec", "encoding"),
+    [("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("utf-16-le", "UTF-16LE"), ("utf-8-sig", None)],
+)
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", "id,name\n1,é\n"), ("a.json", '{"id": 1, "name": "é"}\n')]
+)
+def test_the_encoding_that_a_file_shows_is_in_its_draft(
+    tmp_path: Path, name: str, content: str, codec: str, encoding: str | None
+) -> None:
     contract = drafted(written(tmp_path, name, content.encode(codec)))
-    assert contract.workflow is not None and contract.workflow.source.options.get("encoding") == encoding
+    assert (
+        contract.workflow is not None
+        and contract.workflow.source.options.get("encoding") == encoding
+    )
     assert [item.name for item in contract.models[0].fields] == ["id", "name"]
 
 
 def test_an_encoding_that_a_file_does_not_show_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as refused:
         draft(written(tmp_path, "a.csv", "id,name\n1,é\n".encode("latin-1")))
-    assert "byte 10 is not UTF-8" in refused.value.faults[0].message and "`encoding:`" in refused.value.faults[0].hint
+    assert (
+        "byte 10 is not UTF-8" in refused.value.faults[0].message
+        and "`encoding:`" in refused.value.faults[0].hint
+    )
 
 
 def test_a_path_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

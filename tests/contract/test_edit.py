@@ -1,4 +1,6 @@
-"""An edit changes what it was asked to change and not one character more; a new contract is one that lints."""
+"""An edit changes what it was asked to change and not one character more; a new contract is one
+that lints.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,19 @@ tags:
 
 def changed_lines(before: str, after: str) -> tuple[list[str], list[str]]:
     """The lines that went, and those that came."""
-    found = [line for line in difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True)) if line[0] in "+-"]
-    return [line[2:] for line in found if line[0] == "-"], [line[2:] for line in found if line[0] == "+"]
+    found = [
+        line
+        for line in difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
+        if line[0] in "+-"
+    ]
+    return [line[2:] for line in found if line[0] == "-"], [
+        line[2:] for line in found if line[0] == "+"
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "contracts").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "contracts").glob("*.yaml")), ids=lambda path: path.name
+)
 def test_no_edit_changes_no_character_of_a_sample_contract(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert apply_yaml_edits(text, {}) == text
@@ -104,7 +114,9 @@ def test_no_edit_changes_no_character(text: str) -> None:
         ),
     ],
 )
-def test_one_edit_is_one_line(path: tuple[Any, ...], value: Any, gone: str, come: str | None) -> None:
+def test_one_edit_is_one_line(
+    path: tuple[Any, ...], value: Any, gone: str, come: str | None
+) -> None:
     after = apply_yaml_edits(TEXT, {path: value})
     went, came = changed_lines(TEXT, after)
     assert went == [gone] and len(came) == 1 and (come is None or came == [come])
@@ -117,9 +129,15 @@ def test_windows_line_ends_stay() -> None:
 
 
 def test_a_value_is_removed_with_its_line_and_a_list_grows_at_its_end() -> None:
-    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "version"): REMOVE})) == (["    version: 1.10\n"], [])
+    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "version"): REMOVE})) == (
+        ["    version: 1.10\n"],
+        [],
+    )
     assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("tags", 2): "c"})) == ([], ["- c\n"])
-    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "owner"): "Risk"})) == ([], ["    owner: Risk\n"])
+    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "owner"): "Risk"})) == (
+        [],
+        ["    owner: Risk\n"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,19 +150,31 @@ def test_a_value_is_removed_with_its_line_and_a_list_grows_at_its_end() -> None:
     ],
 )
 def test_an_edit_of_blanks_inside_a_value_is_made(before: str, after: str) -> None:
-    assert parse_document(apply_yaml_edits(f"a: '{before}'\nb: 1\n", {("a",): after}), "").data == {"a": after, "b": 1}
+    assert parse_document(apply_yaml_edits(f"a: '{before}'\nb: 1\n", {("a",): after}), "").data == {
+        "a": after,
+        "b": 1,
+    }
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     st.one_of(
-        st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u2028\u2029\ufeff\ufffe\uffff\x85"), max_size=40),
+        st.text(
+            st.characters(
+                blacklist_categories=("Cs", "Cc"),
+                blacklist_characters="\u2028\u2029\ufeff\ufffe\uffff\x85",
+            ),
+            max_size=40,
+        ),
         st.integers(-(10**9), 10**9),
         st.booleans(),
     )
 )
 def test_any_value_that_is_set_is_read_back(value: Any) -> None:
-    assert parse_document(apply_yaml_edits(TEXT, {("info", "title"): value}), "").data["info"]["title"] == value
+    assert (
+        parse_document(apply_yaml_edits(TEXT, {("info", "title"): value}), "").data["info"]["title"]
+        == value
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -177,7 +207,12 @@ def test_any_value_that_is_set_is_read_back(value: Any) -> None:
     )
 )
 def test_texts_that_look_like_something_else_stay_texts(value: str) -> None:
-    assert parse_document(apply_yaml_edits(TEXT, {("info", "title"): value, ("tags", 2): value}), "").data["tags"][2] == value
+    assert (
+        parse_document(
+            apply_yaml_edits(TEXT, {("info", "title"): value, ("tags", 2): value}), ""
+        ).data["tags"][2]
+        == value
+    )
 
 
 @pytest.mark.parametrize("path", [("tags", 9), ("info", "title", "x"), ("tags", "x")])
@@ -187,7 +222,16 @@ def test_a_path_that_leads_nowhere_is_a_fault(path: tuple[Any, ...]) -> None:
     assert refused.value.faults[0].path.startswith("$")
 
 
-@pytest.mark.parametrize("text", ["a: [1\n", "a: 1\na: 2\n", "a: !!python/object/apply:os.system ['ls']\n", "a: &a [*a]\n", "- 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1\n",
+        "a: 1\na: 2\n",
+        "a: !!python/object/apply:os.system ['ls']\n",
+        "a: &a [*a]\n",
+        "- 1\n",
+    ],
+)
 def test_a_file_that_is_no_contract_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         apply_yaml_edits(text, {})
@@ -203,8 +247,12 @@ def made(**more: str) -> m.Contract:
         "fields": "card_id:long,limit:decimal(18,2)",
         **more,
     }
-    contract, faults = examine_document(parse_document(new_contract(ContractAnswers(**answers)), "card.yaml"), Path())
-    assert contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
+    contract, faults = examine_document(
+        parse_document(new_contract(ContractAnswers(**answers)), "card.yaml"), Path()
+    )
+    assert (
+        contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
+    )
     return contract
 
 
@@ -225,12 +273,8 @@ def test_a_few_answers_make_a_contract() -> None:
         "array<string>",
         pytest.param("map<string, decimal(10,2)>"),
         "struct<city: string, zip: int>",
-        pytest.param(
-            "struct<a: int, b: decimal(10,2)>"
-        ),
-        pytest.param(
-            "struct<a: map<string, array<int>>, b: int>"
-        ),
+        pytest.param("struct<a: int, b: decimal(10,2)>"),
+        pytest.param("struct<a: map<string, array<int>>, b: int>"),
     ],
 )
 def test_nested_fields_are_understood(kind: str) -> None:
@@ -242,7 +286,24 @@ def test_nested_fields_are_understood(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: b", "# x", '"', "'", "\\", "yes", "1.10", "- a", "<script>", "a\nid: other", "{x}", "é", "*a", "!x", "x\u2028y"]
+    "text",
+    [
+        "a: b",
+        "# x",
+        '"',
+        "'",
+        "\\",
+        "yes",
+        "1.10",
+        "- a",
+        "<script>",
+        "a\nid: other",
+        "{x}",
+        "é",
+        "*a",
+        "!x",
+        "x\u2028y",
+    ],
 )
 def test_any_title_and_owner_survive(text: str) -> None:
     contract = made(title=text, owner=text)
@@ -251,5 +312,7 @@ def test_any_title_and_owner_survive(text: str) -> None:
 
 def test_every_answer_that_cannot_be_used_is_named() -> None:
     with pytest.raises(BadInput) as refused:
-        new_contract(ContractAnswers("", "", "Risk", "card", "a b:long,c:nonsense", "xlsx", "often"))
+        new_contract(
+            ContractAnswers("", "", "Risk", "card", "a b:long,c:nonsense", "xlsx", "often")
+        )
     assert len(refused.value.faults) >= 5

@@ -1,4 +1,6 @@
-"""Any edit of any text that YAML allows has the value that was asked for, and changes no other line."""
+"""Any edit of any text that YAML allows has the value that was asked for, and changes no other
+line.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,17 @@ SCALARS = [
     "{a, b}", "[[a], {b: 1}]", "",
 ]  # fmt: skip
 COMMENTS = ["", "", "", " # c", "   #\ttab: - x", "  # it's"]
-BETWEEN = [[], [], [], [], [""], ["{}# own"], ["", "{}# section", "", "{}# own", "{}# too"], ["# left"], ["   "]]
+BETWEEN = [
+    [],
+    [],
+    [],
+    [],
+    [""],
+    ["{}# own"],
+    ["", "{}# section", "", "{}# own", "{}# too"],
+    ["# left"],
+    ["   "],
+]
 HEADS = ["", "", "# header\n", "# header\n\n", "---\n", "--- # c\n", "%YAML 1.2\n---\n"]
 ENDS = ["\n", "\n", "\n", "", "\n\n", "\n# the end\n", "\n...\n"]
 
@@ -56,10 +68,16 @@ class Writer:
         ending = self.rng.choice(["\n"] * 6 + ["\r\n"])
         return self.rng.choice([""] * 7 + ["\ufeff"]) + text.replace("\n", ending)
 
-    def entries(self, column: int, depth: int, is_mapping: bool, is_compact: bool = False) -> list[str]:
+    def entries(
+        self, column: int, depth: int, is_mapping: bool, is_compact: bool = False
+    ) -> list[str]:
         """Return the lines of a collection."""
         made: list[str] = []
-        keys = self.rng.sample(KEYS, self.rng.randrange(1, 5)) if is_mapping else [""] * self.rng.randrange(1, 4)
+        keys = (
+            self.rng.sample(KEYS, self.rng.randrange(1, 5))
+            if is_mapping
+            else [""] * self.rng.randrange(1, 4)
+        )
         for index, key in enumerate(keys):
             above = [] if is_compact and not index else self.rng.choice(BETWEEN)
             made += [line.format(" " * column) for line in above]
@@ -82,9 +100,14 @@ class Writer:
         if is_item and self.rng.random() < 0.7:
             first, *rest = self.entries(column + 2, depth - 1, is_mapping, is_compact=True)
             return [f"{head} {first.lstrip()}", *rest]
-        mark = self.rng.choice(["", "", "", " !!map" if is_mapping else " !!seq", f" &c{self.anchors}"])
+        mark = self.rng.choice(
+            ["", "", "", " !!map" if is_mapping else " !!seq", f" &c{self.anchors}"]
+        )
         inner = self.step if is_mapping else 2 if is_item else self.dash
-        return [f"{head}{mark}{self.rng.choice(COMMENTS)}", *self.entries(column + inner, depth - 1, is_mapping)]
+        return [
+            f"{head}{mark}{self.rng.choice(COMMENTS)}",
+            *self.entries(column + inner, depth - 1, is_mapping),
+        ]
 
     def long_entry(self, head: str, indent: str) -> list[str]:
         """Return the lines of an entry whose value runs over several."""
@@ -106,7 +129,10 @@ class Writer:
 
 def lines_of(text: str) -> list[str]:
     """The lines of a text, whatever ends them; one of blanks alone is empty."""
-    return [line if line.strip() else "" for line in text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")]
+    return [
+        line if line.strip() else ""
+        for line in text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    ]
 
 
 def span(text: str, path: NodePath) -> tuple[int, int]:
@@ -124,7 +150,9 @@ def span(text: str, path: NodePath) -> tuple[int, int]:
     if path and isinstance(path[-1], int) and has_dash:  # the dash may stand above its value
         before = [*body.split("\n")[:first], body.split("\n")[first][: start.start_mark.column]]
         first = max(line for line, text in enumerate(before) if "-" in text.split("#")[0])
-    return first, start.start_mark.line + body[start.start_mark.index : last_of(node)].rstrip().count("\n")
+    return first, start.start_mark.line + body[
+        start.start_mark.index : last_of(node)
+    ].rstrip().count("\n")
 
 
 def last_of(node: yaml.Node) -> int:
@@ -141,21 +169,29 @@ def is_comment(line: str) -> bool:
 
 
 def made(text: str, edit: Callable[[], str]) -> str:
-    """The text after an edit; where it is refused, a block's text ends with a line of blanks alone, or one would."""
+    """The text after an edit; where it is refused, a block's text ends with a line of blanks alone,
+    or one would.
+    """
     try:
         return edit()
     except BadInput as error:
-        assert [fault.code for fault in error.faults] == ["edit-not-possible"] and re.search(r"^ +\r?$", text, re.M), text
+        assert [fault.code for fault in error.faults] == ["edit-not-possible"] and re.search(
+            r"^ +\r?$", text, re.M
+        ), text
         reject()
 
 
 TEXTS = SEEDS.map(lambda seed: Writer(seed).text())
-SET = st.sampled_from([*HOSTILE, "another", 7, True, None, 1.5, {"a": [1, {}], "b": "x\ny\n"}, ["p", ["q"]], {}, []])
+SET = st.sampled_from(
+    [*HOSTILE, "another", 7, True, None, 1.5, {"a": [1, {}], "b": "x\ny\n"}, ["p", ["q"]], {}, []]
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, SET, st.data())
-def test_a_value_that_is_set_changes_the_lines_of_its_entry(text: str, value: Any, data: st.DataObject) -> None:
+def test_a_value_that_is_set_changes_the_lines_of_its_entry(
+    text: str, value: Any, data: st.DataObject
+) -> None:
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
     after = made(text, lambda: apply_yaml_edits(text, {path: value}))
@@ -166,7 +202,9 @@ def test_a_value_that_is_set_changes_the_lines_of_its_entry(text: str, value: An
     old, new = lines_of(text), lines_of(after)
     assert old[:first] == new[:first], f"\n{text}\n=====\n{after}"
     below = [line for line in old[last + 1 :] if not is_comment(line)]
-    assert not below or [line for line in new if not is_comment(line)][-len(below) :] == below, f"\n{text}\n=====\n{after}"
+    assert not below or [line for line in new if not is_comment(line)][-len(below) :] == below, (
+        f"\n{text}\n=====\n{after}"
+    )
     if not isinstance(at(before, path), dict | list) and old[last + 1 :] and text.endswith("\n"):
         assert old[last + 1 :] == new[len(new) - len(old) + last + 1 :], f"\n{text}\n=====\n{after}"
 
@@ -184,7 +222,9 @@ def test_an_entry_that_is_removed_takes_its_lines(text: str, data: st.DataObject
     old = lines_of(text)
     parent = span(text, path[:-1])[0]
     went, came = Counter(old) - Counter(lines_of(after)), Counter(lines_of(after)) - Counter(old)
-    following = next((line for line in old[last + 1 :] if not is_comment(line)), "")  # it may get the dash
+    following = next(
+        (line for line in old[last + 1 :] if not is_comment(line)), ""
+    )  # it may get the dash
     own = {*old[first : last + 1], old[parent], following}
     assert all(line in own or is_comment(line) for line in went), f"\n{text}\n=====\n{after}"
     assert came.total() <= 2, f"\n{text}\n=====\n{after}"
@@ -192,13 +232,22 @@ def test_an_entry_that_is_removed_takes_its_lines(text: str, data: st.DataObject
 
 def is_insertion(before: str, after: str) -> bool:
     """The one text is the other with one piece more."""
-    start = next((index for index, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), len(before))
+    start = next(
+        (
+            index
+            for index, pair in enumerate(zip(before, after, strict=False))
+            if pair[0] != pair[1]
+        ),
+        len(before),
+    )
     return len(after) >= len(before) and after.endswith(before[start:])
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.sampled_from(["copy", "insert"]), SET, st.data())
-def test_an_entry_that_is_put_in_leaves_all_others(text: str, kind: str, value: Any, data: st.DataObject) -> None:
+def test_an_entry_that_is_put_in_leaves_all_others(
+    text: str, kind: str, value: Any, data: st.DataObject
+) -> None:
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
     entries = entries_of(at(before, path[:-1]))
@@ -206,15 +255,24 @@ def test_an_entry_that_is_put_in_leaves_all_others(text: str, kind: str, value: 
     key = "new" if isinstance(path[-1], str) else None
     position = index + 1 if kind == "copy" else data.draw(st.integers(0, len(entries)))
     entries.insert(position, (key, entries[index][1] if kind == "copy" else value))
-    copy, insert = (lambda: duplicate_yaml_entry(text, path, key)), (lambda: insert_yaml_entry(text, path[:-1], position, value, key))
+    copy, insert = (
+        (lambda: duplicate_yaml_entry(text, path, key)),
+        (lambda: insert_yaml_entry(text, path[:-1], position, value, key)),
+    )
     after = made(text, copy if kind == "copy" else insert)
-    assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), f"\n{text}\n=====\n{after}"
-    assert not text.endswith("\n") or is_insertion("\n".join(lines_of(text)), "\n".join(lines_of(after))), f"\n{text}\n=====\n{after}"
+    assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), (
+        f"\n{text}\n=====\n{after}"
+    )
+    assert not text.endswith("\n") or is_insertion(
+        "\n".join(lines_of(text)), "\n".join(lines_of(after))
+    ), f"\n{text}\n=====\n{after}"
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.data())
-def test_an_entry_that_is_moved_or_renamed_leaves_all_characters(text: str, data: st.DataObject) -> None:
+def test_an_entry_that_is_moved_or_renamed_leaves_all_characters(
+    text: str, data: st.DataObject
+) -> None:
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
     entries = entries_of(at(before, path[:-1]))
@@ -224,28 +282,52 @@ def test_an_entry_that_is_moved_or_renamed_leaves_all_characters(text: str, data
         after = rename_yaml_key(text, path, "new")
         names = [("new" if key == path[-1] else key, value) for key, value in entries]
         assert same(read(after), with_entries(deepcopy(before), path[:-1], names))
-        assert sum(old != new for old, new in zip(lines_of(text), lines_of(after), strict=True)) == 1
+        assert (
+            sum(old != new for old, new in zip(lines_of(text), lines_of(after), strict=True)) == 1
+        )
     after = made(text, lambda: move_yaml_entry(text, path, position))
     entries.insert(position, entries.pop(index))
-    assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), f"\n{text}\n=====\n{after}"
-    assert not text.endswith("\n") or sorted("".join(after.split())) == sorted("".join(text.split())), f"\n{text}\n=====\n{after}"
+    assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), (
+        f"\n{text}\n=====\n{after}"
+    )
+    assert not text.endswith("\n") or sorted("".join(after.split())) == sorted(
+        "".join(text.split())
+    ), f"\n{text}\n=====\n{after}"
     assert position != index or after == text
 
 
 @pytest.mark.parametrize(
     ("text", "edit", "after"),
     [
-        ("a:\n  -x: 1\n  y: 2\n", lambda text: apply_yaml_edits(text, {("a", "-x"): 5}), "a:\n  -x: 5\n  y: 2\n"),
-        ("a:\n  - -1\n  - -x: 3\n", lambda text: apply_yaml_edits(text, {("a", 1, "-x"): 5}), "a:\n  - -1\n  - -x: 5\n"),
+        (
+            "a:\n  -x: 1\n  y: 2\n",
+            lambda text: apply_yaml_edits(text, {("a", "-x"): 5}),
+            "a:\n  -x: 5\n  y: 2\n",
+        ),
+        (
+            "a:\n  - -1\n  - -x: 3\n",
+            lambda text: apply_yaml_edits(text, {("a", 1, "-x"): 5}),
+            "a:\n  - -1\n  - -x: 5\n",
+        ),
         ("a:\n- -\n- -", lambda text: apply_yaml_edits(text, {("a", 1, 0): 5}), "a:\n- -\n- - 5"),
         ("a: |\n  x", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: |-\n  x\nb: 1\n"),
-        ("a: >2+\n    x\n\n  y", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: >2-\n    x\n\n  y\nb: 1\n"),
-        ("a: 1\nb: | # c\n  x", lambda text: move_yaml_entry(text, ("a",), 1), "b: |- # c\n  x\na: 1\n"),
+        (
+            "a: >2+\n    x\n\n  y",
+            lambda text: apply_yaml_edits(text, {("b",): 1}),
+            "a: >2-\n    x\n\n  y\nb: 1\n",
+        ),
+        (
+            "a: 1\nb: | # c\n  x",
+            lambda text: move_yaml_entry(text, ("a",), 1),
+            "b: |- # c\n  x\na: 1\n",
+        ),
         ("a: |\n  x", lambda text: insert_yaml_entry(text, (), 0, 1, "b"), "b: 1\na: |\n  x"),
         ("a: 1 # x|", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: 1 # x|\nb: 1"),
     ],
 )
-def test_keys_with_a_dash_and_blocks_without_a_last_line_end(text: str, edit: Callable[[str], str], after: str) -> None:
+def test_keys_with_a_dash_and_blocks_without_a_last_line_end(
+    text: str, edit: Callable[[str], str], after: str
+) -> None:
     assert edit(text) == after
 
 

@@ -1,4 +1,6 @@
-"""Formats with check digits, as Spark executes them, beside python-stdnum: valid values, mutated ones and random ones."""
+"""Formats with check digits, as Spark executes them, beside python-stdnum: valid values, mutated
+ones and random ones.
+"""
 
 from __future__ import annotations
 
@@ -69,17 +71,28 @@ def values_of(name: str) -> list[str]:
         place = chance.randrange(len(text))
         for letters in (DIGITS, LETTERS):
             found.append(text[:place] + chance.choice(letters) + text[place + 1 :])
-        found += [text[:place] + text[place + 1 :], text[:place] + text[place : place + 2][::-1] + text[place + 2 :]]
+        found += [
+            text[:place] + text[place + 1 :],
+            text[:place] + text[place : place + 2][::-1] + text[place + 2 :],
+        ]
     for letters in (DIGITS, LETTERS):
         found += ["".join(chance.choices(letters, k=chance.randint(1, 30))) for _ in range(300)]
     return [text for text in dict.fromkeys(found) if text]
 
 
 @pytest.mark.spark
-def test_spark_tells_valid_values_from_wrong_ones_as_python_stdnum_does(spark: SparkSession) -> None:
+def test_spark_tells_valid_values_from_wrong_ones_as_python_stdnum_does(
+    spark: SparkSession,
+) -> None:
     rows = [(name, text) for name in FORMAT_REGEXES for text in values_of(name)]
-    cases = " ".join(f"WHEN name = '{name}' THEN {format_predicate('text', name)}" for name in FORMAT_REGEXES)
-    judged = spark.createDataFrame(rows, "name string, text string").selectExpr("name", "text", f"CASE {cases} END AS kept").collect()
+    cases = " ".join(
+        f"WHEN name = '{name}' THEN {format_predicate('text', name)}" for name in FORMAT_REGEXES
+    )
+    judged = (
+        spark.createDataFrame(rows, "name string, text string")
+        .selectExpr("name", "text", f"CASE {cases} END AS kept")
+        .collect()
+    )
     assert len(judged) == len(rows)
     for row in judged:
         has_shape = re.fullmatch(FORMAT_REGEXES[row.name].strip("^$"), row.text) is not None
@@ -99,7 +112,11 @@ def test_mock_values_of_every_format_are_valid_and_many() -> None:
 
 
 def test_a_format_is_known_by_its_names_whatever_their_case() -> None:
-    assert canonical_format("CNPJ") == "cnpj" and canonical_format("credit_card") == "card" and canonical_format("email") == ""
+    assert (
+        canonical_format("CNPJ") == "cnpj"
+        and canonical_format("credit_card") == "card"
+        and canonical_format("email") == ""
+    )
     assert set(FORMAT_ALIASES.values()) <= set(FORMAT_REGEXES)
     assert not format_constraint("c", Field("c", format="iban")).not_executed
     assert "not one of" in format_constraint("c", Field("c", format="vat")).not_executed

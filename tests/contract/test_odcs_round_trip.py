@@ -1,4 +1,6 @@
-"""Whatever a contract holds, the ODCS file written from it is valid and reads back as an equal contract."""
+"""Whatever a contract holds, the ODCS file written from it is valid and reads back as an equal
+contract.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +72,17 @@ AWKWARD = [
     "---",
     "...",
 ]
-texts = st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
+texts = st.one_of(
+    st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+)
 some = texts.filter(bool)
 optional = st.one_of(st.just(""), texts)
-names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), some.filter(lambda name: name != "<<"))
-numbers = st.one_of(st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False, width=32))
+names = st.one_of(
+    st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), some.filter(lambda name: name != "<<")
+)
+numbers = st.one_of(
+    st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False, width=32)
+)
 keys = texts.filter(lambda key: key != "<<")  # YAML's merge
 scalars = st.one_of(some, numbers, st.booleans())
 values = st.recursive(
@@ -127,14 +135,25 @@ links = tuples(st.builds(m.Link, url=optional, type=optional, description=option
 
 musts = st.one_of(
     st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[:6]), value=numbers),
-    st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[6:]), value=st.lists(numbers, min_size=2, max_size=2)),
+    st.builds(
+        m.Threshold,
+        operator=st.sampled_from(ODCS_OPERATORS[6:]),
+        value=st.lists(numbers, min_size=2, max_size=2),
+    ),
     st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[:2]), value=scalars),
 )
 qualities = st.builds(
     m.Quality,
     type=st.sampled_from(["library", "sql", "text", "custom"]),
-    metric=st.one_of(st.sampled_from(["", "nullValues", "rowCount", "invalidValues", "duplicateValues", "missingValues"]), optional),
-    implementation=st.one_of(st.none(), some, st.dictionaries(keys, values, min_size=1, max_size=2)),
+    metric=st.one_of(
+        st.sampled_from(
+            ["", "nullValues", "rowCount", "invalidValues", "duplicateValues", "missingValues"]
+        ),
+        optional,
+    ),
+    implementation=st.one_of(
+        st.none(), some, st.dictionaries(keys, values, min_size=1, max_size=2)
+    ),
     arguments=properties,
     must=tuples(musts),
     dimension=st.one_of(st.sampled_from(["", "accuracy", "uniqueness"]), optional),
@@ -160,9 +179,19 @@ qualities = st.builds(
 )
 
 plain_types = st.one_of(
-    st.sampled_from([name for name in m.SCALARS if name not in ("decimal", "varchar", "char")]).map(m.Scalar),
-    st.builds(lambda precision, scale: m.Scalar("decimal", precision, min(scale, precision)), st.integers(1, 38), st.integers(0, 38)),
-    st.builds(lambda name, length: m.Scalar(name, length=length), st.sampled_from(["varchar", "char"]), st.integers(1, 255)),
+    st.sampled_from([name for name in m.SCALARS if name not in ("decimal", "varchar", "char")]).map(
+        m.Scalar
+    ),
+    st.builds(
+        lambda precision, scale: m.Scalar("decimal", precision, min(scale, precision)),
+        st.integers(1, 38),
+        st.integers(0, 38),
+    ),
+    st.builds(
+        lambda name, length: m.Scalar(name, length=length),
+        st.sampled_from(["varchar", "char"]),
+        st.integers(1, 255),
+    ),
     st.just(m.Scalar("decimal")),
     st.just(m.Scalar("varchar")),
 )
@@ -176,7 +205,17 @@ def fields(types: st.SearchStrategy) -> st.SearchStrategy:
         type=types,
         physical_type=st.one_of(
             st.just(""),
-            st.sampled_from(["BIGINT", "bigint", "STRING", "NUMBER(10,2)", "NVARCHAR", "STRUCT<a: INT>", "ARRAY<STRING>"]),
+            st.sampled_from(
+                [
+                    "BIGINT",
+                    "bigint",
+                    "STRING",
+                    "NUMBER(10,2)",
+                    "NVARCHAR",
+                    "STRUCT<a: INT>",
+                    "ARRAY<STRING>",
+                ]
+            ),
             optional,
         ),
         primary_key=st.integers(0, 3),
@@ -248,41 +287,87 @@ roles = st.builds(
     m.Role,
     name=texts,
     properties=properties,
-    **dict.fromkeys(["access", "description", "first_level_approvers", "second_level_approvers"], optional),
+    **dict.fromkeys(
+        ["access", "description", "first_level_approvers", "second_level_approvers"], optional
+    ),
 )
 options = st.dictionaries(
-    st.one_of(st.sampled_from(["host", "catalog", "schema", "path", "format", "location", "port", "topic", "description2"]), names),
+    st.one_of(
+        st.sampled_from(
+            [
+                "host",
+                "catalog",
+                "schema",
+                "path",
+                "format",
+                "location",
+                "port",
+                "topic",
+                "description2",
+            ]
+        ),
+        names,
+    ),
     values,
     max_size=4,
 )
 servers = st.builds(
     m.Server,
     name=texts,
-    type=st.one_of(st.sampled_from(["databricks", "azure", "kafka", "local", "custom", "eventhub", "adls"]), some),
+    type=st.one_of(
+        st.sampled_from(["databricks", "azure", "kafka", "local", "custom", "eventhub", "adls"]),
+        some,
+    ),
     environment=optional,
     description=optional,
-    options=options.map(lambda held: {key: value for key, value in held.items() if key not in OWN_NAMES}),
+    options=options.map(
+        lambda held: {key: value for key, value in held.items() if key not in OWN_NAMES}
+    ),
     roles=tuples(roles, 1),
 )
 members = st.builds(
-    m.Member, username=texts, **dict.fromkeys(["name", "role", "description", "date_in", "date_out", "replaced_by"], optional)
+    m.Member,
+    username=texts,
+    **dict.fromkeys(
+        ["name", "role", "description", "date_in", "date_out", "replaced_by"], optional
+    ),
 )
 teams = st.builds(
     m.Team,
     members=tuples(members),
     properties=properties,
-    **dict.fromkeys(["name", "description", "contact_name", "contact_email", "contact_url"], optional),
+    **dict.fromkeys(
+        ["name", "description", "contact_name", "contact_email", "contact_url"], optional
+    ),
 )
 levels = st.builds(
     m.ServiceLevel,
     property=texts,
     value=values,
     options=properties,
-    **dict.fromkeys(["unit", "element", "driver", "description", "schedule", "scheduler"], optional),
+    **dict.fromkeys(
+        ["unit", "element", "driver", "description", "schedule", "scheduler"], optional
+    ),
 )
-support = st.builds(m.SupportChannel, channel=texts, **dict.fromkeys(["url", "description", "tool", "scope", "invitation_url"], optional))
-WORKFLOW_KEYS = {"type", "format", "job_mock", "model", "models", "source", "email_notifications", "latest_by", "tasks"}
-free = properties.map(lambda held: {key: value for key, value in held.items() if key not in WORKFLOW_KEYS})
+support = st.builds(
+    m.SupportChannel,
+    channel=texts,
+    **dict.fromkeys(["url", "description", "tool", "scope", "invitation_url"], optional),
+)
+WORKFLOW_KEYS = {
+    "type",
+    "format",
+    "job_mock",
+    "model",
+    "models",
+    "source",
+    "email_notifications",
+    "latest_by",
+    "tasks",
+}
+free = properties.map(
+    lambda held: {key: value for key, value in held.items() if key not in WORKFLOW_KEYS}
+)
 workflows = st.builds(
     m.Workflow,
     models=tags,
@@ -305,15 +390,25 @@ contracts = st.builds(
     service_levels=tuples(levels),
     roles=tuples(roles),
     support=tuples(support),
-    price=st.one_of(st.none(), st.builds(m.Price, st.one_of(st.none(), numbers), optional, optional)),
+    price=st.one_of(
+        st.none(), st.builds(m.Price, st.one_of(st.none(), numbers), optional, optional)
+    ),
     workflow=st.one_of(st.none(), workflows),
     tags=tags,
     links=links,
     properties=properties,
-    **dict.fromkeys(["name", "version", "status", "tenant", "domain", "data_product", "created"], optional),
+    **dict.fromkeys(
+        ["name", "version", "status", "tenant", "domain", "data_product", "created"], optional
+    ),
 )
 patient = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
 )
 
 

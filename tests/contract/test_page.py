@@ -1,4 +1,6 @@
-"""A contract's page shows every text of the contract as text: nothing in it can become a tag, an attribute, a script or a link."""
+"""A contract's page shows every text of the contract as text: nothing in it can become a tag, an
+attribute, a script or a link.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from datamaster_kit.contract.publish.page import contract_page
 from datamaster_kit.contract.read import read_contract
 
 ROOT = Path(__file__).resolve().parents[2]
-ATTACK = "\"'></title></style><script>attack()</script><img src=x onerror=attack()><a href=javascript:attack()>"
+ATTACK = (
+    "\"'></title></style><script>attack()</script><img src=x onerror=attack()><a "
+    "href=javascript:attack()>"
+)
 CHOICES = {"type": "string", "specification": "odcs"}
 
 
@@ -38,7 +43,9 @@ class Seen(HTMLParser):
 
 
 def hostile(value: Any, text: str = ATTACK) -> Any:
-    """The same value with every text in it replaced by an attack, however deep; names of types and of references stay."""
+    """The same value with every text in it replaced by an attack, however deep; names of types and
+    of references stay.
+    """
     if isinstance(value, m.Scalar | m.Threshold):
         return value
     if is_dataclass(value) and not isinstance(value, type):
@@ -47,14 +54,25 @@ def hostile(value: Any, text: str = ATTACK) -> Any:
             if isinstance(value, m.Reference | m.Workflow | m.Field)
             else set()
         )
-        kept |= {"specification", "physical_type"} | ({"type"} if isinstance(value, m.Quality) else set())
-        return replace(value, **{item.name: hostile(getattr(value, item.name), text) for item in fields(value) if item.name not in kept})
+        kept |= {"specification", "physical_type"} | (
+            {"type"} if isinstance(value, m.Quality) else set()
+        )
+        return replace(
+            value,
+            **{
+                item.name: hostile(getattr(value, item.name), text)
+                for item in fields(value)
+                if item.name not in kept
+            },
+        )
     if isinstance(value, str):
         return text
     if isinstance(value, tuple | list):
         return type(value)(hostile(item, text) for item in value)
     if isinstance(value, dict):
-        return {f"{text}{number}": hostile(item, text) for number, item in enumerate(value.values())}
+        return {
+            f"{text}{number}": hostile(item, text) for number, item in enumerate(value.values())
+        }
     return value
 
 
@@ -62,7 +80,12 @@ def full_contract() -> m.Contract:
     """A contract with something in every place."""
     link = m.Link("https://example.com", "source", "more")
     check = m.Quality("text", "id", "name", "It agrees.", severity="warning", dimension="accuracy")
-    nested = m.Struct((m.Field("city", description="where"), m.Field("codes", m.Array(m.Field("element", description="code")))))
+    nested = m.Struct(
+        (
+            m.Field("city", description="where"),
+            m.Field("codes", m.Array(m.Field("element", description="code"))),
+        )
+    )
     item = m.Field(
         "email",
         description="mail",
@@ -84,7 +107,12 @@ def full_contract() -> m.Contract:
     key = m.Field("key", m.Scalar("decimal", 10, 2), primary_key=1, minimum=0, maximum=5)
     model = m.Model(
         "account",
-        (key, item, m.Field("address", nested), m.Field("lookup", m.Map(m.Field("key"), m.Field("value", m.Scalar("long"))))),
+        (
+            key,
+            item,
+            m.Field("address", nested),
+            m.Field("lookup", m.Map(m.Field("key"), m.Field("value", m.Scalar("long")))),
+        ),
         "One row.",
         "Account",
         granularity="g",
@@ -117,7 +145,11 @@ def full_contract() -> m.Contract:
         servers=(m.Server("s", "azure", "prod", "d", {"host": "h"}, (m.Role("r"),)),),
         service_levels=(m.ServiceLevel("retention", "P1Y", description="d", options={"k": "v"}),),
         roles=(m.Role("r", "read", "d", "a", "b"),),
-        support=(m.SupportChannel("c", "https://example.com", "d", "tool", "scope", "https://example.com"),),
+        support=(
+            m.SupportChannel(
+                "c", "https://example.com", "d", "tool", "scope", "https://example.com"
+            ),
+        ),
         price=m.Price(1.0, "EUR", "query"),
         workflow=m.Workflow(
             ("account",),
@@ -139,26 +171,42 @@ def attacked(text: str) -> m.Contract:
     # Names that refer to one another stay one name, so that the contract is still whole.
     model = replace(
         changed.models[0],
-        fields=tuple(replace(item, name=f"{text}{number}", physical_name="") for number, item in enumerate(changed.models[0].fields)),
+        fields=tuple(
+            replace(item, name=f"{text}{number}", physical_name="")
+            for number, item in enumerate(changed.models[0].fields)
+        ),
         physical_name="",
     )
-    return replace(changed, models=(model,), workflow=replace(changed.workflow, models=(text,), latest_by={"*": (f"{text}0",)}))
+    return replace(
+        changed,
+        models=(model,),
+        workflow=replace(changed.workflow, models=(text,), latest_by={"*": (f"{text}0",)}),
+    )
 
 
 def test_no_text_of_a_contract_becomes_markup() -> None:
-    harmless, harmed = Seen(contract_page(attacked("harmless"))), Seen(contract_page(attacked(ATTACK)))
-    assert [name for name in harmed.tags if name in ("img", "iframe", "object", "form", "base")] == []
+    harmless, harmed = (
+        Seen(contract_page(attacked("harmless"))),
+        Seen(contract_page(attacked(ATTACK))),
+    )
+    assert [
+        name for name in harmed.tags if name in ("img", "iframe", "object", "form", "base")
+    ] == []
     assert harmed.tags.count("script") == harmless.tags.count("script") <= 1
     assert not [name for name, _ in harmed.attributes if name.startswith("on")]
     assert not [
         value
         for name, value in harmed.attributes
-        if name in ("href", "src", "xlink:href", "action") and not value.startswith(("#", "http://", "https://", "mailto:"))
+        if name in ("href", "src", "xlink:href", "action")
+        and not value.startswith(("#", "http://", "https://", "mailto:"))
     ]
 
 
 def test_an_attack_is_shown_as_the_text_that_it_is() -> None:
-    assert any("<script>attack()</script>" in words for words in Seen(contract_page(attacked(ATTACK))).words)
+    assert any(
+        "<script>attack()</script>" in words
+        for words in Seen(contract_page(attacked(ATTACK))).words
+    )
 
 
 def test_addresses_of_other_kinds_are_not_links() -> None:
@@ -178,15 +226,21 @@ def test_addresses_of_other_kinds_are_not_links() -> None:
             links=(m.Link(address, "t", "d"),),
             support=(m.SupportChannel("c", address),),
         )
-        targets = [value for name, value in Seen(contract_page(linked)).attributes if name == "href"]
-        assert all(value.startswith(("#", "http://", "https://", "mailto:")) for value in targets), address
+        targets = [
+            value for name, value in Seen(contract_page(linked)).attributes if name == "href"
+        ]
+        assert all(
+            value.startswith(("#", "http://", "https://", "mailto:")) for value in targets
+        ), address
 
 
 @pytest.mark.parametrize("name", ["account.yaml", "consents.yaml", "flights.odcs.yaml"])
 def test_the_page_loads_nothing_and_its_policy_allows_nothing_else(name: str) -> None:
     text = contract_page(read_contract(ROOT / "contracts" / name))
     seen = Seen(text)
-    assert not [value for key, value in seen.attributes if key in ("src", "srcset", "data", "poster")]
+    assert not [
+        value for key, value in seen.attributes if key in ("src", "srcset", "data", "poster")
+    ]
     assert "link" not in seen.tags and "@import" not in text and "url(http" not in text
     assert any("default-src 'none'" in value for key, value in seen.attributes if key == "content")
 
@@ -207,7 +261,14 @@ def test_the_same_contract_gives_the_same_page() -> None:
 
 
 def test_a_circle_of_references_is_drawn() -> None:
-    one = m.Model("one", (m.Field("id", primary_key=1), m.Field("two_id", references=("two.id",)), m.Field("self", references=("one.id",))))
+    one = m.Model(
+        "one",
+        (
+            m.Field("id", primary_key=1),
+            m.Field("two_id", references=("two.id",)),
+            m.Field("self", references=("one.id",)),
+        ),
+    )
     two = m.Model("two", (m.Field("id", primary_key=1), m.Field("one_id", references=("one.id",))))
     assert "<svg" in contract_page(m.Contract("c", models=(one, two)))
 
@@ -232,7 +293,9 @@ def test_a_notebook_shows_a_contract_with_every_field(name: str) -> None:
     contract = read_contract(ROOT / "contracts" / name)
     seen = shown_in_notebook(contract)
     for model in contract.models:
-        assert {path for path, _ in m.walk_fields(model.fields)} <= set(seen.words) and model.name in seen.words
+        assert {path for path, _ in m.walk_fields(model.fields)} <= set(
+            seen.words
+        ) and model.name in seen.words
     assert set(seen.tags) <= TABLE_TAGS
 
 
@@ -244,12 +307,40 @@ def test_no_text_of_a_contract_plan_or_run_becomes_markup_in_a_notebook() -> Non
     from datamaster_kit.plan.plan import Change, Difference, Plan
 
     moment = datetime(2026, 1, 31, tzinfo=UTC)
-    change = Change("update", ATTACK, ATTACK, (Difference(ATTACK, ATTACK, [ATTACK]),), refusal=ATTACK, note=ATTACK)
+    change = Change(
+        "update",
+        ATTACK,
+        ATTACK,
+        (Difference(ATTACK, ATTACK, [ATTACK]),),
+        refusal=ATTACK,
+        note=ATTACK,
+    )
     rule = RuleResult(ATTACK, ATTACK, ATTACK, 1.0, False, description=ATTACK)
-    run = Run("r", ATTACK, ATTACK, ATTACK, ATTACK, ATTACK, moment, moment, result=ATTACK, error=ATTACK, notes=(ATTACK,), rules=(rule,))
-    for value in (hostile(full_contract()), Plan((change,), (Fault("attack", ATTACK, hint=ATTACK),)), run):
+    run = Run(
+        "r",
+        ATTACK,
+        ATTACK,
+        ATTACK,
+        ATTACK,
+        ATTACK,
+        moment,
+        moment,
+        result=ATTACK,
+        error=ATTACK,
+        notes=(ATTACK,),
+        rules=(rule,),
+    )
+    for value in (
+        hostile(full_contract()),
+        Plan((change,), (Fault("attack", ATTACK, hint=ATTACK),)),
+        run,
+    ):
         seen = shown_in_notebook(value)
-        assert set(seen.tags) <= TABLE_TAGS and {value for _, value in seen.attributes} <= {"col", "scroll"} and any("attack()" in words for words in seen.words)
+        assert (
+            set(seen.tags) <= TABLE_TAGS
+            and {value for _, value in seen.attributes} <= {"col", "scroll"}
+            and any("attack()" in words for words in seen.words)
+        )
 
 
 def test_a_notebook_shows_what_a_plan_is_refused_for_and_which_rules_broke() -> None:
@@ -258,9 +349,28 @@ def test_a_notebook_shows_what_a_plan_is_refused_for_and_which_rules_broke() -> 
     from datamaster_kit.lakehouse.runs import RuleResult, Run
     from datamaster_kit.plan.plan import Change, Plan
 
-    words = shown_in_notebook(Plan((Change("delete", "table", "crisk.bronze.card", refusal="it has rows"), Change("unchanged", "schema", "crisk.gold")))).words
-    assert {"-", "crisk.bronze.card", "refused:"} <= set(words) and "crisk.gold" not in words and "0 to create, 0 to update, 1 to delete, 1 unchanged." in words
+    words = shown_in_notebook(
+        Plan(
+            (
+                Change("delete", "table", "crisk.bronze.card", refusal="it has rows"),
+                Change("unchanged", "schema", "crisk.gold"),
+            )
+        )
+    ).words
+    assert (
+        {"-", "crisk.bronze.card", "refused:"} <= set(words)
+        and "crisk.gold" not in words
+        and "0 to create, 0 to update, 1 to delete, 1 unchanged." in words
+    )
     moment = datetime(2026, 1, 31, tzinfo=UTC)
-    results = (RuleResult("a", "row", "warn", 2.0, False), RuleResult("b", "row", "warn", 0.0, True), RuleResult("c", "set", "fail", not_executed="no"))
-    words = shown_in_notebook(Run("r", "silver", "local", "c", "1", "card", moment, moment, rows_read=9, rules=results)).words
-    assert {"9", "a", "3 rules: 1 broken, 1 not executed."} <= set(words) and not {"b", "c"} & set(words)
+    results = (
+        RuleResult("a", "row", "warn", 2.0, False),
+        RuleResult("b", "row", "warn", 0.0, True),
+        RuleResult("c", "set", "fail", not_executed="no"),
+    )
+    words = shown_in_notebook(
+        Run("r", "silver", "local", "c", "1", "card", moment, moment, rows_read=9, rules=results)
+    ).words
+    assert {"9", "a", "3 rules: 1 broken, 1 not executed."} <= set(words) and not {"b", "c"} & set(
+        words
+    )

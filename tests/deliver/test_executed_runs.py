@@ -1,4 +1,6 @@
-"""What is submitted to the test workspace runs: notebooks and wheels, each in a process of its own, on what a workspace has."""
+"""What is submitted to the test workspace runs: notebooks and wheels, each in a process of its own,
+on what a workspace has.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +181,8 @@ def test_a_notebook_has_its_parameters_as_widgets_and_its_outputs_are_exported(
     path = put(
         client,
         "widgets",
-        "dbutils.widgets.text('other', 'own')\nprint(dbutils.widgets.get('day'), dbutils.widgets.get('other'))",
+        "dbutils.widgets.text('other', 'own')\nprint(dbutils.widgets.get('day'), "
+        "dbutils.widgets.get('other'))",
         "import os\nos.getcwd(), os.environ['DATABRICKS_RUNTIME_VERSION']",
         "from IPython.display import HTML\nHTML('<b>shown</b>')",
         "dbutils.notebook.exit('done')",
@@ -242,7 +245,8 @@ def test_a_notebook_installs_the_toolkit_from_its_wheel_and_nothing_of_the_check
         client,
         "installs",
         "import importlib.util\nprint(importlib.util.find_spec('datamaster_kit'))\nleft = 1",
-        f"get_ipython().run_line_magic('pip', 'install {upload(client, name, content)}')\ndbutils.library.restartPython()\nprint('not reached')",
+        f"get_ipython().run_line_magic('pip', 'install {upload(client, name, content)}')\n"
+        "dbutils.library.restartPython()\nprint('not reached')",
         "import datamaster_kit\nprint(datamaster_kit.__file__)",
         "print('left' in globals(), dbutils.widgets.get('a'))",
     )
@@ -256,7 +260,8 @@ def test_a_cancelled_run_leaves_no_process(workspace: Workspace, client: Workspa
     path = put(
         client,
         "endless",
-        "import subprocess, time\nopen(dbutils.widgets.get('file'), 'w').write('begun')\nsubprocess.Popen(['sleep', '600'])\ntime.sleep(600)",
+        "import subprocess, time\nopen(dbutils.widgets.get('file'), 'w').write('begun')\n"
+        "subprocess.Popen(['sleep', '600'])\ntime.sleep(600)",
         "1",
     )
     run = client.jobs.submit(tasks=[notebook(path, file=f"{VOLUME}/begun")]).response.run_id
@@ -284,7 +289,11 @@ def test_a_cancelled_run_leaves_no_process(workspace: Workspace, client: Workspa
 
 
 def test_a_wheel_task_runs_the_wheels_code_with_its_parameters(client: WorkspaceClient) -> None:
-    code = "import sys, os, datamaster_kit\ndef main():\n    print(sys.argv[1:], datamaster_kit.__file__, os.path.exists('/Volumes/crisk/bronze/landing'))\n    if 'fail' in sys.argv: raise KeyError('lost')\n"
+    code = (
+        "import sys, os, datamaster_kit\ndef main():\n    print(sys.argv[1:], "
+        "datamaster_kit.__file__, os.path.exists('/Volumes/crisk/bronze/landing'))\n    if "
+        "'fail' in sys.argv: raise KeyError('lost')\n"
+    )
     wheels = environment(
         upload(client, "definition-1.0-py3-none-any.whl", wheel("definition", code)),
         upload(client, *build_toolkit_wheel()),
@@ -351,7 +360,9 @@ def test_names_statements_and_new_files_are_those_of_a_workspace(
 ) -> None:
     sql(
         client,
-        "CREATE TABLE crisk.bronze.account (id INT NOT NULL COMMENT 'its number', name STRING, PRIMARY KEY (id)) CLUSTER BY (id) COMMENT 'accounts' TBLPROPERTIES ('delta.appendOnly' = 'false', 'by' = 'unity')",
+        "CREATE TABLE crisk.bronze.account (id INT NOT NULL COMMENT 'its number', name "
+        "STRING, PRIMARY KEY (id)) CLUSTER BY (id) COMMENT 'accounts' TBLPROPERTIES "
+        "('delta.appendOnly' = 'false', 'by' = 'unity')",
     )
     sql(client, "ALTER TABLE crisk.bronze.account SET TAGS ('domain' = 'risk')")
     sql(
@@ -387,7 +398,8 @@ spark.sparkContext.version""",
     assert "(1, True, False)" in cells[1]
     assert (
         " ".join(cells[2].split())
-        == "({'comment': 'its number'}, {'comment': 'whose'}, 'accounts', [('by', 'unity'), ('stream', 'x')])"
+        == "({'comment': 'its number'}, {'comment': 'whose'}, 'accounts', [('by', 'unity'), "
+        "('stream', 'x')])"
     )
     assert (
         cells[3] == "['risk']"
@@ -402,7 +414,8 @@ spark.sparkContext.version""",
     ]
     assert sql(
         client,
-        "SELECT column_name FROM crisk.information_schema.columns WHERE table_name = 'account' ORDER BY ordinal_position",
+        "SELECT column_name FROM crisk.information_schema.columns WHERE table_name = "
+        "'account' ORDER BY ordinal_position",
     ) == [["id"], ["name"], ["balance"], ["more"]]
     assert client.tables.get("crisk.bronze.made").columns and sql(
         client, "SELECT count(*) FROM crisk.bronze.made"
@@ -412,7 +425,8 @@ spark.sparkContext.version""",
         ["1", "ana", "a.csv"],
         ["2", "rui", "a.csv"],
     ]
-    # The next run, on other compute, takes the new file only, and sees what a warehouse has changed since.
+    # The next run, on other compute, takes the new file only, and sees what a warehouse has changed
+    # since.
     upload(client, "raw/b.csv", b"id,extra\n3,x\n")
     sql(client, "ALTER TABLE crisk.bronze.loaded ADD COLUMNS (later STRING)")
     second = put(

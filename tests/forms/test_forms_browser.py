@@ -1,4 +1,7 @@
-"""A person at work: `datamaster forms` in real Chromium, from the list of contracts to the saved file, byte for byte."""
+"""A person at work: `datamaster forms` in real Chromium, from the list of contracts to the saved
+file, byte for byte.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -97,7 +100,9 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, browser: Browser, project: Path) -> None:
+def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(
+    server: Server, browser: Browser, project: Path
+) -> None:
     from playwright.sync_api import expect
 
     page, seen = opened(browser, server.address)
@@ -120,7 +125,9 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     page.get_by_label("Number", exact=True).fill("2")
     page.get_by_label("Counted in").select_option("percent of the rows")
     page.get_by_label("A broken rule is").select_option("warn: counted and told")
-    expect(page.get_by_text("Fewer than 2 % values of limit are missing")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Fewer than 2 % values of limit are missing")).to_be_visible(
+        timeout=SLOW
+    )
     page.get_by_role("button", name="Add rule").first.click()
     expect(page.get_by_role("heading", name="limit_is_known")).to_be_visible(timeout=SLOW)
 
@@ -142,14 +149,18 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(page.get_by_text("+  owner: Risk Platform")).to_be_visible(timeout=SLOW)
     pictured(page, "changes-1280")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("The version is raised from 1.2.0 to 2.0.0.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("The version is raised from 1.2.0 to 2.0.0.")).to_be_visible(
+        timeout=SLOW
+    )
     assert (project.parent / "contracts" / "card.yaml").read_text(encoding="utf-8") == SAVED
     page.get_by_role("button", name="Back to contracts").click()
     expect(page.get_by_role("button", name="Cards", exact=True)).to_be_visible(timeout=SLOW)
     assert not seen.dialogs and not seen.complaints
 
 
-def test_undo_and_the_guard_of_unsaved_changes(server: Server, browser: Browser, project: Path) -> None:
+def test_undo_and_the_guard_of_unsaved_changes(
+    server: Server, browser: Browser, project: Path
+) -> None:
     from playwright.sync_api import expect
 
     before = (project.parent / "contracts" / "account.yaml").read_bytes()
@@ -176,9 +187,20 @@ def test_every_tab_fits_the_page(server: Server, browser: Browser, width: int) -
 
     page, seen = opened(browser, server.address, width)
     page.get_by_role("button", name="Accounts", exact=True).click()
-    for tab in ("About", "Models and fields", "Rules", "Service levels", "Source", "Notifications", "Tasks", "Try it"):
+    for tab in (
+        "About",
+        "Models and fields",
+        "Rules",
+        "Service levels",
+        "Source",
+        "Notifications",
+        "Tasks",
+        "Try it",
+    ):
         page.get_by_role("tab", name=tab).click()
-        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true", timeout=SLOW)
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute(
+            "aria-selected", "true", timeout=SLOW
+        )
         page.wait_for_timeout(500)
         pictured(page, f"{tab.split()[0].lower()}-{width}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
@@ -200,7 +222,12 @@ def test_a_contract_is_filled_in_by_the_keyboard_alone(server: Server, browser: 
     page.keyboard.press("Enter")
     expect(page.get_by_label("Name of field 1", exact=True)).to_be_visible(timeout=SLOW)
     page.get_by_label("Name of field 1", exact=True).focus()
-    for label in ("Type of field 1", "Field 1 is required", "Field 1 is part of the key", "Classification of field 1"):
+    for label in (
+        "Type of field 1",
+        "Field 1 is required",
+        "Field 1 is part of the key",
+        "Classification of field 1",
+    ):
         page.keyboard.press("Tab")
         expect(page.get_by_label(label, exact=True)).to_be_focused(timeout=SLOW)
 
@@ -209,16 +236,31 @@ def test_text_of_a_contract_is_never_html(server: Server, browser: Browser, proj
     from playwright.sync_api import expect
     from test_forms import hostile
 
-    (project.parent / "contracts" / "hostile.yaml").write_text(hostile((ROOT / "contracts" / "account.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    (project.parent / "contracts" / "hostile.yaml").write_text(
+        hostile((ROOT / "contracts" / "account.yaml").read_text(encoding="utf-8")), encoding="utf-8"
+    )
     page, seen = opened(browser, server.address)
     page.get_by_role("button", name="<script>").first.click()
-    for tab in ("About", "Models and fields", "Rules", "Service levels", "Source", "Notifications", "Tasks"):
+    for tab in (
+        "About",
+        "Models and fields",
+        "Rules",
+        "Service levels",
+        "Source",
+        "Notifications",
+        "Tasks",
+    ):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(500)
     for below in ("What is wrong", "Changes to the file", "The file (YAML)"):
         page.get_by_text(below, exact=True).click()
         page.wait_for_timeout(500)
-    expect(page.get_by_role("heading", name="<img src=x onerror=alert(1)>")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="<img src=x onerror=alert(1)>")).to_be_visible(
+        timeout=SLOW
+    )
     pictured(page, "hostile")
-    assert not seen.dialogs and page.locator(".dm-form img, .dm-form script, .dm-form svg").count() == 0
+    assert (
+        not seen.dialogs
+        and page.locator(".dm-form img, .dm-form script, .dm-form svg").count() == 0
+    )
     (project.parent / "contracts" / "hostile.yaml").unlink()

@@ -1,4 +1,7 @@
-"""Pasted text: each dialect's statement gives its fields, everything wrong is told at once, and no text breaks anything."""
+"""Pasted text: each dialect's statement gives its fields, everything wrong is told at once, and no
+text breaks anything.
+"""
+
 from __future__ import annotations
 
 import json
@@ -49,7 +52,10 @@ GO"""
 
 def shown(text: str) -> list[tuple[str, str, bool, int, str]]:
     """What each field is, in short."""
-    return [(field.name, sql_type(field.type), field.required, field.primary_key, field.description) for field in fields_from(text)]
+    return [
+        (field.name, sql_type(field.type), field.required, field.primary_key, field.description)
+        for field in fields_from(text)
+    ]
 
 
 def told(text: str) -> list[tuple[int, str]]:
@@ -61,71 +67,202 @@ def told(text: str) -> list[tuple[int, str]]:
 
 def test_a_statement_of_postgres() -> None:
     assert shown(POSTGRES) == [
-        ("id", "BIGINT", True, 1, ""), ('Holder "name"', "VARCHAR(80)", True, 0, ""), ("opened", "TIMESTAMP_NTZ", False, 0, ""), ("seen", "TIMESTAMP", False, 0, ""), ("tags", "ARRAY<STRING>", True, 0, ""),
-        ("amount", "DECIMAL(12,2)", False, 0, "In reais, it's exact."), ("raw", "STRING", False, 0, ""), ("ratio", "DOUBLE", False, 0, "")]
+        ("id", "BIGINT", True, 1, ""),
+        ('Holder "name"', "VARCHAR(80)", True, 0, ""),
+        ("opened", "TIMESTAMP_NTZ", False, 0, ""),
+        ("seen", "TIMESTAMP", False, 0, ""),
+        ("tags", "ARRAY<STRING>", True, 0, ""),
+        ("amount", "DECIMAL(12,2)", False, 0, "In reais, it's exact."),
+        ("raw", "STRING", False, 0, ""),
+        ("ratio", "DOUBLE", False, 0, ""),
+    ]
     assert fields_from(POSTGRES)[1].unique
 
 
 def test_a_statement_of_databricks() -> None:
     assert shown(DATABRICKS) == [
-        ("order id", "BIGINT", True, 2, "The order's id, unique"), ("line", "INT", True, 1, ""), ("address", "STRUCT<street: STRING COMMENT 'Street, number', geo: ARRAY<DOUBLE>>", False, 0, ""),
-        ("prices", "MAP<STRING, DECIMAL(10,2)>", False, 0, "by currency"), ("at", "TIMESTAMP_NTZ", False, 0, ""), ("v", "VARIANT", False, 0, "")]
+        ("order id", "BIGINT", True, 2, "The order's id, unique"),
+        ("line", "INT", True, 1, ""),
+        (
+            "address",
+            "STRUCT<street: STRING COMMENT 'Street, number', geo: ARRAY<DOUBLE>>",
+            False,
+            0,
+            "",
+        ),
+        ("prices", "MAP<STRING, DECIMAL(10,2)>", False, 0, "by currency"),
+        ("at", "TIMESTAMP_NTZ", False, 0, ""),
+        ("v", "VARIANT", False, 0, ""),
+    ]
 
 
 def test_a_statement_of_sql_server() -> None:
-    assert shown(TSQL) == [("id", "INT", True, 2, ""), ("code", "CHAR(3)", True, 1, ""), ("kind", "SMALLINT", False, 0, ""), ("when", "TIMESTAMP_NTZ", False, 0, ""),
-                           ("total", "DECIMAL(18,2)", False, 0, ""), ("flag", "BOOLEAN", False, 0, ""), ("note", "STRING", False, 0, "")]
+    assert shown(TSQL) == [
+        ("id", "INT", True, 2, ""),
+        ("code", "CHAR(3)", True, 1, ""),
+        ("kind", "SMALLINT", False, 0, ""),
+        ("when", "TIMESTAMP_NTZ", False, 0, ""),
+        ("total", "DECIMAL(18,2)", False, 0, ""),
+        ("flag", "BOOLEAN", False, 0, ""),
+        ("note", "STRING", False, 0, ""),
+    ]
 
 
-@pytest.mark.parametrize(("text", "names"), [
-    ("account_id,brand_name,email", ["account_id", "brand_name", "email"]), ("\N{ZERO WIDTH NO-BREAK SPACE}a;b;c\n", ["a", "b", "c"]), ("account_id", ["account_id"]), ("order date,ship date", ["order date", "ship date"]),
-    ("first name\tlast name\r\nana\tsouza\r\n", ["first name", "last name"]), ('"a,b",c', ["a,b", "c"]), ("order date DATE, ship date DATE", ["order date DATE", "ship date DATE"]),
-    ("(id int, at date)", ["id", "at"]), ("id bigint, at timestamp not null", ["id", "at"]), ("order date,\nship date", ["order", "ship"]), ("id: bigint, name: string", ["id", "name"]),
-])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("account_id,brand_name,email", ["account_id", "brand_name", "email"]),
+        ("\N{ZERO WIDTH NO-BREAK SPACE}a;b;c\n", ["a", "b", "c"]),
+        ("account_id", ["account_id"]),
+        ("order date,ship date", ["order date", "ship date"]),
+        ("first name\tlast name\r\nana\tsouza\r\n", ["first name", "last name"]),
+        ('"a,b",c', ["a,b", "c"]),
+        ("order date DATE, ship date DATE", ["order date DATE", "ship date DATE"]),
+        ("(id int, at date)", ["id", "at"]),
+        ("id bigint, at timestamp not null", ["id", "at"]),
+        ("order date,\nship date", ["order", "ship"]),
+        ("id: bigint, name: string", ["id", "name"]),
+    ],
+)
 def test_a_header_and_a_list_of_columns_are_told_apart(text: str, names: list[str]) -> None:
     assert [field.name for field in fields_from(text)] == names
 
 
 def test_rows_give_types_and_promise_nothing() -> None:
-    assert shown("id,code,amount,day,ok\n1,007,1.5,2026-01-31,true\n2,008,10.25,2026-02-01,false\n") == [
-        ("id", "BIGINT", False, 0, ""), ("code", "STRING", False, 0, ""), ("amount", "DECIMAL(12,2)", False, 0, ""), ("day", "DATE", False, 0, ""), ("ok", "BOOLEAN", False, 0, "")]
+    assert shown(
+        "id,code,amount,day,ok\n1,007,1.5,2026-01-31,true\n2,008,10.25,2026-02-01,false\n"
+    ) == [
+        ("id", "BIGINT", False, 0, ""),
+        ("code", "STRING", False, 0, ""),
+        ("amount", "DECIMAL(12,2)", False, 0, ""),
+        ("day", "DATE", False, 0, ""),
+        ("ok", "BOOLEAN", False, 0, ""),
+    ]
 
 
 def test_everything_that_is_wrong_is_told_at_once_with_its_line() -> None:
-    assert told("CREATE TABLE t (\n  id BIGINT,\n  b moon,\n  c INTERVAL DAY,\n  ID STRING,\n  7 INT,\n  d,\n  PRIMARY KEY (nobody)\n)") == [
-        (3, "b: 'moon' is no type of databricks"), (4, "c: 'INTERVAL DAY' is no type of databricks"), (6, "'7' is no column's name"), (7, "d: no type stands behind the name"),
-        (0, "the primary key names 'nobody', which is no column"), (0, "'id' is there 2 times")]
-    assert told("1,ana@example.com,2026-01-31\n2,b,c") == [(1, f"{value!r} in the first line is a value and no name") for value in ("1", "ana@example.com", "2026-01-31")]
-    assert told("CREATE TABLE t (a int, b int") == [(0, "the bracket that opens on line 1 is not closed")]
+    assert told(
+        "CREATE TABLE t (\n  id BIGINT,\n  b moon,\n  c INTERVAL DAY,\n  ID STRING,\n  7 "
+        "INT,\n  d,\n  PRIMARY KEY (nobody)\n)"
+    ) == [
+        (3, "b: 'moon' is no type of databricks"),
+        (4, "c: 'INTERVAL DAY' is no type of databricks"),
+        (6, "'7' is no column's name"),
+        (7, "d: no type stands behind the name"),
+        (0, "the primary key names 'nobody', which is no column"),
+        (0, "'id' is there 2 times"),
+    ]
+    assert told("1,ana@example.com,2026-01-31\n2,b,c") == [
+        (1, f"{value!r} in the first line is a value and no name")
+        for value in ("1", "ana@example.com", "2026-01-31")
+    ]
+    assert told("CREATE TABLE t (a int, b int") == [
+        (0, "the bracket that opens on line 1 is not closed")
+    ]
     assert told("CREATE TABLE a (x int); CREATE TABLE b (y int)") == [(0, "2 tables are created")]
-    assert told("CREATE TABLE t (a int COMMENT 'open") == [(0, "a quote or a comment is not closed, as databricks writes them")]
-    assert told('{"fields": []}') == [(0, "it is JSON, and no StructType of Spark")] and told(" \n") == [(0, "nothing was pasted")]
+    assert told("CREATE TABLE t (a int COMMENT 'open") == [
+        (0, "a quote or a comment is not closed, as databricks writes them")
+    ]
+    assert told('{"fields": []}') == [(0, "it is JSON, and no StructType of Spark")] and told(
+        " \n"
+    ) == [(0, "nothing was pasted")]
 
 
-SCALARS = st.sampled_from([Scalar("string"), Scalar("long"), Scalar("date"), Scalar("timestamp"), Scalar("decimal", 12, 3), Scalar("boolean"), Scalar("binary"), Scalar("double"), Scalar("varchar", length=9)])
-TYPES = st.recursive(SCALARS, lambda below: st.one_of(below.map(lambda type: Array(Field("element", type))), below.map(lambda type: Map(Field("key", Scalar("string")), Field("value", type))),
-                                                      below.map(lambda type: Struct((Field("inner", type), Field("or not", type))))), max_leaves=4)
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12).filter(lambda name: name.strip() == name)
-FIELDS = st.lists(st.builds(lambda name, type, required, description: Field(name, type, description, required=required), NAMES, TYPES, st.booleans(), st.sampled_from(["", "It's; (a) `b`, -- c", "x"])),
-                  min_size=1, max_size=5, unique_by=lambda field: field.name.lower())
+SCALARS = st.sampled_from(
+    [
+        Scalar("string"),
+        Scalar("long"),
+        Scalar("date"),
+        Scalar("timestamp"),
+        Scalar("decimal", 12, 3),
+        Scalar("boolean"),
+        Scalar("binary"),
+        Scalar("double"),
+        Scalar("varchar", length=9),
+    ]
+)
+TYPES = st.recursive(
+    SCALARS,
+    lambda below: st.one_of(
+        below.map(lambda type: Array(Field("element", type))),
+        below.map(lambda type: Map(Field("key", Scalar("string")), Field("value", type))),
+        below.map(lambda type: Struct((Field("inner", type), Field("or not", type)))),
+    ),
+    max_leaves=4,
+)
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12
+).filter(lambda name: name.strip() == name)
+FIELDS = st.lists(
+    st.builds(
+        lambda name, type, required, description: Field(name, type, description, required=required),
+        NAMES,
+        TYPES,
+        st.booleans(),
+        st.sampled_from(["", "It's; (a) `b`, -- c", "x"]),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda field: field.name.lower(),
+)
 
 
 @settings(deadline=None)
 @given(FIELDS)
 def test_a_schema_of_spark_comes_back(fields: list[Field]) -> None:
     found = fields_from(json.dumps(spark_schema(Model("m", tuple(fields)))))
-    assert [(field.name, sql_type(field.type), field.required, field.description) for field in found] == [(field.name, sql_type(field.type), field.required, field.description) for field in fields]
+    assert [
+        (field.name, sql_type(field.type), field.required, field.description) for field in found
+    ] == [(field.name, sql_type(field.type), field.required, field.description) for field in fields]
 
 
 @settings(deadline=None)
 @given(FIELDS)
 def test_a_statement_of_databricks_comes_back(fields: list[Field]) -> None:
-    columns = ",\n".join(f"{quote(field.name)} {sql_type(field.type)}{' NOT NULL' if field.required else ''} COMMENT {sql_literal(field.description)}" for field in fields)
+    columns = ",\n".join(
+        f"{quote(field.name)} {sql_type(field.type)}{' NOT NULL' if field.required else ''} "
+        f"COMMENT {sql_literal(field.description)}"
+        for field in fields
+    )
     found = fields_from(f"CREATE TABLE a.b.c (\n{columns}\n) USING delta")
-    assert [(field.name, field.required, field.description) for field in found] == [(field.name, field.required, field.description) for field in fields]
+    assert [(field.name, field.required, field.description) for field in found] == [
+        (field.name, field.required, field.description) for field in fields
+    ]
 
 
-PIECES = st.sampled_from(["CREATE TABLE t (", "(", ")", ",", "id", "INT", "NOT NULL", "PRIMARY KEY", "COMMENT", "'x'", "'", "`", "[", "]", "<", ">", "struct<", "\n", ";", "--", "/*", "{", "}", '"type"', ":", "<script>alert(1)</script>", "\\", "é", "0"])
+PIECES = st.sampled_from(
+    [
+        "CREATE TABLE t (",
+        "(",
+        ")",
+        ",",
+        "id",
+        "INT",
+        "NOT NULL",
+        "PRIMARY KEY",
+        "COMMENT",
+        "'x'",
+        "'",
+        "`",
+        "[",
+        "]",
+        "<",
+        ">",
+        "struct<",
+        "\n",
+        ";",
+        "--",
+        "/*",
+        "{",
+        "}",
+        '"type"',
+        ":",
+        "<script>alert(1)</script>",
+        "\\",
+        "é",
+        "0",
+    ]
+)
 
 
 @settings(deadline=None)
@@ -138,6 +275,13 @@ def test_no_text_breaks_anything(text: str) -> None:
 
 
 def test_a_text_that_nests_without_end_is_refused() -> None:
-    for text in ("struct<a:" * 100_000, "[" * 100_000, '{"type": "struct", "fields": [' * 50_000, "CREATE TABLE t (a " + "array<" * 20_000, "a " + "(" * 50_000, "x" * 2_000_000):
+    for text in (
+        "struct<a:" * 100_000,
+        "[" * 100_000,
+        '{"type": "struct", "fields": [' * 50_000,
+        "CREATE TABLE t (a " + "array<" * 20_000,
+        "a " + "(" * 50_000,
+        "x" * 2_000_000,
+    ):
         with pytest.raises(BadInput):
             fields_from(text) if not text.startswith("[") else fields_from("{" + text)

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Quality, Reference, Scalar, ServiceLevel, Struct, Threshold
+from datamaster_kit.contract.model import (
+    Array,
+    Contract,
+    Field,
+    Map,
+    Model,
+    Quality,
+    Reference,
+    Scalar,
+    ServiceLevel,
+    Struct,
+    Threshold,
+)
 from datamaster_kit.contract.publish.export import spark_schema
 from datamaster_kit.contract.quality.rule import Rule, is_rule_met, render_query
 from datamaster_kit.contract.quality.rules import rules
@@ -26,7 +38,11 @@ def made(model: Model, *others: Model) -> dict[str, Rule]:
 def declared(*qualities: Quality, field: Field | None = None) -> list[Rule]:
     item = field or Field("status")
     model = Model("account", (replace(item, quality=qualities), Field("balance", Scalar("long"))))
-    return [rule for rule in made(model).values() if rule.kind not in ("record", "type", "required", "unique")]
+    return [
+        rule
+        for rule in made(model).values()
+        if rule.kind not in ("record", "type", "required", "unique")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +62,9 @@ def declared(*qualities: Quality, field: Field | None = None) -> list[Rule]:
         ("mustNotBeWithin", [1, 2], 3, 1),
     ],
 )
-def test_every_operator_of_both_spellings_is_decided(operator: str, limit: Any, kept: float, broken: float) -> None:
+def test_every_operator_of_both_spellings_is_decided(
+    operator: str, limit: Any, kept: float, broken: float
+) -> None:
     rule = Rule("r", "m", "", "sql", "", must=(Threshold(operator, limit),))
     assert is_rule_met(rule, kept, 0) and not is_rule_met(rule, broken, 0)
 
@@ -63,7 +81,10 @@ def test_severity_follows_the_kind_of_rule_where_the_author_says_nothing() -> No
         quality=(Quality(metric="rowCount", must=(Threshold("mustBeGreaterThan", 0),)),),
     )
     found = made(model)
-    assert {name: found[name].severity for name in ("id.required", "id.unique", "code.unique", "code.enum", "rowcount")} == {
+    assert {
+        name: found[name].severity
+        for name in ("id.required", "id.unique", "code.unique", "code.enum", "rowcount")
+    } == {
         "id.required": "quarantine",
         "id.unique": "warn",
         "code.unique": "fail",
@@ -73,21 +94,50 @@ def test_severity_follows_the_kind_of_rule_where_the_author_says_nothing() -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("error", "quarantine"), ("Critical", "fail"), ("blocker", "fail"), ("fail", "fail"), ("warning", "warn"), ("info", "warn"), ("warn", "warn"), ("quarantine", "quarantine")]
+    ("said", "meant"),
+    [
+        ("error", "quarantine"),
+        ("Critical", "fail"),
+        ("blocker", "fail"),
+        ("fail", "fail"),
+        ("warning", "warn"),
+        ("info", "warn"),
+        ("warn", "warn"),
+        ("quarantine", "quarantine"),
+    ],
 )
 def test_a_severity_said_is_followed(said: str, meant: str) -> None:
     assert declared(Quality(metric="nullValues", must=ZERO, severity=said))[0].severity == meant
 
 
-@pytest.mark.parametrize(("said", "meant"), [("error", "fail"), ("", "fail"), ("quarantine", "fail"), ("critical", "fail"), ("warning", "warn")])
-def test_a_rule_over_many_rows_has_no_row_to_quarantine_and_fails_instead(said: str, meant: str) -> None:
-    (rule,) = declared(Quality("sql", query="SELECT COUNT(*) FROM account", must=(Threshold("mustBeGreaterThan", 25),), severity=said))
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("error", "fail"),
+        ("", "fail"),
+        ("quarantine", "fail"),
+        ("critical", "fail"),
+        ("warning", "warn"),
+    ],
+)
+def test_a_rule_over_many_rows_has_no_row_to_quarantine_and_fails_instead(
+    said: str, meant: str
+) -> None:
+    (rule,) = declared(
+        Quality(
+            "sql",
+            query="SELECT COUNT(*) FROM account",
+            must=(Threshold("mustBeGreaterThan", 25),),
+            severity=said,
+        )
+    )
     assert rule.query and rule.severity == meant
 
 
 def test_a_check_that_tolerates_broken_rows_keeps_none_of_them_out_of_silver() -> None:
     tolerant, strict = declared(
-        Quality(metric="nullValues", must=(Threshold("mustBeLessThan", 5),), unit="percent"), Quality(metric="nullValues", must=ZERO)
+        Quality(metric="nullValues", must=(Threshold("mustBeLessThan", 5),), unit="percent"),
+        Quality(metric="nullValues", must=ZERO),
     )
     assert (tolerant.severity, strict.severity) == ("warn", "quarantine") and tolerant.is_row_rule
 
@@ -138,7 +188,8 @@ def test_what_cannot_be_executed_stays_and_says_why(quality: Quality) -> None:
         "SELECT secret('a', 'b') FROM account",
         "SELECT http_request(status) FROM account",
         "WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT COUNT(*) FROM a",
-        "SELECT COUNT(*) FROM secrets WHERE 1 IN (WITH secrets AS (SELECT 1 x) SELECT x FROM secrets)",
+        "SELECT COUNT(*) FROM secrets WHERE 1 IN (WITH secrets AS (SELECT 1 x) SELECT x FROM "
+        "secrets)",
         "SELECT COUNT(*) FROM IDENTIFIER('a.b')",
         "true) OR (SELECT 1",
         "1 = 1) --",
@@ -156,8 +207,14 @@ def test_sql_that_does_more_than_read_the_contracts_models_is_refused(sql: str) 
     ("query", "predicate"),
     [
         ("SELECT COUNT(*) FROM {model} WHERE balance < 0", "NOT coalesce(balance < 0, false)"),
-        ("select count(1) as n from ${table} a where a.balance < 0 -- wrong", "NOT coalesce(balance < 0, false)"),
-        ("SELECT COUNT(*) FROM ${object} WHERE {field} IS NULL", "NOT coalesce(`status` IS NULL, false)"),
+        (
+            "select count(1) as n from ${table} a where a.balance < 0 -- wrong",
+            "NOT coalesce(balance < 0, false)",
+        ),
+        (
+            "SELECT COUNT(*) FROM ${object} WHERE {field} IS NULL",
+            "NOT coalesce(`status` IS NULL, false)",
+        ),
         ("balance >= 0", "coalesce(balance >= 0, true)"),
     ],
 )
@@ -180,21 +237,46 @@ def test_a_query_over_many_rows_stays_a_query(query: str) -> None:
 
 
 def test_a_rendered_query_has_the_targets_names_and_the_authors_braces() -> None:
-    (rule,) = declared(Quality("sql", query="SELECT MAX(balance) FROM account WHERE status <> '{slot_0_} {account}'", must=ZERO))
-    assert render_query(rule, {"account": "`t`"}) == "SELECT MAX(balance) FROM `t` AS `account` WHERE status <> '{slot_0_} {account}'"
+    (rule,) = declared(
+        Quality(
+            "sql",
+            query="SELECT MAX(balance) FROM account WHERE status <> '{slot_0_} {account}'",
+            must=ZERO,
+        )
+    )
+    assert (
+        render_query(rule, {"account": "`t`"})
+        == "SELECT MAX(balance) FROM `t` AS `account` WHERE status <> '{slot_0_} {account}'"
+    )
 
 
 def test_identifiers_are_unique_and_stable() -> None:
     model = Model(
         "m",
-        (Field("a", enum=("x",), quality=(Quality("text", name="enum"), Quality("text", name="enum_2"), Quality("text", name="enum"))),),
+        (
+            Field(
+                "a",
+                enum=("x",),
+                quality=(
+                    Quality("text", name="enum"),
+                    Quality("text", name="enum_2"),
+                    Quality("text", name="enum"),
+                ),
+            ),
+        ),
     )
     names = [rule.id for rule in rules(Contract("c", models=(model,)), model)]
-    assert len(names) == len(set(names)) and names == [rule.id for rule in rules(Contract("c", models=(model,)), model)]
+    assert len(names) == len(set(names)) and names == [
+        rule.id for rule in rules(Contract("c", models=(model,)), model)
+    ]
 
 
 def test_a_reference_that_leads_nowhere_is_not_executed() -> None:
-    model = Model("m", (Field("a", references=("gone.id",)),), references=(Reference(("a", "b"), "m", ("a",)),))
+    model = Model(
+        "m",
+        (Field("a", references=("gone.id",)),),
+        references=(Reference(("a", "b"), "m", ("a",)),),
+    )
     assert all(rule.not_executed for rule in made(model).values() if rule.kind == "reference")
 
 
@@ -202,7 +284,14 @@ def test_a_freshness_promise_is_a_rule() -> None:
     model = Model("m", (Field("at", Scalar("timestamp")),))
     found = {
         rule.id: rule
-        for rule in rules(Contract("c", models=(model,), service_levels=(ServiceLevel("freshness", "PT1H30M", element="m.at"),)), model)
+        for rule in rules(
+            Contract(
+                "c",
+                models=(model,),
+                service_levels=(ServiceLevel("freshness", "PT1H30M", element="m.at"),),
+            ),
+            model,
+        )
     }
     assert found["at.freshness"].must[0].value == 5400
 
@@ -213,27 +302,48 @@ NASTY = 'it\'s `a` "b" c'
 HOSTILE = "'); DROP TABLE t; --"
 
 
-def broken(spark: SparkSession, model: Model, rows: list[dict[str, Any]], *others: Model) -> list[set[str]]:
+def broken(
+    spark: SparkSession, model: Model, rows: list[dict[str, Any]], *others: Model
+) -> list[set[str]]:
     """Return, for each row, the row rules that it breaks; no row rule may fail to be analysed."""
     from pyspark.sql.types import StringType, StructField, StructType
 
     loose = replace(model, fields=tuple(loosened(item) for item in model.fields))
-    schema = StructType([*StructType.fromJson(spark_schema(loose)).fields, StructField("carlton_rescued", StringType())])
+    schema = StructType(
+        [
+            *StructType.fromJson(spark_schema(loose)).fields,
+            StructField("carlton_rescued", StringType()),
+        ]
+    )
     found = [rule for rule in made(model, *others).values() if rule.is_row_rule]
-    data = spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
-    answers = data.selectExpr(*(f"NOT coalesce(({rule.predicate}), false) AS _{index}" for index, rule in enumerate(found))).collect()
-    return [{rule.id for rule, is_broken in zip(found, answer, strict=True) if is_broken} for answer in answers]
+    data = spark.createDataFrame(
+        [tuple(row.get(name) for name in schema.names) for row in rows], schema
+    )
+    answers = data.selectExpr(
+        *(
+            f"NOT coalesce(({rule.predicate}), false) AS _{index}"
+            for index, rule in enumerate(found)
+        )
+    ).collect()
+    return [
+        {rule.id for rule, is_broken in zip(found, answer, strict=True) if is_broken}
+        for answer in answers
+    ]
 
 
 def loosened(item: Field) -> Field:
-    """Return a field as bronze has it: absent values are possible everywhere, lengths are not enforced."""
+    """Return a field as bronze has it: absent values are possible everywhere, lengths are not
+    enforced.
+    """
     from datamaster_kit.contract.sql.table import delta_type, drop_length_limits
 
     return replace(item, type=delta_type(drop_length_limits(item.type)), required=False)
 
 
 @pytest.mark.spark
-def test_constraints_keep_good_rows_break_bad_ones_and_pass_absent_values(spark: SparkSession) -> None:
+def test_constraints_keep_good_rows_break_bad_ones_and_pass_absent_values(
+    spark: SparkSession,
+) -> None:
     import datetime
     from decimal import Decimal
 
@@ -299,13 +409,17 @@ def test_constraints_keep_good_rows_break_bad_ones_and_pass_absent_values(spark:
 
 
 @pytest.mark.spark
-def test_a_value_that_did_not_fit_its_type_breaks_the_type_rule_of_its_column_only(spark: SparkSession) -> None:
+def test_a_value_that_did_not_fit_its_type_breaks_the_type_rule_of_its_column_only(
+    spark: SparkSession,
+) -> None:
     model = Model(
         "m",
         (
             Field("a", Scalar("long")),
             Field(NASTY, Scalar("long")),
-            Field("s", Struct((Field("known", Scalar("long")), Field("deep", Struct((Field("x"),)))))),
+            Field(
+                "s", Struct((Field("known", Scalar("long")), Field("deep", Struct((Field("x"),)))))
+            ),
         ),
     )
     rescued = [
@@ -321,16 +435,32 @@ def test_a_value_that_did_not_fit_its_type_breaks_the_type_rule_of_its_column_on
         {"a": None},
     ]
     found = broken(spark, model, [{"carlton_rescued": json.dumps(item)} for item in rescued])
-    assert found == [{"a.type"}, {f"{NASTY}.type"}, set(), {"s.type"}, {"s.type"}, set(), {"s.type"}, set(), set(), {"a.type"}]
+    assert found == [
+        {"a.type"},
+        {f"{NASTY}.type"},
+        set(),
+        {"s.type"},
+        {"s.type"},
+        set(),
+        {"s.type"},
+        set(),
+        set(),
+        {"a.type"},
+    ]
 
 
 @pytest.mark.spark
-def test_constraints_inside_structs_lists_and_maps_hold_where_the_parent_is_absent(spark: SparkSession) -> None:
+def test_constraints_inside_structs_lists_and_maps_hold_where_the_parent_is_absent(
+    spark: SparkSession,
+) -> None:
     person = Struct(
         (
             Field("name", required=True),
             Field(NASTY, pattern="^x"),
-            Field("phones", Array(Field("element", Struct((Field("no", required=True, pattern="^[0-9]+$"),))))),
+            Field(
+                "phones",
+                Array(Field("element", Struct((Field("no", required=True, pattern="^[0-9]+$"),)))),
+            ),
         )
     )
     model = Model(
@@ -338,7 +468,9 @@ def test_constraints_inside_structs_lists_and_maps_hold_where_the_parent_is_abse
         (
             Field("p", person),
             Field("labels", Map(Field("key", pattern="^k"), Field("value", enum=("v",)))),
-            Field("grid", Array(Field("element", Array(Field("element", Scalar("long"), minimum=0))))),
+            Field(
+                "grid", Array(Field("element", Array(Field("element", Scalar("long"), minimum=0))))
+            ),
         ),
     )
     rows = [
@@ -375,8 +507,12 @@ def test_constraints_inside_structs_lists_and_maps_hold_where_the_parent_is_abse
         ("date-time", ["2026-02-28T10:00:00Z"], ["2026-02-30T10:00:00Z", "2026-02-28"]),
     ],
 )
-def test_formats_are_told_apart(spark: SparkSession, format: str, good: list[str], bad: list[str]) -> None:
-    found = broken(spark, Model("m", (Field("a", format=format),)), [{"a": value} for value in (*good, *bad)])
+def test_formats_are_told_apart(
+    spark: SparkSession, format: str, good: list[str], bad: list[str]
+) -> None:
+    found = broken(
+        spark, Model("m", (Field("a", format=format),)), [{"a": value} for value in (*good, *bad)]
+    )
     assert found == [set()] * len(good) + [{"a.format"}] * len(bad)
 
 
@@ -384,15 +520,37 @@ def test_formats_are_told_apart(spark: SparkSession, format: str, good: list[str
 def test_declared_metrics_and_conditions_decide_each_row(spark: SparkSession) -> None:
     checks = (
         Quality(id="null", metric="nullValues", must=ZERO),
-        Quality(id="missing", metric="missingValues", arguments={"missingValues": ["n/a", "it's"]}, must=ZERO),
+        Quality(
+            id="missing",
+            metric="missingValues",
+            arguments={"missingValues": ["n/a", "it's"]},
+            must=ZERO,
+        ),
         Quality(id="empty", metric="missingValues", must=ZERO),
-        Quality(id="invalid", metric="invalidValues", arguments={"validValues": ["a", "n/a"], "maxLength": 3}, must=ZERO),
-        Quality("sql", id="count", query="SELECT COUNT(*) FROM {model} WHERE {field} = 'b'", must=ZERO),
+        Quality(
+            id="invalid",
+            metric="invalidValues",
+            arguments={"validValues": ["a", "n/a"], "maxLength": 3},
+            must=ZERO,
+        ),
+        Quality(
+            "sql", id="count", query="SELECT COUNT(*) FROM {model} WHERE {field} = 'b'", must=ZERO
+        ),
         Quality("sql", id="kept", query="{field} <> 'b'", must=ZERO),
     )
-    found = broken(spark, Model("m", (Field("a b", quality=checks),)), [{"a b": value} for value in ("a", "b", "n/a", "", None)])
+    found = broken(
+        spark,
+        Model("m", (Field("a b", quality=checks),)),
+        [{"a b": value} for value in ("a", "b", "n/a", "", None)],
+    )
     short = [{name.removeprefix("a b.") for name in row} for row in found]
-    assert short == [set(), {"invalid", "count", "kept"}, {"missing"}, {"empty", "invalid"}, {"null", "missing", "empty"}]  # an absent value keeps a condition
+    assert short == [
+        set(),
+        {"invalid", "count", "kept"},
+        {"missing"},
+        {"empty", "invalid"},
+        {"null", "missing", "empty"},
+    ]  # an absent value keeps a condition
 
 
 @pytest.mark.spark
@@ -405,28 +563,44 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
             Field("code", unique=True),
             Field("place", Struct((Field("zone", references=("airline.zone",)),))),
             Field("zone"),
-            Field("at", Scalar("timestamp"), quality=(Quality(metric="freshness", must=(Threshold("mustBeLessThan", "1 day"),)),)),
+            Field(
+                "at",
+                Scalar("timestamp"),
+                quality=(
+                    Quality(metric="freshness", must=(Threshold("mustBeLessThan", "1 day"),)),
+                ),
+            ),
         ),
         references=(Reference(("code", "zone"), "airline", ("it's `id`", "zone")),),
         quality=(
             Quality(id="rows", metric="rowCount", must=(Threshold("mustBe", 4),)),
-            Quality(id="double", metric="duplicateValues", arguments={"properties": ["code", "zone"]}, must=ZERO),
+            Quality(
+                id="double",
+                metric="duplicateValues",
+                arguments={"properties": ["code", "zone"]},
+                must=ZERO,
+            ),
             Quality(
                 "sql",
                 id="joined",
-                query="WITH f AS (SELECT * FROM flight) SELECT COUNT(*) FROM f JOIN airline a ON a.zone = f.zone WHERE f.code <> '{x}'",
+                query="WITH f AS (SELECT * FROM flight) SELECT COUNT(*) FROM f JOIN airline a ON "
+                "a.zone = f.zone WHERE f.code <> '{x}'",
                 must=ZERO,
             ),
         ),
     )
-    spark.createDataFrame([("A", "z"), ("B", "z")], ["it's `id`", "zone"]).createOrReplaceTempView("rules_airline")
+    spark.createDataFrame([("A", "z"), ("B", "z")], ["it's `id`", "zone"]).createOrReplaceTempView(
+        "rules_airline"
+    )
     spark.sql("""SELECT * FROM VALUES (1L, 'A', named_struct('zone', 'z'), 'z', current_timestamp()),
                  (1L, 'A', named_struct('zone', 'q'), 'z', NULL),
                  (2L, 'C', NULL, 'z', NULL), (NULL, NULL, NULL, 'z', NULL)
                  AS t(no, code, place, zone, at)""").createOrReplaceTempView("rules_flight")
     tables = {"flight": "rules_flight", "airline": "rules_airline"}
     found = {name: rule for name, rule in made(flight, airline).items() if rule.query}
-    numbers = {name: spark.sql(render_query(rule, tables)).collect()[0][0] for name, rule in found.items()}
+    numbers = {
+        name: spark.sql(render_query(rule, tables)).collect()[0][0] for name, rule in found.items()
+    }
     freshness = next(name for name, rule in found.items() if rule.kind == "freshness")
     assert 0 <= numbers.pop(freshness) < 600
     assert numbers == {
@@ -441,21 +615,35 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
 
 
 def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> None:
-    """`true` marks a boolean, 0 is 0.00, -1 stands for nothing in a number too, and a threshold or a share has an end."""
+    """`true` marks a boolean, 0 is 0.00, -1 stands for nothing in a number too, and a threshold or
+    a share has an end.
+    """
     from datamaster_kit.contract.model import Field, Quality, Scalar, Threshold
     from datamaster_kit.contract.quality.rule import limit_of
     from datamaster_kit.contract.quality.rules import missing_predicate
     from datamaster_kit.contract.workflow import read_share, read_workflow
     from datamaster_kit.ingest.rows import is_one_of
 
-    assert read_workflow({"delete_when": {"gone": [True, None, 1]}}).delete_when == {"*": {"gone": ("true", "1")}}
-    assert is_one_of(Field("gone", Scalar("boolean")), ("true", "FALSE")) == "`gone` IN (TRUE, FALSE)"
+    assert read_workflow({"delete_when": {"gone": [True, None, 1]}}).delete_when == {
+        "*": {"gone": ("true", "1")}
+    }
+    assert (
+        is_one_of(Field("gone", Scalar("boolean")), ("true", "FALSE")) == "`gone` IN (TRUE, FALSE)"
+    )
     assert is_one_of(Field("left", Scalar("decimal", 5, 2)), ("0", "1.5")) == "`left` IN (0, 1.5BD)"
-    assert is_one_of(Field("left", Scalar("long")), ("none",)) == "CAST(`left` AS STRING) IN ('none')"
-    assert missing_predicate(Quality(arguments={"missingValues": [-1, ""]}), Field("n", Scalar("decimal", 9, 2)), "`n`").endswith("AND `n` NOT IN (-1)")
-    assert "NOT IN ('', 'false')" in missing_predicate(Quality(arguments={"missingValues": ["", False]}), Field("n"), "`n`")
+    assert (
+        is_one_of(Field("left", Scalar("long")), ("none",)) == "CAST(`left` AS STRING) IN ('none')"
+    )
+    assert missing_predicate(
+        Quality(arguments={"missingValues": [-1, ""]}), Field("n", Scalar("decimal", 9, 2)), "`n`"
+    ).endswith("AND `n` NOT IN (-1)")
+    assert "NOT IN ('', 'false')" in missing_predicate(
+        Quality(arguments={"missingValues": ["", False]}), Field("n"), "`n`"
+    )
     assert " NULL)" not in missing_predicate(Quality(), Field("d", Scalar("date")), "`d`")
-    assert [read_share(share) for share in ("0_1", "1_0%", "٠", "nan", "-1", "1e-2", " 5 %", ".5")] == [None, None, None, None, None, 0.01, 0.05, 0.5]
+    assert [
+        read_share(share) for share in ("0_1", "1_0%", "٠", "nan", "-1", "1e-2", " 5 %", ".5")
+    ] == [None, None, None, None, None, 0.01, 0.05, 0.5]
     for value in ("inf", "-inf", "nan", "1_0", float("nan"), True):
         with pytest.raises(ValueError, match="not a number"):
             limit_of(Threshold("mustBeLessThan", value))

@@ -1,4 +1,7 @@
-"""What is written as a page, opened in Chromium: no text runs, whatever field it is in, and the page's policy allows nothing inline but its own."""
+"""What is written as a page, opened in Chromium: no text runs, whatever field it is in, and the
+page's policy allows nothing inline but its own.
+"""
+
 from __future__ import annotations
 
 import json
@@ -24,8 +27,17 @@ from datamaster_kit.plan.plan import Change, Difference, Plan, plan_table
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[2]
-ATTACKS = ["<script>window.hit=1</script>\"'><img src=x onerror=window.hit=1>", "</title></style></script><svg onload=window.hit=1>", "' onmouseover=window.hit=1 x='", "--><script>window.hit=1</script><!--",
-           "]]><script>window.hit=1</script>", "javascript:window.hit=1", "{{ 7*7 }}{% raw %}<script>window.hit=1</script>", "<style>body{display:none}</style>", "<base href=//evil.example><meta http-equiv=refresh content=0;url=//evil.example>"]
+ATTACKS = [
+    "<script>window.hit=1</script>\"'><img src=x onerror=window.hit=1>",
+    "</title></style></script><svg onload=window.hit=1>",
+    "' onmouseover=window.hit=1 x='",
+    "--><script>window.hit=1</script><!--",
+    "]]><script>window.hit=1</script>",
+    "javascript:window.hit=1",
+    "{{ 7*7 }}{% raw %}<script>window.hit=1</script>",
+    "<style>body{display:none}</style>",
+    "<base href=//evil.example><meta http-equiv=refresh content=0;url=//evil.example>",
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,29 +51,113 @@ def chromium() -> Iterator[Any]:
 
 
 def told_notebook(folder: Path, attack: str) -> None:
-    """Leave an executed notebook whose outputs are those of the step notebooks, of hostile names and values, and one that is raw HTML of its own."""
+    """Leave an executed notebook whose outputs are those of the step notebooks, of hostile names
+    and values, and one that is raw HTML of its own.
+    """
     table = TableProfile(10, (ColumnProfile(attack, "string", 3, 2, attack, attack),))
-    shown = join_markup([render_html("<h4>{{ name }}</h4>{{ table }}", name=attack, table=html_table((attack,), [(attack,)])), profile_picture(attack, table),
-                    plan_table(Plan((Change("update", attack, attack, (Difference(attack, attack, attack),), note=attack),))), rule_table([(attack, RuleResult(attack, "sql", "warn", 1.0, False, description=attack))])])
-    outputs = [{"output_type": "display_data", "data": {"text/html": str(text)}, "metadata": {}} for text in (shown, attack)]
-    outputs += [{"output_type": "stream", "name": "stdout", "text": attack}, {"output_type": "error", "ename": attack, "evalue": attack, "traceback": [attack]}]
-    cells = [{"cell_type": "code", "id": "a", "execution_count": None, "metadata": {}, "source": repr(attack), "outputs": outputs}, {"cell_type": "markdown", "id": "b", "metadata": {}, "source": attack}]
+    shown = join_markup(
+        [
+            render_html(
+                "<h4>{{ name }}</h4>{{ table }}",
+                name=attack,
+                table=html_table((attack,), [(attack,)]),
+            ),
+            profile_picture(attack, table),
+            plan_table(
+                Plan(
+                    (
+                        Change(
+                            "update",
+                            attack,
+                            attack,
+                            (Difference(attack, attack, attack),),
+                            note=attack,
+                        ),
+                    )
+                )
+            ),
+            rule_table(
+                [(attack, RuleResult(attack, "sql", "warn", 1.0, False, description=attack))]
+            ),
+        ]
+    )
+    outputs = [
+        {"output_type": "display_data", "data": {"text/html": str(text)}, "metadata": {}}
+        for text in (shown, attack)
+    ]
+    outputs += [
+        {"output_type": "stream", "name": "stdout", "text": attack},
+        {"output_type": "error", "ename": attack, "evalue": attack, "traceback": [attack]},
+    ]
+    cells = [
+        {
+            "cell_type": "code",
+            "id": "a",
+            "execution_count": None,
+            "metadata": {},
+            "source": repr(attack),
+            "outputs": outputs,
+        },
+        {"cell_type": "markdown", "id": "b", "metadata": {}, "source": attack},
+    ]
     (folder / "20260101T000000").mkdir(parents=True)
-    (folder / "20260101T000000" / "07_explore.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}))
+    (folder / "20260101T000000" / "07_explore.ipynb").write_text(
+        json.dumps(
+            {
+                "cells": cells,
+                "metadata": {"kernelspec": {"name": "python3", "display_name": "python3"}},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(chromium: Any, tmp_path: Path, attack: str) -> None:
+def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(
+    chromium: Any, tmp_path: Path, attack: str
+) -> None:
     contract = hostile(read_contract(ROOT / "contracts" / "account.yaml"), attack)
-    facts = [TableFacts(f"c.silver.{attack}", attack, attack, 1, 2, 3, datetime(2026, 1, 1, tzinfo=UTC))]
-    results = [(attack, RuleResult(attack, "type", severity, 3.0, passed, attack if passed is None else "", attack)) for severity, passed in (("warn", False), ("fail", None), ("warn", True))]
+    facts = [
+        TableFacts(f"c.silver.{attack}", attack, attack, 1, 2, 3, datetime(2026, 1, 1, tzinfo=UTC))
+    ]
+    results = [
+        (
+            attack,
+            RuleResult(
+                attack, "type", severity, 3.0, passed, attack if passed is None else "", attack
+            ),
+        )
+        for severity, passed in (("warn", False), ("fail", None), ("warn", True))
+    ]
     told_notebook(tmp_path, attack)
-    pages = {"contract.html": contract_page(contract), "report.html": report_page(attack, facts, {attack: "contract.html"}, results, [run(attack)], [(attack, attack, "contract.html")]),
-             "two.html": contract_page(m.Contract(attack, models=(m.Model(attack, (m.Field(attack, references=(f"{attack}2.x",)),)), m.Model(f"{attack}2", (m.Field("x"),)))))}
+    pages = {
+        "contract.html": contract_page(contract),
+        "report.html": report_page(
+            attack,
+            facts,
+            {attack: "contract.html"},
+            results,
+            [run(attack)],
+            [(attack, attack, "contract.html")],
+        ),
+        "two.html": contract_page(
+            m.Contract(
+                attack,
+                models=(
+                    m.Model(attack, (m.Field(attack, references=(f"{attack}2.x",)),)),
+                    m.Model(f"{attack}2", (m.Field("x"),)),
+                ),
+            )
+        ),
+    }
     for name, text in pages.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     notebooks = [path for _, _, path in write_notebook_pages(tmp_path, tmp_path / "report")]
-    for file in (*(tmp_path / name for name in pages), *(tmp_path / "report" / path for path in notebooks)):
+    for file in (
+        *(tmp_path / name for name in pages),
+        *(tmp_path / "report" / path for path in notebooks),
+    ):
         asked: list[str] = []
         page = chromium.new_page()
         page.on("request", lambda request, asked=asked: asked.append(request.url))
@@ -73,25 +169,54 @@ def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(
             const script = document.createElement("script"); script.textContent = "window.hit=3"; document.body.append(script); }""")
         page.wait_for_timeout(50)
         assert page.evaluate("window.hit") is None, file.name
-        assert page.evaluate("getComputedStyle(document.getElementById('bait')).color") != "rgb(255, 0, 0)"
-        assert [url for url in asked if not url.startswith(("file://" + str(tmp_path), "data:"))] == []
-        policy = page.locator("meta[http-equiv=Content-Security-Policy]").first.get_attribute("content")
-        assert "unsafe" not in policy and "default-src 'none'" in policy and page.evaluate("getComputedStyle(document.body).margin") == "0px", "the page's own style is applied"
+        assert (
+            page.evaluate("getComputedStyle(document.getElementById('bait')).color")
+            != "rgb(255, 0, 0)"
+        )
+        assert [
+            url for url in asked if not url.startswith(("file://" + str(tmp_path), "data:"))
+        ] == []
+        policy = page.locator("meta[http-equiv=Content-Security-Policy]").first.get_attribute(
+            "content"
+        )
+        assert (
+            "unsafe" not in policy
+            and "default-src 'none'" in policy
+            and page.evaluate("getComputedStyle(document.body).margin") == "0px"
+        ), "the page's own style is applied"
         if file.name in pages:
-            assert attack.split("\n")[0] in page.locator("body").inner_text() + page.title() and page.locator("body [style], body img:not([src='data:,'])").count() == 1
+            assert (
+                attack.split("\n")[0] in page.locator("body").inner_text() + page.title()
+                and page.locator("body [style], body img:not([src='data:,'])").count() == 1
+            )
         page.close()
 
 
-def test_a_page_has_its_pictures_styles_and_search_under_its_policy(chromium: Any, tmp_path: Path) -> None:
-    (tmp_path / "c.html").write_text(contract_page(read_contract(ROOT / "contracts" / "account.yaml")), encoding="utf-8")
-    (tmp_path / "r.html").write_text(report_page("Lakehouse", [], {}, [], [run("account"), run("consents")], []), encoding="utf-8")
+def test_a_page_has_its_pictures_styles_and_search_under_its_policy(
+    chromium: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "c.html").write_text(
+        contract_page(read_contract(ROOT / "contracts" / "account.yaml")), encoding="utf-8"
+    )
+    (tmp_path / "r.html").write_text(
+        report_page("Lakehouse", [], {}, [], [run("account"), run("consents")], []),
+        encoding="utf-8",
+    )
     complaints: list[str] = []
     page = chromium.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
     page.goto((tmp_path / "c.html").as_uri())
     rows = page.locator("tr.field:visible").count()
     page.get_by_label("Find a field").fill("no field has such a text")
     assert rows > 1 and page.locator("tr.field:visible").count() == 0
     page.goto((tmp_path / "r.html").as_uri())
     picture = page.locator("svg.chart").first
-    assert picture.bounding_box()["width"] > 300 and picture.locator("text").first.evaluate("element => getComputedStyle(element).fontSize") != "16px" and complaints == []
+    assert (
+        picture.bounding_box()["width"] > 300
+        and picture.locator("text").first.evaluate("element => getComputedStyle(element).fontSize")
+        != "16px"
+        and complaints == []
+    )

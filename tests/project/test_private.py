@@ -1,4 +1,5 @@
 """What is local is its owner's alone: folders, ports and the jars that are run."""
+
 from __future__ import annotations
 
 import os
@@ -36,7 +37,11 @@ def rights(folder: Path) -> int:
 
 
 def test_the_state_folder_is_its_owners_alone_whoever_makes_it(project: Path) -> None:
-    makers = (lambda: keep_draft(project / "contracts" / "a.yaml", project, Draft("a: 1\n", "")), lambda: acquire_scratch_folder(project, "trial", "x")[1].close(), lambda: prepare_spark_folders(project / ".datamaster"))
+    makers = (
+        lambda: keep_draft(project / "contracts" / "a.yaml", project, Draft("a: 1\n", "")),
+        lambda: acquire_scratch_folder(project, "trial", "x")[1].close(),
+        lambda: prepare_spark_folders(project / ".datamaster"),
+    )
     for make in makers:
         make()
         assert rights(project / ".datamaster") == 0o700
@@ -50,11 +55,18 @@ def test_a_state_folder_that_others_could_read_is_closed_when_it_is_used(project
     assert rights(project / ".datamaster") == 0o700
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: data + b"x", lambda data: b""])
-def test_a_jar_that_was_tampered_with_is_refused_when_it_is_used(tmp_path: Path, damage: Any) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: data + b"x", lambda data: b""],
+)
+def test_a_jar_that_was_tampered_with_is_refused_when_it_is_used(
+    tmp_path: Path, damage: Any
+) -> None:
     (tmp_path / "jars").mkdir()
     for pin in PINS:
-        (tmp_path / "jars" / pin.file).write_bytes((ROOT / ".datamaster" / "jars" / pin.file).read_bytes())
+        (tmp_path / "jars" / pin.file).write_bytes(
+            (ROOT / ".datamaster" / "jars" / pin.file).read_bytes()
+        )
     assert len(require_jars(tmp_path)) == len(PINS)
     victim = tmp_path / "jars" / PINS[1].file
     before = victim.stat()
@@ -63,7 +75,12 @@ def test_a_jar_that_was_tampered_with_is_refused_when_it_is_used(tmp_path: Path,
     with pytest.raises(DatamasterError) as raised:
         require_jars(tmp_path)
     [fault] = raised.value.faults
-    assert fault.code == "no-jars" and PINS[1].file in fault.message and "not the one that is pinned" in fault.message and "--install" in fault.hint
+    assert (
+        fault.code == "no-jars"
+        and PINS[1].file in fault.message
+        and "not the one that is pinned" in fault.message
+        and "--install" in fault.hint
+    )
 
 
 def listening(process: int) -> list[tuple[str, int]]:
@@ -92,13 +109,19 @@ def test_the_local_session_listens_to_this_machine_alone_and_asks_who_is_there(s
     loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
     assert len(found) >= 3 and {address for address, _ in found} <= loopback, found
     conf = dict(spark.sparkContext.getConf().getAll())
-    assert conf["spark.authenticate"] == "true" and conf["spark.ui.enabled"] == "false" and session_settings(Path("x"), (), 2)["spark.authenticate"] == "true"
+    assert (
+        conf["spark.authenticate"] == "true"
+        and conf["spark.ui.enabled"] == "false"
+        and session_settings(Path("x"), (), 2)["spark.authenticate"] == "true"
+    )
     for _, port in listening(java):
         assert not is_answered(port), f"port {port} answers whoever asks"
 
 
 def is_answered(port: int) -> bool:
-    """A stranger's request is answered otherwise than by a refusal: one of Spark's own protocol, and one of Py4J's."""
+    """A stranger's request is answered otherwise than by a refusal: one of Spark's own protocol,
+    and one of Py4J's.
+    """
     body = b"stranger"
     request = struct.pack(">QBQI", 8 + 1 + 8 + 4 + len(body), 3, 1, len(body)) + body
     answers = []
@@ -110,7 +133,15 @@ def is_answered(port: int) -> bool:
                 answers.append(connection.recv(4096))
             except (TimeoutError, ConnectionError):
                 answers.append(b"")
-    refused = [not answer or b"SaslMessage" in answer or b"SecurityException" in answer or b"SaslException" in answer or b"Authentication" in answer or answer.startswith(b"!x") for answer in answers]
+    refused = [
+        not answer
+        or b"SaslMessage" in answer
+        or b"SecurityException" in answer
+        or b"SaslException" in answer
+        or b"Authentication" in answer
+        or answer.startswith(b"!x")
+        for answer in answers
+    ]
     return not all(refused)
 
 

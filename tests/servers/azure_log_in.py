@@ -1,7 +1,10 @@
-"""Azure's names on this machine: a proxy that leads them to servers of the tests, an issuer of GitHub's tokens, and Microsoft Entra's exchange of them.
+"""Azure's names on this machine: a proxy that leads them to servers of the tests, an issuer of
+GitHub's tokens, and Microsoft Entra's exchange of them.
 
-The programs under test are told of the proxy and of its certificates by the environment, as behind a company's proxy, and all else of them is as it is: real host names, TLS, `az`.
-GitHub, *OpenID Connect reference*; Microsoft identity platform, *OAuth 2.0 client credentials flow*, a federated credential.
+The programs under test are told of the proxy and of its certificates by the environment, as behind
+a company's proxy, and all else of them is as it is: real host names, TLS, `az`.
+GitHub, *OpenID Connect reference*; Microsoft identity platform, *OAuth 2.0 client credentials
+flow*, a federated credential.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ ENTRA = "login.microsoftonline.com"
 DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 MANAGEMENT = "https://management.azure.com"
 
-# What `az` is on a runner, as far as it is asked: whoever logged in, by what GitHub signed, gets a token for a resource.
+# What `az` is on a runner, as far as it is asked: whoever logged in, by what GitHub signed, gets a
+# token for a resource.
 AZ = """\
 #!{python}
 import argparse, json, os, sys, urllib.parse, urllib.request, urllib.error
@@ -159,7 +163,8 @@ class Spoken(BaseHTTPRequestHandler):
 
 
 class LogIn(Served):
-    """GitHub's issuer and Microsoft Entra: `trusted` has the subjects that each client id believes, `granted` what was asked for by whom.
+    """GitHub's issuer and Microsoft Entra: `trusted` has the subjects that each client id believes,
+    `granted` what was asked for by whom.
 
     `grant` is called with each token that is given, and the resource that it is for.
     """
@@ -229,7 +234,8 @@ class LogIn(Served):
         if claims["sub"] not in self.trusted.get(form["client_id"], ()):
             return 401, {
                 "error": "invalid_client",
-                "error_description": f"AADSTS700213: No matching federated identity record found for presented assertion subject '{claims['sub']}'.",
+                "error_description": "AADSTS700213: No matching federated identity record found for presented "
+                f"assertion subject '{claims['sub']}'.",
             }
         resource = form["scope"].removesuffix("/.default")
         own = {
@@ -247,10 +253,13 @@ class LogIn(Served):
 
 
 def log_in(job: Job, given: Mapping[str, str]) -> None:
-    """Stand in for the action Azure/login: have GitHub sign a token, and keep it for `az` once Entra takes it."""
+    """Stand in for the action Azure/login: have GitHub sign a token, and keep it for `az` once
+    Entra takes it.
+    """
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in job.env:
         raise ActionFailedError(
-            "Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable: set `permissions: id-token: write`"
+            "Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable: set `permissions: "
+            "id-token: write`"
         )
     request = urllib.request.Request(
         job.env["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&" + urlencode({"audience": AUDIENCE}),
@@ -309,7 +318,9 @@ def pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 class Names(Served):
-    """A proxy that leads names to servers of this machine by TLS, and others where they are; `seen` has the names that were asked for."""
+    """A proxy that leads names to servers of this machine by TLS, and others where they are; `seen`
+    has the names that were asked for.
+    """
 
     def __init__(self, folder: Path, leads: Mapping[str, str]) -> None:
         self.seen: set[str] = set()

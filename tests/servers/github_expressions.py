@@ -1,6 +1,7 @@
 """The expressions of GitHub's workflows, as far as ours use them.
 
-GitHub, *Evaluate expressions in workflows and actions*: literals, operators, the loose comparison, and a few functions.
+GitHub, *Evaluate expressions in workflows and actions*: literals, operators, the loose comparison,
+and a few functions.
 What is not known here is an error, so that nothing of a workflow passes unnoticed.
 """
 
@@ -59,7 +60,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class Expression:
-    """A parser that evaluates as it goes; both sides of `&&` and `||` are evaluated, since none has an effect."""
+    """A parser that evaluates as it goes; both sides of `&&` and `||` are evaluated, since none has
+    an effect.
+    """
 
     def __init__(
         self, text: str, contexts: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
@@ -165,7 +168,9 @@ def evaluate(
 
 
 def fill(value: Any, contexts: Mapping[str, Any]) -> Any:
-    """Return a value of a workflow with its expressions evaluated; one that is the whole text keeps its type."""
+    """Return a value of a workflow with its expressions evaluated; one that is the whole text keeps
+    its type.
+    """
     if isinstance(value, Mapping):
         return {key: fill(item, contexts) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

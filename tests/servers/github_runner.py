@@ -1,6 +1,8 @@
-"""Runs a workflow of GitHub on this machine: its jobs in the order of their needs, and the shell lines of their steps as they are.
+"""Runs a workflow of GitHub on this machine: its jobs in the order of their needs, and the shell
+lines of their steps as they are.
 
-Only actions (`uses:`) have stand-ins, which the tests give. What a workflow says and is not known here is an error.
+Only actions (`uses:`) have stand-ins, which the tests give. What a workflow says and is not known
+here is an error.
 GitHub, *Workflow syntax for GitHub Actions*, *Workflow commands*, *Contexts reference*.
 """
 
@@ -40,7 +42,9 @@ TYPES: dict[str, type] = {"string": str, "choice": str, "environment": str, "boo
 
 @dataclass
 class Repository:
-    """What GitHub knows: whose it is, its variables, those of its environments by name, and the branch."""
+    """What GitHub knows: whose it is, its variables, those of its environments by name, and the
+    branch.
+    """
 
     name: str = "example/lakehouse"
     branch: str = "main"
@@ -50,7 +54,9 @@ class Repository:
 
 @dataclass
 class Job:
-    """A job at work, or done: `result` is success, failure or skipped; `commands` are those that its log gave the runner."""
+    """A job at work, or done: `result` is success, failure or skipped; `commands` are those that
+    its log gave the runner.
+    """
 
     name: str
     folder: Path
@@ -112,8 +118,10 @@ class ActionFailedError(Exception):
 class Runner:
     """Runs workflows of a folder.
 
-    `actions` are the stand-ins by name, `base` is the environment that every step has, and `signer` tells a job
-    that may have a token signed where that is done. `approvals` has the environments that were waited for.
+    `actions` are the stand-ins by name, `base` is the environment that every step has, and `signer`
+    tells a job
+    that may have a token signed where that is done. `approvals` has the environments that were
+    waited for.
     """
 
     workflows: Path
@@ -152,7 +160,9 @@ class Runner:
         prefix: str,
         may_sign: bool = True,
     ) -> Iterator[tuple[str, Job]]:
-        """Yield the jobs of a workflow as they are done, those of a called one under the name of the job that calls it."""
+        """Yield the jobs of a workflow as they are done, those of a called one under the name of
+        the job that calls it.
+        """
         results: dict[str, str] = {}
         left = dict(workflow["jobs"])
         while left:
@@ -284,7 +294,9 @@ class Runner:
         return "failure" if done.returncode else "success"
 
     def environment_of(self, job: Job) -> dict[str, str]:
-        """Return the environment of a job's next step, with what the steps before it wrote for it."""
+        """Return the environment of a job's next step, with what the steps before it wrote for
+        it.
+        """
         for name, into in (("env", job.env), ("path", None)):
             file = job.folder / name
             for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
@@ -320,7 +332,9 @@ def check_known(described: Mapping[str, Any], known: set[str], where: str) -> No
 
 
 def can_sign(described: Mapping[str, Any]) -> bool:
-    """Whether a job may have a token signed; a called workflow may no more than the job that calls it."""
+    """Whether a job may have a token signed; a called workflow may no more than the job that calls
+    it.
+    """
     return bool((described.get("permissions") or {}).get("id-token") == "write")
 
 
@@ -346,7 +360,9 @@ def is_wanted(condition: str, contexts: Mapping[str, Any], before: list[str]) ->
 
 
 def checked_inputs(described: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs of a workflow with its defaults; raises where one is unknown, missing or of another type."""
+    """Return the inputs of a workflow with its defaults; raises where one is unknown, missing or of
+    another type.
+    """
     assert set(given) <= set(described), f"{set(given) - set(described)} is no input"
     missing = [
         name for name, item in described.items() if item.get("required") and name not in given

@@ -1,8 +1,12 @@
-"""Java that processes of the tests use one after another: each has a Spark of its own in it, and what is loaded and compiled stays.
+"""Java that processes of the tests use one after another: each has a Spark of its own in it, and
+what is loaded and compiled stays.
 
-pyspark starts Java by `$SPARK_HOME/bin/spark-submit`. `Pool` makes a folder whose `spark-submit` is this file: it asks the keepers of the pool for a Java that is free, or starts one,
-and tells pyspark where it listens, as Spark's own does. Once its process has ended, however it did, the keeper ends the Spark that it had; a Java that still works then is ended with it.
-A process in a mount namespace of its own gets a Java in another such namespace, with the same folders at /Volumes and /Workspace.
+pyspark starts Java by `$SPARK_HOME/bin/spark-submit`. `Pool` makes a folder whose `spark-submit` is
+this file: it asks the keepers of the pool for a Java that is free, or starts one,
+and tells pyspark where it listens, as Spark's own does. Once its process has ended, however it did,
+the keeper ends the Spark that it had; a Java that still works then is ended with it.
+A process in a mount namespace of its own gets a Java in another such namespace, with the same
+folders at /Volumes and /Workspace.
 """
 
 from __future__ import annotations
@@ -27,21 +31,34 @@ from typing import Any
 LEASES = 60  # a Java is ended after so many, so that what they leave does not add up
 CLASS_PATH = "spark.driver.extraClassPath"
 IDLE_SECONDS = 120.0  # and when nobody has asked for it for so long
-MOUNTED = {"/Volumes": "POOL_VOLUMES", "/Workspace": "POOL_WORKSPACE"}  # and the variables that name the folders there
-REMOUNT = 'for at in /Volumes /Workspace; do umount -l $at; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace'
+MOUNTED = {
+    "/Volumes": "POOL_VOLUMES",
+    "/Workspace": "POOL_WORKSPACE",
+}  # and the variables that name the folders there
+REMOUNT = (
+    'for at in /Volumes /Workspace; do umount -l $at; done; mount --bind "$1" /Volumes && mount '
+    '--bind "$2" /Workspace'
+)
 SECONDS_TO_START = 120.0
-ANSWER = "_PYSPARK_DRIVER_CONN_INFO_PATH"  # pyspark's own: where the port and the secret are written
+ANSWER = (
+    "_PYSPARK_DRIVER_CONN_INFO_PATH"  # pyspark's own: where the port and the secret are written
+)
 
 
 class Pool:
-    """A folder with the Javas of one process of tests; they end with it, even where it is killed."""
+    """A folder with the Javas of one process of tests; they end with it, even where it is
+    killed.
+    """
 
     def __init__(self, spark_home: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="java"))
         (self.folder / "bin").mkdir()
         script = self.folder / "bin" / "spark-submit"
         words = [sys.executable, "-S", str(Path(__file__).resolve())]
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} lease {shlex.quote(str(self.folder))} "$@"\n', encoding="utf-8")
+        script.write_text(
+            f'#!/bin/sh\nexec {shlex.join(words)} lease {shlex.quote(str(self.folder))} "$@"\n',
+            encoding="utf-8",
+        )
         script.chmod(0o755)
         (self.folder / "home").write_text(str(spark_home), encoding="utf-8")
         (self.folder / "namespace").write_text(mount_namespace(), encoding="utf-8")
@@ -52,7 +69,12 @@ class Pool:
         """Return itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End the Javas."""
         os.close(self.alive)
         end = time.monotonic() + 10
@@ -80,7 +102,9 @@ def mount_namespace() -> str:
 
 
 def places(folder: Path) -> list[list[int]]:
-    """Return what is mounted here for a workspace's task; nothing where the tests themselves run."""
+    """Return what is mounted here for a workspace's task; nothing where the tests themselves
+    run.
+    """
     if mount_namespace() == (folder / "namespace").read_text(encoding="utf-8"):
         return []
     return [[(there := Path(at).stat()).st_dev, there.st_ino] for at in MOUNTED]
@@ -94,7 +118,9 @@ def are_mounted(folder: Path, request: Mapping[str, Any]) -> bool:
 
 
 def asked(file: Path, request: Mapping[str, Any]) -> tuple[socket.socket, dict[str, Any]] | None:
-    """Return a keeper's answer and the connection that keeps it, None where its Java is another's or gone."""
+    """Return a keeper's answer and the connection that keeps it, None where its Java is another's
+    or gone.
+    """
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(30)
@@ -113,24 +139,49 @@ def asked(file: Path, request: Mapping[str, Any]) -> tuple[socket.socket, dict[s
 
 
 def lease(folder: Path, arguments: list[str]) -> int:
-    """Do as `spark-submit pyspark-shell` does, with a Java of the pool; it ends with the process that started it."""
+    """Do as `spark-submit pyspark-shell` does, with a Java of the pool; it ends with the process
+    that started it.
+    """
     settings = told(arguments)
     request = {
         "places": places(folder),
         "folders": [os.environ.get(name, "") for name in MOUNTED.values()],
         "settings": settings,
     }
-    found = next(filter(None, (asked(file, request) for file in sorted(folder.glob("*.socket")))), None)
+    found = next(
+        filter(None, (asked(file, request) for file in sorted(folder.glob("*.socket")))), None
+    )
     if found is None:
         name = f"{time.time_ns():x}"
-        kept = {key: text for key, text in os.environ.items() if key not in (ANSWER, "WORKSPACE_RUNTIME", "PYTEST_CURRENT_TEST")}
-        words = [sys.executable, str(Path(__file__).resolve()), "keep", str(folder), name, *arguments]
+        kept = {
+            key: text
+            for key, text in os.environ.items()
+            if key not in (ANSWER, "WORKSPACE_RUNTIME", "PYTEST_CURRENT_TEST")
+        }
+        words = [
+            sys.executable,
+            str(Path(__file__).resolve()),
+            "keep",
+            str(folder),
+            name,
+            *arguments,
+        ]
         with (folder / f"{name}.log").open("wb") as log:
-            keeper = subprocess.Popen(words, env=kept, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            keeper = subprocess.Popen(
+                words,
+                env=kept,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         end = time.monotonic() + SECONDS_TO_START
         while found is None:
             if keeper.poll() is not None or time.monotonic() > end:
-                sys.stderr.write((folder / f"{name}.log").read_text(encoding="utf-8", errors="replace"))
+                sys.stderr.write(
+                    (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+                )
                 return 1
             if (folder / f"{name}.socket").exists():
                 found = asked(folder / f"{name}.socket", request)
@@ -155,7 +206,9 @@ class Java:
         scratch.mkdir()
         own = f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch}"
         settings = told(arguments)
-        settings["spark.driver.extraJavaOptions"] = f"{settings.get('spark.driver.extraJavaOptions', '')} {own}"
+        settings["spark.driver.extraJavaOptions"] = (
+            f"{settings.get('spark.driver.extraJavaOptions', '')} {own}"
+        )
         self.class_path = settings.get(CLASS_PATH)
         home = Path((folder / "home").read_text(encoding="utf-8"))
         variables = {
@@ -180,20 +233,27 @@ class Java:
 
         from py4j.clientserver import ClientServer, JavaParameters, PythonParameters
 
-        self.gateway = ClientServer(JavaParameters(port=port, auth_token=secret, auto_convert=True), PythonParameters(port=0, eager_load=False))
+        self.gateway = ClientServer(
+            JavaParameters(port=port, auth_token=secret, auto_convert=True),
+            PythonParameters(port=0, eager_load=False),
+        )
         self.server: Any = None
 
     @staticmethod
     def answered(file: Path) -> tuple[int, str]:
         """Return the port and the secret that Java has told, once both are there."""
-        while len(said := file.read_bytes()) < 8 or len(said) < 8 + struct.unpack(">i", said[4:8])[0]:
+        while (
+            len(said := file.read_bytes()) < 8 or len(said) < 8 + struct.unpack(">i", said[4:8])[0]
+        ):
             time.sleep(0.02)
         return struct.unpack(">i", said[:4])[0], said[8:].decode()
 
     def lend(self, settings: Mapping[str, str]) -> tuple[int, str]:
-        """Have Java know the settings of a process and none of the last one's; return where a server of py4j for it alone listens, and its secret.
+        """Have Java know the settings of a process and none of the last one's; return where a
+        server of py4j for it alone listens, and its secret.
 
-        Python's objects have the same names in each process: with one server for all, what Java collects of the last process is told to the next, which then forgets its own.
+        Python's objects have the same names in each process: with one server for all, what Java
+        collects of the last process is told to the next, which then forgets its own.
         """
         system = self.gateway.jvm.java.lang.System
         for name in list(system.getProperties().stringPropertyNames()):
@@ -207,9 +267,15 @@ class Java:
         return self.server.getListeningPort(), self.server.secret()
 
     def clean(self) -> bool:
-        """End the Spark that is in it and the server of its process, and say whether nothing is left."""
+        """End the Spark that is in it and the server of its process, and say whether nothing is
+        left.
+        """
         spark = self.gateway.jvm.org.apache.spark
-        contexts = self.gateway.jvm.java.lang.Class.forName("org.apache.spark.SparkContext$").getField("MODULE$").get(None)
+        contexts = (
+            self.gateway.jvm.java.lang.Class.forName("org.apache.spark.SparkContext$")
+            .getField("MODULE$")
+            .get(None)
+        )
         found = contexts.getActive()
         is_idle = True
         if found.isDefined():
@@ -240,7 +306,9 @@ def keep(folder: Path, name: str, arguments: list[str]) -> int:
     leases = 0
     try:
         while True:
-            ready, _, _ = select.select([alive, listener, *([held] if held else [])], [], [], None if held else IDLE_SECONDS)
+            ready, _, _ = select.select(
+                [alive, listener, *([held] if held else [])], [], [], None if held else IDLE_SECONDS
+            )
             if not ready or alive in ready or java.process.poll() is not None:
                 return 0
             if held and held in ready and not held.recv(4096):
@@ -252,7 +320,11 @@ def keep(folder: Path, name: str, arguments: list[str]) -> int:
                 connection, _ = listener.accept()
                 with connection.makefile("rw", encoding="utf-8") as text:
                     request = json.loads(text.readline() or "{}")
-                    if held or request["settings"].get(CLASS_PATH) != java.class_path or not are_mounted(folder, request):
+                    if (
+                        held
+                        or request["settings"].get(CLASS_PATH) != java.class_path
+                        or not are_mounted(folder, request)
+                    ):
                         connection.close()
                         continue
                     port, secret = java.lend(request["settings"])

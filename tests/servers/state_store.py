@@ -1,8 +1,12 @@
-"""A place for Terraform's states and their locks: the part of Amazon S3's interface that Terraform's backend *s3* speaks, on the HTTP server of the standard library.
+"""A place for Terraform's states and their locks: the part of Amazon S3's interface that
+Terraform's backend *s3* speaks, on the HTTP server of the standard library.
 
-A state is an object, its lock another one that is made only where there is none, and tells who holds it: as with the lease and the metadata of a blob in Azure,
-which Terraform's backend *azurerm* uses and which no local server offers without Azure's log-in (Amazon S3, *GetObject*, *PutObject*, *DeleteObject*, *ListObjectsV2*).
+A state is an object, its lock another one that is made only where there is none, and tells who
+holds it: as with the lease and the metadata of a blob in Azure,
+which Terraform's backend *azurerm* uses and which no local server offers without Azure's log-in
+(Amazon S3, *GetObject*, *PutObject*, *DeleteObject*, *ListObjectsV2*).
 """
+
 from __future__ import annotations
 
 import json
@@ -16,7 +20,9 @@ LISTING = b"<ListBucketResult><Name>states</Name><KeyCount>0</KeyCount><MaxKeys>
 
 
 class StateStore:
-    """Objects by their names; `locked` are the states that were locked, in order, and `refusals` how many calls are refused yet, as Azure refuses a role that does not count yet."""
+    """Objects by their names; `locked` are the states that were locked, in order, and `refusals`
+    how many calls are refused yet, as Azure refuses a role that does not count yet.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -41,12 +47,20 @@ class StateStore:
     @property
     def states(self) -> dict[str, dict[str, Any]]:
         """The states by the names of their parts."""
-        return {name.removesuffix(".tfstate"): json.loads(body) for name, body in self.objects.items() if name.endswith(".tfstate")}
+        return {
+            name.removesuffix(".tfstate"): json.loads(body)
+            for name, body in self.objects.items()
+            if name.endswith(".tfstate")
+        }
 
     @property
     def locks(self) -> dict[str, dict[str, Any]]:
         """The locks by the names of their parts."""
-        return {name.removesuffix(".tfstate.tflock"): json.loads(body) for name, body in self.objects.items() if name.endswith(".tflock")}
+        return {
+            name.removesuffix(".tfstate.tflock"): json.loads(body)
+            for name, body in self.objects.items()
+            if name.endswith(".tflock")
+        }
 
     def lock(self, part: str, lock: Mapping[str, str]) -> None:
         """Have somebody hold a lock."""
@@ -58,7 +72,11 @@ class StateStore:
 
     def resources(self, part: str) -> set[str]:
         """Return the types of what a state holds."""
-        return {resource["type"] for resource in self.states.get(part, {}).get("resources", ()) if resource["mode"] == "managed"}
+        return {
+            resource["type"]
+            for resource in self.states.get(part, {}).get("resources", ())
+            if resource["mode"] == "managed"
+        }
 
 
 def handler_of(store: StateStore) -> type[BaseHTTPRequestHandler]:
@@ -76,7 +94,9 @@ def handler_of(store: StateStore) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def refuse(self, status: int, word: str) -> None:
-            self.answer(status, f"<Error><Code>{word}</Code><Message>{word}</Message></Error>".encode())
+            self.answer(
+                status, f"<Error><Code>{word}</Code><Message>{word}</Message></Error>".encode()
+            )
 
         @property
         def name(self) -> str:
@@ -88,7 +108,11 @@ def handler_of(store: StateStore) -> type[BaseHTTPRequestHandler]:
                 return self.refuse(403, "AuthorizationPermissionMismatch")
             if not self.name:
                 return self.answer(200, LISTING)
-            return self.answer(200, store.objects[self.name]) if self.name in store.objects else self.refuse(404, "NoSuchKey")
+            return (
+                self.answer(200, store.objects[self.name])
+                if self.name in store.objects
+                else self.refuse(404, "NoSuchKey")
+            )
 
         def do_HEAD(self) -> None:
             self.do_GET()

@@ -1,4 +1,6 @@
-"""The parts of the test workspace's runtime that are functions of values, and what it reads of Delta's files."""
+"""The parts of the test workspace's runtime that are functions of values, and what it reads of
+Delta's files.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,8 @@ def test_what_a_statement_changes_of_a_table_is_changed_of_its_storage() -> None
     )
     name = "spark_catalog.`c__s`.`t`"
     assert create_statements(first, Path("/f")) == [
-        f"CREATE TABLE {name} (`a` int NOT NULL COMMENT 'it\\'s', `b` string) USING delta LOCATION '/f' CLUSTER BY (`a`, `b`.`x`) COMMENT 'all' TBLPROPERTIES ('by' = 'me')",
+        f"CREATE TABLE {name} (`a` int NOT NULL COMMENT 'it\\'s', `b` string) USING delta "
+        "LOCATION '/f' CLUSTER BY (`a`, `b`.`x`) COMMENT 'all' TBLPROPERTIES ('by' = 'me')",
         f"ALTER TABLE {name} ADD CONSTRAINT `c` CHECK (a > 0)",
     ]
     assert alter_statements(first, first) == []
@@ -172,7 +175,9 @@ def test_the_rows_of_a_table_are_those_that_its_log_names(
 ) -> None:
     where = f"delta.`{tmp_path / 'table'}`"
     spark.sql(
-        f"CREATE TABLE {where} (id INT, `a b` STRING, part STRING) USING delta PARTITIONED BY (part) TBLPROPERTIES ('delta.columnMapping.mode' = 'name', 'delta.checkpointInterval' = '2')"
+        f"CREATE TABLE {where} (id INT, `a b` STRING, part STRING) USING delta PARTITIONED "
+        "BY (part) TBLPROPERTIES ('delta.columnMapping.mode' = 'name', "
+        "'delta.checkpointInterval' = '2')"
     )
     spark.sql(f"INSERT INTO {where} VALUES (1, 'one', 'x y'), (2, 'two', 'z')")
     spark.sql(f"UPDATE {where} SET `a b` = 'changed' WHERE id = 1")

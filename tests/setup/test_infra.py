@@ -1,4 +1,7 @@
-"""Terraform's side: `infra/` is formatted, valid and says what it should; the tests say whether the real providers or stand-ins checked it."""
+"""Terraform's side: `infra/` is formatted, valid and says what it should; the tests say whether the
+real providers or stand-ins checked it.
+"""
+
 from __future__ import annotations
 
 import gzip
@@ -21,7 +24,13 @@ import terraform as tools  # noqa: E402
 
 from datamaster_kit.project.project_file import Project, read_contracts, read_project  # noqa: E402
 from datamaster_kit.project.sections import AZURE_KEYS  # noqa: E402
-from datamaster_kit.setup.variables import azure_variables, entra_variables, render_tfvars, setup_of, state_variables  # noqa: E402
+from datamaster_kit.setup.variables import (  # noqa: E402
+    azure_variables,
+    entra_variables,
+    render_tfvars,
+    setup_of,
+    state_variables,
+)
 
 INFRA = ROOT / "infra"
 FILES = sorted(path for folder in tools.FOLDERS for path in (INFRA / folder).glob("*.tf"))
@@ -36,7 +45,14 @@ class Terraform:
 
     def __call__(self, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run in a folder; what it prints has no colours."""
-        return subprocess.run([*self.command, *arguments], cwd=folder, env=tools.environment(self.providers.mirror), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*self.command, *arguments],
+            cwd=folder,
+            env=tools.environment(self.providers.mirror),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +60,36 @@ def terraform(request: pytest.FixtureRequest) -> Terraform:
     """Terraform with the real providers or stand-ins; the test run says which."""
     found = Terraform(tools.terraform(), tools.providers())
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\ninfra: {found('version', folder=INFRA).stdout.splitlines()[0]} with {found.providers}", file=sys.stderr)  # the one stream that a process of pytest-xdist has
+        print(
+            f"\ninfra: {found('version', folder=INFRA).stdout.splitlines()[0]} with "
+            f"{found.providers}",
+            file=sys.stderr,
+        )  # the one stream that a process of pytest-xdist has
     return found
 
 
 @pytest.fixture
 def initialised(terraform: Terraform, tmp_path: Path):
-    """Return a function that copies `infra/` and initialises one folder of the copy: the lock file of a mirror is none for the repository."""
+    """Return a function that copies `infra/` and initialises one folder of the copy: the lock file
+    of a mirror is none for the repository.
+    """
+
     def copy(folder: str) -> Path:
-        shutil.copytree(INFRA, tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*"))
-        started = terraform("init", "-backend=false", "-input=false", "-no-color", folder=tmp_path / "infra" / folder)
+        shutil.copytree(
+            INFRA,
+            tmp_path / "infra",
+            ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*"),
+        )
+        started = terraform(
+            "init",
+            "-backend=false",
+            "-input=false",
+            "-no-color",
+            folder=tmp_path / "infra" / folder,
+        )
         assert started.returncode == 0, started.stdout + started.stderr
         return tmp_path / "infra" / folder
+
     return copy
 
 
@@ -66,18 +100,26 @@ def outcomes(shown: str) -> dict[str, str]:
 
 def declared_runs(folder: Path) -> set[str]:
     """Return the names of the runs in a folder's test files."""
-    return {name for path in folder.glob("tests/*.tftest.hcl") for name in re.findall(r'^run "(\w+)"', path.read_text(encoding="utf-8"), re.MULTILINE)}
+    return {
+        name
+        for path in folder.glob("tests/*.tftest.hcl")
+        for name in re.findall(r'^run "(\w+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 @pytest.mark.slow
 def test_files_are_formatted(terraform: Terraform) -> None:
     shown = terraform("fmt", "-check", "-recursive", "-diff", str(INFRA), folder=INFRA)
-    assert shown.returncode == 0, f"run `terraform fmt -recursive infra`:\n{shown.stdout}{shown.stderr}"
+    assert shown.returncode == 0, (
+        f"run `terraform fmt -recursive infra`:\n{shown.stdout}{shown.stderr}"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", tools.FOLDERS)
-def test_configuration_is_valid_and_makes_what_it_says(terraform: Terraform, initialised, folder: str) -> None:
+def test_configuration_is_valid_and_makes_what_it_says(
+    terraform: Terraform, initialised, folder: str
+) -> None:
     copy = initialised(folder)
     valid = terraform("validate", "-no-color", folder=copy)
     assert valid.returncode == 0, valid.stdout + valid.stderr
@@ -88,15 +130,55 @@ def test_configuration_is_valid_and_makes_what_it_says(terraform: Terraform, ini
 
 
 FAULTS = (  # a fault in the configuration, and the run that must see it
-    ("storage.tf", 'min_tls_version                   = "TLS1_2"', 'min_tls_version                   = "TLS1_0"', "lake_is_hierarchical_and_closed"),
-    ("eventhub.tf", "local_authentication_enabled = false", "local_authentication_enabled = true", "events_and_workspace_are_closed"),
-    ("storage.tf", "greater_than = rule.value.days", "greater_than = rule.value.days + 1", "files_are_deleted_when_the_contracts_say"),
-    ("storage.tf", "prefix_match = [rule.key]", "prefix_match = [trimsuffix(rule.key, \"/\")]", "files_are_deleted_when_the_contracts_say"),
-    ("roles.tf", "scope = container.id, role", "scope = azurerm_storage_account.lake.id, role", "roles_are_few_and_narrow"),
-    ("monitoring.tf", "contact_emails = var.budget.emails", "contact_emails = []", "audit_logs_and_budget_tell_somebody"),
+    (
+        "storage.tf",
+        'min_tls_version                   = "TLS1_2"',
+        'min_tls_version                   = "TLS1_0"',
+        "lake_is_hierarchical_and_closed",
+    ),
+    (
+        "eventhub.tf",
+        "local_authentication_enabled = false",
+        "local_authentication_enabled = true",
+        "events_and_workspace_are_closed",
+    ),
+    (
+        "storage.tf",
+        "greater_than = rule.value.days",
+        "greater_than = rule.value.days + 1",
+        "files_are_deleted_when_the_contracts_say",
+    ),
+    (
+        "storage.tf",
+        "prefix_match = [rule.key]",
+        'prefix_match = [trimsuffix(rule.key, "/")]',
+        "files_are_deleted_when_the_contracts_say",
+    ),
+    (
+        "roles.tf",
+        "scope = container.id, role",
+        "scope = azurerm_storage_account.lake.id, role",
+        "roles_are_few_and_narrow",
+    ),
+    (
+        "monitoring.tf",
+        "contact_emails = var.budget.emails",
+        "contact_emails = []",
+        "audit_logs_and_budget_tell_somebody",
+    ),
     ("main.tf", "  tags     = var.tags", "", "every_resource_has_the_tags_and_the_region"),
-    ("main.tf", "resource_group_name = azurerm_resource_group.lakehouse.name", 'resource_group_name = "NetworkWatcherRG"', "network_watcher_goes_with_the_rest"),
-    ("variables.tf", 'regex("^[a-z0-9]{3,24}$", var.storage_account_name)', 'regex("^[a-z0-9]+$", var.storage_account_name)', "storage_account_has_at_most_24_characters"),
+    (
+        "main.tf",
+        "resource_group_name = azurerm_resource_group.lakehouse.name",
+        'resource_group_name = "NetworkWatcherRG"',
+        "network_watcher_goes_with_the_rest",
+    ),
+    (
+        "variables.tf",
+        'regex("^[a-z0-9]{3,24}$", var.storage_account_name)',
+        'regex("^[a-z0-9]+$", var.storage_account_name)',
+        "storage_account_has_at_most_24_characters",
+    ),
 )
 
 
@@ -120,17 +202,25 @@ def test_each_fault_is_seen_by_its_run(terraform: Terraform, initialised) -> Non
         (copy / file).write_text(text.replace(right, wrong), encoding="utf-8")
     seen_by = {run for *_, run in FAULTS}
     give_each_run_its_file(copy, seen_by)
-    assert outcomes(terraform("test", "-no-color", folder=copy).stdout) == dict.fromkeys(seen_by, "fail")
+    assert outcomes(terraform("test", "-no-color", folder=copy).stdout) == dict.fromkeys(
+        seen_by, "fail"
+    )
 
 
 @pytest.mark.slow
 def test_unknown_argument_and_type_are_refused(terraform: Terraform, initialised) -> None:
     copy = initialised("state")
     with (copy / "main.tf").open("a", encoding="utf-8") as file:
-        file.write('resource "azurerm_resource_group" "wrong" {\n  nam = "x"\n  location = ["x"]\n}\n')
+        file.write(
+            'resource "azurerm_resource_group" "wrong" {\n  nam = "x"\n  location = ["x"]\n}\n'
+        )
     shown = terraform("validate", "-json", folder=copy)
     faults = [fault["summary"] for fault in json.loads(shown.stdout)["diagnostics"]]
-    assert sorted(faults) == ["Incorrect attribute value type", "Missing required argument", "Unsupported argument"]
+    assert sorted(faults) == [
+        "Incorrect attribute value type",
+        "Missing required argument",
+        "Unsupported argument",
+    ]
 
 
 @pytest.mark.slow
@@ -138,8 +228,14 @@ def test_stand_in_makes_nothing(terraform: Terraform, initialised) -> None:
     if terraform.providers.real:
         pytest.skip("the real providers checked, and a real plan needs a subscription")
     copy = initialised("state")
-    values = {"subscription_id": "00000000-0000-0000-0000-000000000001", "location": "brazilsouth", "resource_group_name": "rsgdrisktf", "storage_account_name": "stadrisktf",
-              "tags": {"domain": "risk", "project": "datamaster", "env": "prod"}, "writers": {"ana": {"object_id": "00000000-0000-0000-0000-00000000000a", "type": "User"}}}
+    values = {
+        "subscription_id": "00000000-0000-0000-0000-000000000001",
+        "location": "brazilsouth",
+        "resource_group_name": "rsgdrisktf",
+        "storage_account_name": "stadrisktf",
+        "tags": {"domain": "risk", "project": "datamaster", "env": "prod"},
+        "writers": {"ana": {"object_id": "00000000-0000-0000-0000-00000000000a", "type": "User"}},
+    }
     (copy / "terraform.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     shown = terraform("plan", "-input=false", "-no-color", folder=copy)
     assert shown.returncode == 1
@@ -149,22 +245,58 @@ def test_stand_in_makes_nothing(terraform: Terraform, initialised) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", tools.FOLDERS)
 def test_tflint_finds_nothing(folder: str) -> None:
-    shown = subprocess.run([str(tools.tflint()), f"--config={INFRA / '.tflint.hcl'}", f"--chdir={INFRA / folder}"], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        [str(tools.tflint()), f"--config={INFRA / '.tflint.hcl'}", f"--chdir={INFRA / folder}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert shown.returncode == 0, shown.stdout + shown.stderr
 
 
 @pytest.mark.slow
 def test_tflint_sees_a_variable_that_nothing_uses(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('variable "unused" {}\n', encoding="utf-8")
-    shown = subprocess.run([str(tools.tflint()), f"--config={INFRA / '.tflint.hcl'}", f"--chdir={tmp_path}", "--format=json"], capture_output=True, text=True, check=False)
-    assert {"terraform_unused_declarations", "terraform_documented_variables", "terraform_typed_variables"} <= {issue["rule"]["name"] for issue in json.loads(shown.stdout)["issues"]}
+    shown = subprocess.run(
+        [
+            str(tools.tflint()),
+            f"--config={INFRA / '.tflint.hcl'}",
+            f"--chdir={tmp_path}",
+            "--format=json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert {
+        "terraform_unused_declarations",
+        "terraform_documented_variables",
+        "terraform_typed_variables",
+    } <= {issue["rule"]["name"] for issue in json.loads(shown.stdout)["issues"]}
 
 
 @pytest.mark.slow
 def test_checkov_finds_nothing_that_is_not_answered() -> None:
-    shown = subprocess.run([*tools.checkov(), "-d", str(INFRA), "--framework", "terraform", "--output", "json", "--skip-download"], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        [
+            *tools.checkov(),
+            "-d",
+            str(INFRA),
+            "--framework",
+            "terraform",
+            "--output",
+            "json",
+            "--skip-download",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     report = json.loads(shown.stdout)
-    assert [f"{check['check_id']} {check['resource']} {check['file_path']}" for check in report["results"]["failed_checks"]] == [], shown.stderr
+    assert [
+        f"{check['check_id']} {check['resource']} {check['file_path']}"
+        for check in report["results"]["failed_checks"]
+    ] == [], shown.stderr
     assert report["summary"]["parsing_errors"] == 0
     assert report["summary"]["passed"] > 20
 
@@ -177,11 +309,19 @@ def variables(folder: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("folder", tools.FOLDERS)
 def test_every_variable_is_described_typed_validated_and_refused_in_a_test(folder: str) -> None:
-    refusals = "".join(path.read_text(encoding="utf-8") for path in (INFRA / folder / "tests").glob("*.tftest.hcl"))
-    refused = set(re.findall(r"var\.(\w+)", " ".join(re.findall(r"expect_failures = \[(.*?)\]", refusals, re.DOTALL))))
+    refusals = "".join(
+        path.read_text(encoding="utf-8") for path in (INFRA / folder / "tests").glob("*.tftest.hcl")
+    )
+    refused = set(
+        re.findall(
+            r"var\.(\w+)", " ".join(re.findall(r"expect_failures = \[(.*?)\]", refusals, re.DOTALL))
+        )
+    )
     for name, block in variables(folder).items():
         assert "  description = " in block and re.search(r"^  type +=", block, re.MULTILINE), name
-        assert "  nullable    = false" in block or re.search(r"^  default += null", block, re.MULTILINE), name
+        assert "  nullable    = false" in block or re.search(
+            r"^  default += null", block, re.MULTILINE
+        ), name
         if not re.search(r"^  type += bool$", block, re.MULTILINE):
             assert "  validation {" in block, name
             assert name in refused, f"no test refuses a bad {name}"
@@ -190,7 +330,9 @@ def test_every_variable_is_described_typed_validated_and_refused_in_a_test(folde
 def sample_project() -> Project:
     """Return the sample project with the `setup:` that its file shows in comments."""
     text = (ROOT / "datamaster.yaml").read_text(encoding="utf-8")
-    shown = yaml.safe_load("\n".join(line[2:] for line in text[text.index("# setup:"):].splitlines()))
+    shown = yaml.safe_load(
+        "\n".join(line[2:] for line in text[text.index("# setup:") :].splitlines())
+    )
     return replace(read_project(ROOT), setup=shown["setup"])
 
 
@@ -198,7 +340,10 @@ def sample_variables(folder: str) -> dict[str, object]:
     """Return what the sample project gives to a folder of `infra/`."""
     project = sample_project()
     setup = setup_of(project)
-    outputs = {"group_ids": {"data_engineer": "00000000-0000-0000-0000-0000000000a0"}, "service_principal_object_id": "00000000-0000-0000-0000-0000000000b2"}
+    outputs = {
+        "group_ids": {"data_engineer": "00000000-0000-0000-0000-0000000000a0"},
+        "service_principal_object_id": "00000000-0000-0000-0000-0000000000b2",
+    }
     if folder == "azure":
         return azure_variables(project, setup, read_contracts(project), outputs)
     return state_variables(project, setup) if folder == "state" else entra_variables(project, setup)
@@ -207,7 +352,11 @@ def sample_variables(folder: str) -> dict[str, object]:
 @pytest.mark.parametrize("folder", tools.FOLDERS)
 def test_toolkit_gives_every_variable_that_has_no_default_and_no_other(folder: str) -> None:
     given, declared = set(sample_variables(folder)), variables(folder)
-    needed = {name for name, block in declared.items() if not re.search(r"^  default +=", block, re.MULTILINE)}
+    needed = {
+        name
+        for name, block in declared.items()
+        if not re.search(r"^  default +=", block, re.MULTILINE)
+    }
     assert needed <= given <= set(declared)
     if folder == "azure":
         assert set(AZURE_KEYS.of) == set(declared) - needed - {"retention"}
@@ -225,57 +374,105 @@ DAYS_OF_THE_SAMPLES = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", tools.FOLDERS)
-def test_sample_project_and_its_contracts_are_accepted(terraform: Terraform, initialised, folder: str) -> None:
+def test_sample_project_and_its_contracts_are_accepted(
+    terraform: Terraform, initialised, folder: str
+) -> None:
     copy = initialised(folder)
     for path in copy.glob("tests/*.tftest.hcl"):
         path.unlink()
     days = DAYS_OF_THE_SAMPLES if folder == "azure" else ""
     (copy / "tests" / "sample.tftest.hcl").write_text(
-        f'mock_provider "{"azuread" if folder == "entra" else "azurerm"}" {{\n  source          = "./tests/mocks"\n  override_during = plan\n}}\n\n'
-        f'run "sample" {{\n  command = plan\n{days}}}\n', encoding="utf-8")
-    (copy / "terraform.tfvars.json").write_text(render_tfvars(sample_variables(folder)), encoding="utf-8")
+        f'mock_provider "{"azuread" if folder == "entra" else "azurerm"}" {{\n  source       '
+        f'   = "./tests/mocks"\n  override_during = plan\n}}\n\n'
+        f'run "sample" {{\n  command = plan\n{days}}}\n',
+        encoding="utf-8",
+    )
+    (copy / "terraform.tfvars.json").write_text(
+        render_tfvars(sample_variables(folder)), encoding="utf-8"
+    )
     shown = terraform("test", "-no-color", folder=copy)
     assert outcomes(shown.stdout) == {"sample": "pass"}, shown.stdout + shown.stderr
 
 
 def test_suppressions_give_their_reason() -> None:
-    skips = [line for path in FILES for line in path.read_text(encoding="utf-8").splitlines() if "checkov:skip" in line or "tflint-ignore" in line]
+    skips = [
+        line
+        for path in FILES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "checkov:skip" in line or "tflint-ignore" in line
+    ]
     assert skips
-    assert all(re.fullmatch(r"\s*#checkov:skip=CKV2?_AZURE_\d+: .{8,}", line) for line in skips), skips
+    assert all(re.fullmatch(r"\s*#checkov:skip=CKV2?_AZURE_\d+: .{8,}", line) for line in skips), (
+        skips
+    )
 
 
 def test_no_secret_is_made_or_kept() -> None:
-    keeps = re.compile(r"password|client_secret|(?<!shared)_access_key|connection_string|sas_token|sensitive\s*=|azuread_user\"|_certificate\"", re.IGNORECASE)
-    found = [f"{path.name}: {line.strip()}" for path in FILES for line in path.read_text(encoding="utf-8").splitlines()
-             if keeps.search(line.split("#")[0]) and not line.startswith('data "azuread_user"')]
+    keeps = re.compile(
+        r"password|client_secret|(?<!shared)_access_key|connection_string|sas_token|"
+        r"sensitive\s*=|azuread_user\"|_certificate\"",
+        re.IGNORECASE,
+    )
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in FILES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if keeps.search(line.split("#")[0]) and not line.startswith('data "azuread_user"')
+    ]
     assert found == []
 
 
 def test_stand_ins_know_what_is_used() -> None:
-    schemas = json.loads(gzip.decompress((tools.STAND_IN / "schemas.json.gz").read_bytes()))["provider_schemas"]
-    recorded = {kind for provider in schemas.values() for part in ("resource_schemas", "data_source_schemas") for kind in provider[part]}
+    schemas = json.loads(gzip.decompress((tools.STAND_IN / "schemas.json.gz").read_bytes()))[
+        "provider_schemas"
+    ]
+    recorded = {
+        kind
+        for provider in schemas.values()
+        for part in ("resource_schemas", "data_source_schemas")
+        for kind in provider[part]
+    }
     assert recorded == tools.used(), "record the schemas anew: see tools/terraform.py"
     assert {address.split("/", 1)[1] for address in schemas} == set(tools.pins())
 
 
 @pytest.mark.slow
-def test_a_mirror_that_was_fetched_is_unpacked_and_installs(terraform: Terraform, tmp_path: Path) -> None:
+def test_a_mirror_that_was_fetched_is_unpacked_and_installs(
+    terraform: Terraform, tmp_path: Path
+) -> None:
     source, pinned = "hashicorp/azuread", tools.pins()["hashicorp/azuread"]
     folder = tmp_path / "mirror" / tools.REGISTRY / source
     folder.mkdir(parents=True)
     program = next((tools.stand_ins() / tools.REGISTRY / source).rglob("terraform-provider-*"))
-    with zipfile.ZipFile(folder / f"terraform-provider-azuread_{pinned}_{tools.system()}.zip", "w") as archive:
+    with zipfile.ZipFile(
+        folder / f"terraform-provider-azuread_{pinned}_{tools.system()}.zip", "w"
+    ) as archive:
         archive.write(program, program.name)
     (folder / "index.json").write_text('{"versions": {}}', encoding="utf-8")
     tools.unpack(tmp_path / "mirror")
-    assert [path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file()] == [(pinned, tools.system(), program.name)]
-    shutil.copytree(INFRA / "entra", tmp_path / "entra", ignore=shutil.ignore_patterns(".terraform*"))
+    assert [path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file()] == [
+        (pinned, tools.system(), program.name)
+    ]
+    shutil.copytree(
+        INFRA / "entra", tmp_path / "entra", ignore=shutil.ignore_patterns(".terraform*")
+    )
     mirrored = Terraform(terraform.command, tools.Providers(tmp_path / "mirror", True))
     assert mirrored("init", "-backend=false", folder=tmp_path / "entra").returncode == 0
     assert mirrored("validate", folder=tmp_path / "entra").returncode == 0
 
 
 def test_recording_keeps_attributes_that_are_named_description() -> None:
-    block = {"description": "text", "attributes": {"description": {"type": "string", "optional": True, "description": "text"}},
-             "block_types": {"inner": {"nesting_mode": "list", "block": {"description_kind": "plain", "attributes": {}}}}}
-    assert tools.without_descriptions(block) == {"attributes": {"description": {"type": "string", "optional": True}}, "block_types": {"inner": {"nesting_mode": "list", "block": {"attributes": {}}}}}
+    block = {
+        "description": "text",
+        "attributes": {"description": {"type": "string", "optional": True, "description": "text"}},
+        "block_types": {
+            "inner": {
+                "nesting_mode": "list",
+                "block": {"description_kind": "plain", "attributes": {}},
+            }
+        },
+    }
+    assert tools.without_descriptions(block) == {
+        "attributes": {"description": {"type": "string", "optional": True}},
+        "block_types": {"inner": {"nesting_mode": "list", "block": {"attributes": {}}}},
+    }

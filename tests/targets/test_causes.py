@@ -1,4 +1,7 @@
-"""An error names its cause: the innermost message, the file or table, and a remedy; and what is nobody's code has a registered code of its own."""
+"""An error names its cause: the innermost message, the file or table, and a remedy; and what is
+nobody's code has a registered code of its own.
+"""
+
 from __future__ import annotations
 
 import os
@@ -29,23 +32,40 @@ def faults_of(lake: Lake, step) -> list[tuple[str, str]]:
     return [(fault.code, str(fault)) for fault in raised.value.faults]
 
 
-def test_a_table_that_still_has_an_older_rule_is_told_with_the_rule_and_what_mends_it(lake: Lake) -> None:
+def test_a_table_that_still_has_an_older_rule_is_told_with_the_rule_and_what_mends_it(
+    lake: Lake,
+) -> None:
     lake.contract(KEYED.replace("minimum: 0", "minimum: 10"))
     lake.apply()
     lake.contract(KEYED, version="1.1.0")
     lake.land("a.csv", "id,amount\n1,5.00\n")
     ingest(lake.target, lake.project, lake.now)
     [(code, said)] = faults_of(lake, build_silver)
-    assert code == "table-rule" and "silver of order" in said and "amount_range" in said and "unity apply" in said and "calling o" not in said
-    assert lake.rows("bronze/runs")[-1] is not None and [row["error"] for row in lake.rows("bronze/runs") if row["result"] == "failed" and "amount_range" in row["error"]]
+    assert (
+        code == "table-rule"
+        and "silver of order" in said
+        and "amount_range" in said
+        and "unity apply" in said
+        and "calling o" not in said
+    )
+    assert lake.rows("bronze/runs")[-1] is not None and [
+        row["error"]
+        for row in lake.rows("bronze/runs")
+        if row["result"] == "failed" and "amount_range" in row["error"]
+    ]
     lake.apply()
     build_silver(lake.target, lake.project, lake.now)
     assert len(lake.rows("silver/order")) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root may write everywhere")
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root may write everywhere"
+)
 def test_a_checkpoint_without_permission_is_told() -> None:
-    assert cause_fault(PermissionError(13, "Permission denied", "/lake/checkpoint")).code == "no-permission"  # type: ignore[union-attr]
+    assert (
+        cause_fault(PermissionError(13, "Permission denied", "/lake/checkpoint")).code
+        == "no-permission"
+    )  # type: ignore[union-attr]
 
 
 def test_a_query_that_fails_gives_its_own_words(spark) -> None:
@@ -68,14 +88,30 @@ main()
 def project(folder: Path) -> Path:
     (folder / "contracts").mkdir()
     (folder / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n", encoding="utf-8")
-    (folder / "contracts" / "shop.yaml").write_text("dataContractSpecification: 1.1.0\nid: urn:shop\ninfo: {title: Shop, version: 1.0.0}\nmodels:\n  order:\n    fields:\n      id: {type: long}\n", encoding="utf-8")
+    (folder / "contracts" / "shop.yaml").write_text(
+        "dataContractSpecification: 1.1.0\nid: urn:shop\ninfo: {title: Shop, version: "
+        "1.0.0}\nmodels:\n  order:\n    fields:\n      id: {type: long}\n",
+        encoding="utf-8",
+    )
     (folder / ".datamaster" / "landing" / "order").mkdir(parents=True)
     (folder / ".datamaster" / "jars").symlink_to(ROOT / ".datamaster" / "jars")
     return folder
 
 
 def run(folder: Path, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", STEPS.format(tests=str(ROOT / "tests" / "ingest"), before=before), *arguments], cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            STEPS.format(tests=str(ROOT / "tests" / "ingest"), before=before),
+            *arguments,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 KILLS_JAVA = """
@@ -103,12 +139,20 @@ local_files.read_batch = limited
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_java")
-@pytest.mark.parametrize(("before", "code"), [(KILLS_JAVA, "java-gone"), (LIMITS_FILES, "disk-full")])
-def test_java_that_has_gone_and_a_disk_that_is_full_are_told_with_their_remedy(tmp_path: Path, before: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "code"), [(KILLS_JAVA, "java-gone"), (LIMITS_FILES, "disk-full")]
+)
+def test_java_that_has_gone_and_a_disk_that_is_full_are_told_with_their_remedy(
+    tmp_path: Path, before: str, code: str
+) -> None:
     folder = project(tmp_path)
     made = run(folder, "unity", "apply")
     assert made.returncode == 0, made.stderr[-2000:]
     (folder / ".datamaster" / "landing" / "order" / "a.csv").write_text("id\n1\n", encoding="utf-8")
     failed = run(folder, "ingest", "run", before=before)
-    assert failed.returncode not in (0, -signal.SIGKILL) and f"[{code}]" in failed.stderr and "calling o" not in failed.stderr, failed.stderr[-3000:]
+    assert (
+        failed.returncode not in (0, -signal.SIGKILL)
+        and f"[{code}]" in failed.stderr
+        and "calling o" not in failed.stderr
+    ), failed.stderr[-3000:]
     assert run(folder, "ingest", "run").returncode == 0, "and it goes on where it stopped"

@@ -1,4 +1,7 @@
-"""The tables of record, written and read by delta-rs and by Spark: each reads what the other wrote, and every query of the toolkit says the same on both."""
+"""The tables of record, written and read by delta-rs and by Spark: each reads what the other wrote,
+and every query of the toolkit says the same on both.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -17,7 +20,14 @@ from datamaster_kit.ingest.holds import HOLD_STEP, has_unjudged_batch, read_hold
 from datamaster_kit.ingest.ingest import read_batches
 from datamaster_kit.ingest.quarantine import read_batch_ranges
 from datamaster_kit.ingest.step import Step
-from datamaster_kit.lakehouse.ledger import STATE_READ, STATE_REFUSED, FileEntry, files_table, read_entries, record_files
+from datamaster_kit.lakehouse.ledger import (
+    STATE_READ,
+    STATE_REFUSED,
+    FileEntry,
+    files_table,
+    read_entries,
+    record_files,
+)
 from datamaster_kit.lakehouse.names import TableName, names
 from datamaster_kit.lakehouse.runs import (
     RuleResult,
@@ -38,13 +48,17 @@ from datamaster_kit.targets.local import LocalTarget
 
 pytestmark = pytest.mark.spark
 BEGAN = datetime(2026, 11, 26, 3, 10, 0, 123456, tzinfo=UTC)
-ODD = "it's \\ \"odd\" {model} é\n"
+ODD = 'it\'s \\ "odd" {model} é\n'
 
 
 class SparkTarget(LocalTarget):
     """The same lakehouse, whose tables of record are read and written as a workspace's are."""
 
-    detail, records, append_records = DatabricksTarget.detail, DatabricksTarget.records, DatabricksTarget.append_records
+    detail, records, append_records = (
+        DatabricksTarget.detail,
+        DatabricksTarget.records,
+        DatabricksTarget.append_records,
+    )
     has_table = DatabricksTarget.has_table
 
 
@@ -58,7 +72,11 @@ def targets(spark, tmp_path: Path):
         name = stored.sql_name(TableName("ctwin", "bronze", table.name))
         columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
         spark.sql(f"DROP TABLE IF EXISTS {name}")
-        spark.sql(f"CREATE TABLE {name} ({columns}) USING delta LOCATION '{stored.folder(TableName('ctwin', 'bronze', table.name))}' TBLPROPERTIES ('datamaster.layer' = '{table.name}')")
+        spark.sql(
+            f"CREATE TABLE {name} ({columns}) USING delta LOCATION "
+            f"'{stored.folder(TableName('ctwin', 'bronze', table.name))}' TBLPROPERTIES "
+            f"('datamaster.layer' = '{table.name}')"
+        )
     yield stored, by_spark
     for table in ("runs", "files"):
         spark.sql(f"DROP TABLE IF EXISTS {stored.sql_name(TableName('ctwin', 'bronze', table))}")
@@ -66,32 +84,139 @@ def targets(spark, tmp_path: Path):
 
 def run(number: int, batch: int | None = None, **values) -> Run:
     later = BEGAN + timedelta(minutes=number)
-    return replace(Run(f"r{number}", "ingest", "local", ODD, "1.0.0", "order", later, later + timedelta(seconds=9), batch=batch, stream="s" if batch is not None else ""), **values)
+    return replace(
+        Run(
+            f"r{number}",
+            "ingest",
+            "local",
+            ODD,
+            "1.0.0",
+            "order",
+            later,
+            later + timedelta(seconds=9),
+            batch=batch,
+            stream="s" if batch is not None else "",
+        ),
+        **values,
+    )
 
 
 def entry(number: int, **values) -> FileEntry:
     later = BEGAN + timedelta(minutes=number)
-    return replace(FileEntry(f"r{number}", ODD, "order", "s", number, f"file:/in/{ODD}{number}.csv", f"{number}.csv", 10, later, 3, 2, 0, 1, STATE_READ, "", later), **values)
+    return replace(
+        FileEntry(
+            f"r{number}",
+            ODD,
+            "order",
+            "s",
+            number,
+            f"file:/in/{ODD}{number}.csv",
+            f"{number}.csv",
+            10,
+            later,
+            3,
+            2,
+            0,
+            1,
+            STATE_READ,
+            "",
+            later,
+        ),
+        **values,
+    )
 
 
 def filled(target, other) -> Step:
-    """Record what the queries look for, in turns by the one and the other, and return a step that asks."""
-    rules = (RuleResult(ODD, "sql", "fail", 3.0, False), RuleResult("s", "sql", "warn", 0.0, True), RuleResult("t", "text", "warn", not_executed="a text"))
-    record_runs(target, "ctwin", [run(0, 0, rules=rules, rows_read=5, notes=(ODD, "two"), latency_seconds=1.5)])
+    """Record what the queries look for, in turns by the one and the other, and return a step that
+    asks.
+    """
+    rules = (
+        RuleResult(ODD, "sql", "fail", 3.0, False),
+        RuleResult("s", "sql", "warn", 0.0, True),
+        RuleResult("t", "text", "warn", not_executed="a text"),
+    )
+    record_runs(
+        target,
+        "ctwin",
+        [run(0, 0, rules=rules, rows_read=5, notes=(ODD, "two"), latency_seconds=1.5)],
+    )
     record_runs(other, "ctwin", [run(0, 1, rules=rules, rows_read=7)])
     record_runs(target, "ctwin", [run(1, 2, rows_read=1)])
     record_runs(other, "ctwin", [run(1, resumed=("r0",), rows_read=8)])
     record_runs(target, "ctwin", [run(2, 3, rows_read=4), run(2, 3, model="line", rows_read=9)])
-    record_runs(other, "ctwin", [run(3, 1, step=HOLD_STEP, stream="h1", rules=rules, result="held", error=ODD, resumed=("r0", "r1"))])
-    record_runs(target, "ctwin", [run(4, 2, step=HOLD_STEP, stream="h1", rules=rules, result="released", resumed=("r0", "r1"), notes=("released",))])
-    record_runs(other, "ctwin", [run(5, 1, step=HOLD_STEP, stream="h2", rules=rules, result="held", resumed=("r2",))])
-    record_files(target, "ctwin", [entry(0, result=STATE_REFUSED, reason="damaged"), entry(0, path="b.csv")])
+    record_runs(
+        other,
+        "ctwin",
+        [
+            run(
+                3,
+                1,
+                step=HOLD_STEP,
+                stream="h1",
+                rules=rules,
+                result="held",
+                error=ODD,
+                resumed=("r0", "r1"),
+            )
+        ],
+    )
+    record_runs(
+        target,
+        "ctwin",
+        [
+            run(
+                4,
+                2,
+                step=HOLD_STEP,
+                stream="h1",
+                rules=rules,
+                result="released",
+                resumed=("r0", "r1"),
+                notes=("released",),
+            )
+        ],
+    )
+    record_runs(
+        other,
+        "ctwin",
+        [run(5, 1, step=HOLD_STEP, stream="h2", rules=rules, result="held", resumed=("r2",))],
+    )
+    record_files(
+        target, "ctwin", [entry(0, result=STATE_REFUSED, reason="damaged"), entry(0, path="b.csv")]
+    )
     record_files(other, "ctwin", [entry(1, path="b.csv", result=STATE_REFUSED, reason=ODD)])
-    record_files(target, "ctwin", [entry(2, path="c.csv", reason=f"{TOTALS_OF}another", totals=(TotalComparison("rows", "3", "2"),))])
+    record_files(
+        target,
+        "ctwin",
+        [
+            entry(
+                2,
+                path="c.csv",
+                reason=f"{TOTALS_OF}another",
+                totals=(TotalComparison("rows", "3", "2"),),
+            )
+        ],
+    )
     record_files(other, "ctwin", [entry(3, path="d.csv", result=STATE_REFUSED)])
     record_files(target, "ctwin", [entry(4, path="d.csv")])
-    contract = Contract(ODD, version="1.0.0", models=(Model("order", (Field("id", Scalar("long")),)), Model("line", (Field("id", Scalar("long")),))))
-    return Step(target, target.project.names, contract, contract.models[0], (), "r2", "ingest", resumed=("r0",))
+    contract = Contract(
+        ODD,
+        version="1.0.0",
+        models=(
+            Model("order", (Field("id", Scalar("long")),)),
+            Model("line", (Field("id", Scalar("long")),)),
+        ),
+    )
+    return Step(
+        target,
+        target.project.names,
+        contract,
+        contract.models[0],
+        (),
+        "r2",
+        "ingest",
+        resumed=("r0",),
+    )
 
 
 def test_every_query_says_the_same_on_both_engines(targets) -> None:
@@ -104,32 +229,68 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
         "notes": lambda at: read_notes(at.target, "ctwin", ["r0", "r1"], "ingest", "order"),
         "runs": lambda at: read_runs(at.target, "ctwin"),
         "one run": lambda at: read_runs(at.target, "ctwin", "r1", "ingest"),
-        "batches": lambda at: {model: sorted(batches, key=lambda batch: batch["batch"]) for model, batches in read_batches([at, replace(at, model=at.contract.models[1])]).items()},
+        "batches": lambda at: {
+            model: sorted(batches, key=lambda batch: batch["batch"])
+            for model, batches in read_batches(
+                [at, replace(at, model=at.contract.models[1])]
+            ).items()
+        },
         "ranges": lambda at: read_batch_ranges(at, ["r0", "r1", "r2"]),
         "no ranges": lambda at: read_batch_ranges(at, []),
         "open holds": lambda at: read_holds(at.target, "ctwin", ODD),
         "holds": lambda at: read_holds(at.target, "ctwin", is_open=False),
         "events": lambda at: hold_events(read_runs_and_events(at.target, "ctwin")),
-        "unjudged": lambda at: (has_unjudged_batch(at), has_unjudged_batch(replace(at, model=at.contract.models[1])), has_unjudged_batch(replace(at, contract=replace(at.contract, id="none")))),
+        "unjudged": lambda at: (
+            has_unjudged_batch(at),
+            has_unjudged_batch(replace(at, model=at.contract.models[1])),
+            has_unjudged_batch(replace(at, contract=replace(at.contract, id="none"))),
+        ),
         "files": lambda at: read_entries(at.target, "ctwin"),
         "files of a run": lambda at: entries_of_run(at, run(2)),
         "refused files": lambda at: read_refusals([at]),
         "files read again": files_to_read_again,
-        "tables": lambda at: [at.target.has_table(TableName("ctwin", "bronze", table)) for table in ("runs", "files", "none")],
+        "tables": lambda at: [
+            at.target.has_table(TableName("ctwin", "bronze", table))
+            for table in ("runs", "files", "none")
+        ],
         "detail": lambda at: replace(at.target.detail(runs_name("ctwin")), version=None),
     }
     answers = {name: (ask(step), ask(twin)) for name, ask in questions.items()}
-    assert {name: ours for name, (ours, _) in answers.items()} == {name: theirs for name, (_, theirs) in answers.items()}
+    assert {name: ours for name, (ours, _) in answers.items()} == {
+        name: theirs for name, (_, theirs) in answers.items()
+    }
     found = {name: ours for name, (ours, _) in answers.items()}
     assert found["tables"] == [True, True, False]
-    assert found["past"]["order"].interrupted == ("r2",) and found["past"]["order"].last_batches == {"s": 3}
+    assert found["past"]["order"].interrupted == ("r2",) and found["past"][
+        "order"
+    ].last_batches == {"s": 3}
     assert found["past"]["line"].interrupted == ("r2",) and found["past"]["none"].last_batches == {}
-    assert found["notes"] == (ODD, "two") and [item.run_id for item in found["runs"]] == ["r1"] and found["runs"] == found["one run"]
-    assert [(part.first, part.last, part.rows) for part in found["ranges"]] == [(0, 3, 17)] and found["no ranges"] == ()
-    assert [hold.id for hold in found["open holds"]] == ["h2"] and [hold.why for hold in found["holds"]] == [ODD, ""] and found["unjudged"] == (True, True, False)
-    assert found["refused files"]["order"] == {f"file:/in/{ODD}0.csv": (10, round(BEGAN.timestamp() * 1000)), "b.csv": (10, round((BEGAN + timedelta(minutes=1)).timestamp() * 1000))}
-    assert found["files read again"] == {f"file:/in/{ODD}0.csv": None, "b.csv": None, "c.csv": None, "d.csv": (10, round((BEGAN + timedelta(minutes=4)).timestamp() * 1000))}
-    assert read_entries(stored, "ctwin")[0].totals == () and found["files"][3].totals == (TotalComparison("rows", "3", "2"),)
+    assert (
+        found["notes"] == (ODD, "two")
+        and [item.run_id for item in found["runs"]] == ["r1"]
+        and found["runs"] == found["one run"]
+    )
+    assert [(part.first, part.last, part.rows) for part in found["ranges"]] == [
+        (0, 3, 17)
+    ] and found["no ranges"] == ()
+    assert (
+        [hold.id for hold in found["open holds"]] == ["h2"]
+        and [hold.why for hold in found["holds"]] == [ODD, ""]
+        and found["unjudged"] == (True, True, False)
+    )
+    assert found["refused files"]["order"] == {
+        f"file:/in/{ODD}0.csv": (10, round(BEGAN.timestamp() * 1000)),
+        "b.csv": (10, round((BEGAN + timedelta(minutes=1)).timestamp() * 1000)),
+    }
+    assert found["files read again"] == {
+        f"file:/in/{ODD}0.csv": None,
+        "b.csv": None,
+        "c.csv": None,
+        "d.csv": (10, round((BEGAN + timedelta(minutes=4)).timestamp() * 1000)),
+    }
+    assert read_entries(stored, "ctwin")[0].totals == () and found["files"][3].totals == (
+        TotalComparison("rows", "3", "2"),
+    )
 
 
 def test_a_batch_is_recorded_once_whoever_records_it_first(targets) -> None:
@@ -138,7 +299,10 @@ def test_a_batch_is_recorded_once_whoever_records_it_first(targets) -> None:
         for target in (first, second, first):
             record_runs(target, "ctwin", [run(0, batch)])
             record_files(target, "ctwin", [entry(0, batch=batch)])
-    rows = [(row["batch"]) for row in stored.records(runs_name("ctwin"), "SELECT batch FROM records ORDER BY batch")]
+    rows = [
+        (row["batch"])
+        for row in stored.records(runs_name("ctwin"), "SELECT batch FROM records ORDER BY batch")
+    ]
     assert rows == [0, 1] and [item.batch for item in read_entries(by_spark, "ctwin")] == [0, 1]
 
 
@@ -168,10 +332,26 @@ def test_many_writers_at_once_lose_nothing_and_repeat_nothing(targets, tmp_path:
             record_runs(target, "ctwin", [run(0, batch, stream=name)])
 
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(write, ("thread 1", "thread 2", "thread 3", "spark", "process 1", "process 2")))
-    counts = {row["stream"]: (row["many"], row["different"]) for row in stored.records(runs_name("ctwin"), "SELECT stream, count(1) AS many, count(DISTINCT batch) AS different FROM records GROUP BY stream")}
-    assert counts == {**{f"thread {number}": (15, 15) for number in (1, 2, 3)}, "spark": (3, 3), "process 1": (25, 25), "process 2": (25, 25)}
-    assert by_spark.records(runs_name("ctwin"), "SELECT count(1) AS many FROM records") == [{"many": 98}]
+        list(
+            pool.map(write, ("thread 1", "thread 2", "thread 3", "spark", "process 1", "process 2"))
+        )
+    counts = {
+        row["stream"]: (row["many"], row["different"])
+        for row in stored.records(
+            runs_name("ctwin"),
+            "SELECT stream, count(1) AS many, count(DISTINCT batch) AS different FROM "
+            "records GROUP BY stream",
+        )
+    }
+    assert counts == {
+        **{f"thread {number}": (15, 15) for number in (1, 2, 3)},
+        "spark": (3, 3),
+        "process 1": (25, 25),
+        "process 2": (25, 25),
+    }
+    assert by_spark.records(runs_name("ctwin"), "SELECT count(1) AS many FROM records") == [
+        {"many": 98}
+    ]
 
 
 def test_a_table_that_lacks_a_column_or_is_not_there_is_not_written_to(targets) -> None:
@@ -180,4 +360,7 @@ def test_a_table_that_lacks_a_column_or_is_not_there_is_not_written_to(targets) 
         stored.append_records(runs_table("ctwin"), [{"extra": 1}])
     with pytest.raises(ValueError, match="is not there"):
         stored.append_records(replace(runs_table("ctwin"), name="none"), [{"run_id": "r"}])
-    assert stored.detail(TableName("ctwin", "bronze", "none")) is None and stored.records(TableName("ctwin", "bronze", "none"), "SELECT 1") == []
+    assert (
+        stored.detail(TableName("ctwin", "bronze", "none")) is None
+        and stored.records(TableName("ctwin", "bronze", "none"), "SELECT 1") == []
+    )

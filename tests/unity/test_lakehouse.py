@@ -1,4 +1,7 @@
-"""From raw files to bronze and silver on a real Spark with Delta: what is promised about rows, rules, versions and repetition."""
+"""From raw files to bronze and silver on a real Spark with Delta: what is promised about rows,
+rules, versions and repetition.
+"""
+
 from __future__ import annotations
 
 import json
@@ -66,7 +69,11 @@ def table(shop, schema: str, name: str):
     return target.spark.table(target.sql_name(project.names.table(schema, name)))
 
 
-ORDERS = "id,customer_id,amount,status,updated_at\n1,1,10.50,new,2026-01-01T10:00:00Z\n2,9,-1,paid,2026-01-01T10:00:00Z\n3,1,1.239,new,2026-01-01T10:00:00Z\n4,1,0,paid,2026-01-01T10:00:00Z\n"
+ORDERS = (
+    "id,customer_id,amount,status,updated_at\n1,1,10.50,new,2026-01-01T10:00:00Z\n"
+    "2,9,-1,paid,2026-01-01T10:00:00Z\n3,1,1.239,new,2026-01-01T10:00:00Z\n"
+    "4,1,0,paid,2026-01-01T10:00:00Z\n"
+)
 
 
 def test_a_plan_made_after_applying_one_is_empty(shop) -> None:
@@ -80,15 +87,35 @@ def test_every_row_is_in_bronze_with_its_rules_its_file_and_what_was_rescued(sho
     land(target, "order", "a.csv", ORDERS)
     runs = {run.model: run for run in ingest(target, shop[0], contract, "run-1")}
     rows = {row["id"]: row for row in table(shop, "bronze", "order").collect()}
-    assert {number: row["carlton_broken_rules"] for number, row in rows.items()} == {1: [], 2: ["amount.range"], 3: ["amount.type"], 4: ["paid_is_not_free"]}
+    assert {number: row["carlton_broken_rules"] for number, row in rows.items()} == {
+        1: [],
+        2: ["amount.range"],
+        3: ["amount.type"],
+        4: ["paid_is_not_free"],
+    }
     assert json.loads(rows[3]["carlton_rescued"])["amount"] == "1.239" and rows[3]["amount"] is None
-    assert rows[1]["carlton_metadata"]["file_name"] == "a.csv" and rows[1]["carlton_metadata"]["run_id"] == "run-1"
+    assert (
+        rows[1]["carlton_metadata"]["file_name"] == "a.csv"
+        and rows[1]["carlton_metadata"]["run_id"] == "run-1"
+    )
     run = runs["order"]
-    assert (run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.files) == (4, 4, 1, 2, 1)
+    assert (run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.files) == (
+        4,
+        4,
+        1,
+        2,
+        1,
+    )
     assert run.bytes == len(ORDERS.encode()) and run.latency_seconds is not None
     said = {result.rule: (result.value, result.passed) for result in run.rules}
-    assert said["amount.range"] == (1.0, False) and said["amount.type"] == (1.0, False) and said["status.enum"] == (0.0, True)
-    assert said["customer_id.reference.customer.id"] == (0.0, True), "the row that refers to nobody is quarantined, so that it is not among the good ones"
+    assert (
+        said["amount.range"] == (1.0, False)
+        and said["amount.type"] == (1.0, False)
+        and said["status.enum"] == (0.0, True)
+    )
+    assert said["customer_id.reference.customer.id"] == (0.0, True), (
+        "the row that refers to nobody is quarantined, so that it is not among the good ones"
+    )
     assert said["rowcount"] == (2.0, True)
 
 
@@ -97,9 +124,14 @@ def test_nothing_new_changes_nothing_and_is_recorded(shop) -> None:
     land(target, "order", "a.csv", ORDERS)
     ingest(target, project, contract)
     build_silver(target, project, contract)
-    again = (*ingest(target, project, contract, "again"), *build_silver(target, project, contract, "again"))
+    again = (
+        *ingest(target, project, contract, "again"),
+        *build_silver(target, project, contract, "again"),
+    )
     assert {run.result for run in again} == {"nothing new"}
-    assert table(shop, "bronze", "order").count() == 4 and table(shop, "silver", "order").count() == 2
+    assert (
+        table(shop, "bronze", "order").count() == 4 and table(shop, "silver", "order").count() == 2
+    )
     assert len(read_runs(target, project.names.catalog, "again")) == 4
 
 
@@ -118,23 +150,44 @@ def test_where_nothing_is_new_neither_a_plan_nor_a_step_asks_spark(shop) -> None
     land(target, "order", "a.csv", ORDERS)
     ingest(target, project, contract)
     build_silver(target, project, contract)
-    assert {run.result for run in (*ingest(idle, project, contract, "idle"), *build_silver(idle, project, contract, "idle"))} == {"nothing new"}
+    assert {
+        run.result
+        for run in (
+            *ingest(idle, project, contract, "idle"),
+            *build_silver(idle, project, contract, "idle"),
+        )
+    } == {"nothing new"}
     assert len(read_runs(idle, project.names.catalog, "idle")) == 4
     land(target, "order", "b.csv", ORDERS.replace("\n1,", "\n11,"))
     with pytest.raises(DatamasterError, match="Spark was asked"):
         ingest(idle, project, contract)
     assert sum(run.rows_written for run in ingest(target, project, contract)) == 4
-    target.spark.sql(f"ALTER TABLE {target.sql_name(project.names.table('bronze', 'order'))} SET TBLPROPERTIES ('note' = 'a commit without a row')")
+    target.spark.sql(
+        f"ALTER TABLE {target.sql_name(project.names.table('bronze', 'order'))} SET "
+        "TBLPROPERTIES ('note' = 'a commit without a row')"
+    )
     assert sum(run.rows_merged for run in build_silver(target, project, contract)) > 0
     assert {run.result for run in build_silver(target, project, contract)} == {"nothing new"}
 
 
 def test_silver_holds_the_newest_version_whatever_the_order_of_arrival(shop) -> None:
     project, target, contract = shop
-    land(target, "order", "b.csv", "updated_at,status,amount,id\n2026-03-01T00:00:00Z,paid,7.00,1\n2026-02-01T00:00:00Z,new,5.00,1\n2026-03-01T00:00:00Z,unknown,1,2\n")
+    land(
+        target,
+        "order",
+        "b.csv",
+        "updated_at,status,amount,id\n2026-03-01T00:00:00Z,paid,7.00,1\n"
+        "2026-02-01T00:00:00Z,new,5.00,1\n2026-03-01T00:00:00Z,unknown,1,2\n",
+    )
     ingest(target, project, contract)
     build_silver(target, project, contract)
-    land(target, "order", "late.csv", "id,amount,status,updated_at\n1,1.00,new,2026-01-01T00:00:00Z\n3,3.00,new,2026-01-01T00:00:00Z\n")
+    land(
+        target,
+        "order",
+        "late.csv",
+        "id,amount,status,updated_at\n1,1.00,new,2026-01-01T00:00:00Z\n"
+        "3,3.00,new,2026-01-01T00:00:00Z\n",
+    )
     ingest(target, project, contract)
     (run,) = [run for run in build_silver(target, project, contract) if run.model == "order"]
     rows = {row["id"]: row["amount"] for row in table(shop, "silver", "order").collect()}
@@ -143,7 +196,12 @@ def test_silver_holds_the_newest_version_whatever_the_order_of_arrival(shop) -> 
 
 def test_a_broken_rule_of_severity_fail_fails_the_run_after_recording_it(shop) -> None:
     project, target, contract = shop
-    land(target, "order", "many.csv", "id,status\n" + "".join(f"{number},new\n" for number in range(200)))
+    land(
+        target,
+        "order",
+        "many.csv",
+        "id,status\n" + "".join(f"{number},new\n" for number in range(200)),
+    )
     with pytest.raises(DatamasterError, match="rowcount"):
         ingest(target, project, contract, "too-many")
     recorded = {run.model: run for run in read_runs(target, project.names.catalog, "too-many")}
@@ -152,7 +210,9 @@ def test_a_broken_rule_of_severity_fail_fails_the_run_after_recording_it(shop) -
 
 
 def test_a_batch_that_is_run_again_is_not_written_twice(shop) -> None:
-    """The commit of the checkpoint is taken back, as if the process had been killed between the table's commit and the stream's."""
+    """The commit of the checkpoint is taken back, as if the process had been killed between the
+    table's commit and the stream's.
+    """
     project, target, contract = shop
     land(target, "order", "a.csv", ORDERS)
     ingest(target, project, contract, "killed")
@@ -172,7 +232,9 @@ def test_a_missing_table_is_told_with_its_remedy_and_nothing_is_read(shop) -> No
     shutil.rmtree(target.folder(project.names.table("bronze", "order")))
     with pytest.raises(DatamasterError) as raised:
         ingest(target, project, contract)
-    assert {fault.code for fault in raised.value.faults} == {"no-table"} and raised.value.faults[0].hint == "datamaster unity apply"
+    assert {fault.code for fault in raised.value.faults} == {"no-table"} and raised.value.faults[
+        0
+    ].hint == "datamaster unity apply"
 
 
 def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
@@ -180,10 +242,15 @@ def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
     target.spark.sql("COMMENT ON TABLE spark_catalog.silver.`order` IS 'mine'")
     target.spark.sql("ALTER TABLE spark_catalog.bronze.`order` ADD COLUMNS (extra INT)")
     plan = plan_project_tables(target, project, [contract])
-    assert [(change.name, change.refusal.partition(";")[0]) for change in plan.pending] == [("cshop.bronze.order", "the column extra is not in the contract"), ("cshop.silver.order", "")]
+    assert [(change.name, change.refusal.partition(";")[0]) for change in plan.pending] == [
+        ("cshop.bronze.order", "the column extra is not in the contract"),
+        ("cshop.silver.order", ""),
+    ]
     apply_plan(plan, target)
     left = plan_project_tables(target, project, [contract])
-    assert [change.name for change in left.pending] == ["cshop.bronze.order"] and left.pending[0].refusal
+    assert [change.name for change in left.pending] == ["cshop.bronze.order"] and left.pending[
+        0
+    ].refusal
 
 
 def test_tables_are_found_again_by_a_new_session(shop) -> None:

@@ -11,26 +11,61 @@ from typing import Any
 
 from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
-from ..model import STRING, Array, DataType, Field, Link, Map, Threshold, Quality, Scalar, Struct
+from ..model import (
+    STRING,
+    Array,
+    DataType,
+    Field,
+    Link,
+    Map,
+    Threshold,
+    Quality,
+    Scalar,
+    Struct,
+)
 from .sodacl import parse_sodacl
 from ..sql.sqltype import parse_sql_type
 
 DcsPath = tuple[str | int, ...]
 
 # %% auto #0
-__all__ = ['DcsPath', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'TYPE_NAMES', 'NESTED_TYPE_NAMES', 'DCS_OPERATORS', 'QUALITY_KEYS',
-           'DCS_LENGTH_KEYS', 'FIELD_KEYS', 'DcsReader', 'read_dcs_qualities', 'disable_check', 'read_dcs_field',
-           'read_dcs_links']
+__all__ = ['DcsPath', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'TYPE_NAMES', 'NESTED_TYPE_NAMES',
+           'DCS_OPERATORS', 'QUALITY_KEYS', 'DCS_LENGTH_KEYS', 'FIELD_KEYS', 'DcsReader',
+           'read_dcs_qualities', 'disable_check', 'read_dcs_field', 'read_dcs_links']
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #a4a0288f
-_UNKNOWN_DCS_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
+_UNKNOWN_DCS_KEY = code(
+    "key-unknown",
+    "A key that the specification does not have; its value is kept as a property.",
+    "correct the key, or begin it with x-",
+    severity="warning",
+)
 BAD_VALUE = code("value-refused", "A value has the wrong kind.", "compare with the specification")
-VALUE_WITHOUT_EFFECT = code("value-without-effect", "A value means nothing where it stands, or another one overrules it.", "remove one of the two, or put it where it belongs", severity="warning")
-_UNKNOWN_TYPE = code("type-unknown", "A field's type is not one of the specification's.", "use a type such as string, long, decimal, date, timestamp, array, map or object")
+VALUE_WITHOUT_EFFECT = code(
+    "value-without-effect",
+    "A value means nothing where it stands, or another one overrules it.",
+    "remove one of the two, or put it where it belongs",
+    severity="warning",
+)
+_UNKNOWN_TYPE = code(
+    "type-unknown",
+    "A field's type is not one of the specification's.",
+    "use a type such as string, long, decimal, date, timestamp, array, map or object",
+)
 
 
-_VALUE_KIND_PHRASES: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-_DEFINITION_KEYS = {"name", "domain"}  # what a definition says of itself, and a field that points at it does not repeat
+_VALUE_KIND_PHRASES: dict[type, str] = {
+    dict: "a mapping",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+_DEFINITION_KEYS = {
+    "name",
+    "domain",
+}  # what a definition says of itself, and a field that points at it does not repeat
 
 
 class DcsReader:
@@ -39,15 +74,28 @@ class DcsReader:
     def __init__(self, document: Document) -> None:
         self.document, self.faults = document, list[Fault]()
 
-    def value(self, mapping: Mapping[str, Any], key: str, path: DcsPath, kind: type | tuple[type, ...], default: Any) -> Any:
-        """Return a key's value, or the default where it is absent or, with a fault, of the wrong kind."""
+    def value(
+        self,
+        mapping: Mapping[str, Any],
+        key: str,
+        path: DcsPath,
+        kind: type | tuple[type, ...],
+        default: Any,
+    ) -> Any:
+        """Return a key's value, or the default where it is absent or, with a fault, of the wrong
+        kind.
+        """
         found = mapping.get(key)
         if found is None:
             return default
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
             names = " or ".join(_VALUE_KIND_PHRASES[item] for item in kinds)
-            self.record_bad_value(f"{key!r} is {_VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
+            self.record_bad_value(
+                f"{key!r} is {_VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, "
+                f"and {names} is expected",
+                (*path, key),
+            )
             return default
         return found
 
@@ -60,37 +108,73 @@ class DcsReader:
         self.faults.append(self.document.fault(VALUE_WITHOUT_EFFECT, message, path, hint))
 
     def text(self, mapping: Mapping[str, Any], key: str, path: DcsPath) -> str:
-        """Return a key's text as it was written, also that of a number; empty where it is absent."""
+        """Return a key's text as it was written, also that of a number; empty where it is
+        absent.
+        """
         found = mapping.get(key)
         if isinstance(found, dict | list):
-            self.record_bad_value(f"{key!r} is {_VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
+            self.record_bad_value(
+                f"{key!r} is {_VALUE_KIND_PHRASES[type(found)]}, and a text is expected",
+                (*path, key),
+            )
             return ""
         if isinstance(found, str) or found is None:
             return found or ""
         return self.document.texts.get((*path, key), str(found))
 
-    def read_unknown_items(self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath) -> dict[str, Any]:
-        """Return the items whose keys are not known, with a warning for each that does not begin with `x-`."""
+    def read_unknown_items(
+        self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath
+    ) -> dict[str, Any]:
+        """Return the items whose keys are not known, with a warning for each that does not begin
+        with `x-`.
+        """
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
         is_reference = (*path, "$ref") in self.document.lines
-        self.faults += [self.document.fault(_UNKNOWN_DCS_KEY, f"unknown key {key!r}", (*path, key), nearest_name_hint(key, names)) for key in rest
-                        if not key.startswith("x-") and not (is_reference and key in _DEFINITION_KEYS and (*path, key) not in self.document.lines)]
+        self.faults += [
+            self.document.fault(
+                _UNKNOWN_DCS_KEY,
+                f"unknown key {key!r}",
+                (*path, key),
+                nearest_name_hint(key, names),
+            )
+            for key in rest
+            if not key.startswith("x-")
+            and not (
+                is_reference and key in _DEFINITION_KEYS and (*path, key) not in self.document.lines
+            )
+        ]
         return rest
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #91599d02
 TYPE_NAMES: dict[str, DataType] = {
-    **dict.fromkeys(("string", "text", "varchar"), STRING), **dict.fromkeys(("number", "numeric", "decimal"), Scalar("decimal", 38, 0)),
-    **dict.fromkeys(("int", "integer"), Scalar("integer")), **dict.fromkeys(("long", "bigint"), Scalar("long")), "float": Scalar("float"), "double": Scalar("double"),
-    "boolean": Scalar("boolean"), **dict.fromkeys(("timestamp", "timestamp_tz"), Scalar("timestamp")), "timestamp_ntz": Scalar("timestamp_ntz"), "date": Scalar("date"),
-    "time": Scalar("time"), "bytes": Scalar("binary"), "null": Scalar("null"), "variant": Scalar("variant"), "json": Scalar("variant"),
+    **dict.fromkeys(("string", "text", "varchar"), STRING),
+    **dict.fromkeys(("number", "numeric", "decimal"), Scalar("decimal", 38, 0)),
+    **dict.fromkeys(("int", "integer"), Scalar("integer")),
+    **dict.fromkeys(("long", "bigint"), Scalar("long")),
+    "float": Scalar("float"),
+    "double": Scalar("double"),
+    "boolean": Scalar("boolean"),
+    **dict.fromkeys(("timestamp", "timestamp_tz"), Scalar("timestamp")),
+    "timestamp_ntz": Scalar("timestamp_ntz"),
+    "date": Scalar("date"),
+    "time": Scalar("time"),
+    "bytes": Scalar("binary"),
+    "null": Scalar("null"),
+    "variant": Scalar("variant"),
+    "json": Scalar("variant"),
 }
 NESTED_TYPE_NAMES = ("array", "map", "object", "record", "struct")
-_UNSIZED_TYPES = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
+_UNSIZED_TYPES = {
+    "int8": Scalar("long"),
+    **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0)),
+}
 
 
 def _read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType:
-    """Return a field's type from its `type` and what stands beside it: precision, fields, items, keys and values."""
+    """Return a field's type from its `type` and what stands beside it: precision, fields, items,
+    keys and values.
+    """
     name = reading.text(item, "type", path).strip()
     lower = name.lower()
     if (own := _databricks_type(reading, item, path)) is not None:
@@ -98,20 +182,39 @@ def _read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -
     if lower in NESTED_TYPE_NAMES and not (lower == "struct" and "fields" not in item):
         return _read_nested_type(reading, item, lower, path)
     if lower in ("decimal", "numeric", "number") and ("precision" in item or "scale" in item):
-        return Scalar("decimal", int(reading.value(item, "precision", path, int, 38)), int(reading.value(item, "scale", path, int, 0)))
+        return Scalar(
+            "decimal",
+            int(reading.value(item, "precision", path, int, 38)),
+            int(reading.value(item, "scale", path, int, 0)),
+        )
     if "type" in item and item["type"] is None:
-        reading.record_unused_value("'type' has no value, so that the field is read as a text", (*path, "type"), "write a type such as string, or remove the key")
+        reading.record_unused_value(
+            "'type' has no value, so that the field is read as a text",
+            (*path, "type"),
+            "write a type such as string, or remove the key",
+        )
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
         return parse_sql_type(name, _UNSIZED_TYPES)
     except ValueError:
-        reading.faults.append(reading.document.fault(_UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest_name_hint(name, (*TYPE_NAMES, *NESTED_TYPE_NAMES))))
+        reading.faults.append(
+            reading.document.fault(
+                _UNKNOWN_TYPE,
+                f"unknown type {name!r}",
+                (*path, "type"),
+                "describe its fields"
+                if lower == "struct"
+                else nearest_name_hint(name, (*TYPE_NAMES, *NESTED_TYPE_NAMES)),
+            )
+        )
         return STRING
 
 
 def _databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType | None:
-    """Return the type that `config.databricksType` says, which decides over a type without parts (datacontract-cli, *Databricks*); None where there is none, or it says no type."""
+    """Return the type that `config.databricksType` says, which decides over a type without parts
+    (datacontract-cli, *Databricks*); None where there is none, or it says no type.
+    """
     config = item.get("config")
     written = config.get("databricksType") if isinstance(config, Mapping) else None
     if not isinstance(written, str) or any(item.get(key) for key in _TYPES_BY_PART_KEY):
@@ -119,89 +222,227 @@ def _databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath)
     try:
         return parse_sql_type(written)
     except ValueError as error:
-        reading.record_unused_value(f"databricksType {written!r} is not a type: {error}", (*path, "config", "databricksType"))
+        reading.record_unused_value(
+            f"databricksType {written!r} is not a type: {error}",
+            (*path, "config", "databricksType"),
+        )
         return None
 
 
-def _read_nested_type(reading: DcsReader, item: Mapping[str, Any], name: str, path: DcsPath) -> DataType:
+def _read_nested_type(
+    reading: DcsReader, item: Mapping[str, Any], name: str, path: DcsPath
+) -> DataType:
     """Return an array, a map or a struct, with its parts as fields."""
     if name == "array":
         return Array(_read_type_part(reading, item, "items", "element", path))
     if name == "map":
-        return Map(_read_type_part(reading, item, "keys", "key", path), _read_type_part(reading, item, "values", "value", path))
+        return Map(
+            _read_type_part(reading, item, "keys", "key", path),
+            _read_type_part(reading, item, "values", "value", path),
+        )
     fields = reading.value(item, "fields", path, dict, {})
-    return Struct(tuple(read_dcs_field(reading, key, value, (*path, "fields", key)) for key, value in fields.items())) if fields else Scalar("variant")
+    return (
+        Struct(
+            tuple(
+                read_dcs_field(reading, key, value, (*path, "fields", key))
+                for key, value in fields.items()
+            )
+        )
+        if fields
+        else Scalar("variant")
+    )
 
 
-_TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
+_TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {
+    "items": (Array,),
+    "keys": (Map,),
+    "values": (Map,),
+    "fields": (Struct,),
+}
 
 
-def _read_unused_type_parts(reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath) -> dict[str, Any]:
-    """Return the parts of a type that the field's type has not, to be kept as properties, with a warning for each."""
-    is_whole = any(bracket in str(item.get("type")) for bracket in "<(")  # array<string>, decimal(10,2): the type's own text has said it all
+def _read_unused_type_parts(
+    reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath
+) -> dict[str, Any]:
+    """Return the parts of a type that the field's type has not, to be kept as properties, with a
+    warning for each.
+    """
+    is_whole = any(
+        bracket in str(item.get("type")) for bracket in "<("
+    )  # array<string>, decimal(10,2): the type's own text has said it all
     is_decimal = isinstance(type, Scalar) and type.name == "decimal" and not is_whole
-    rest = {key: item[key] for key, kinds in _TYPES_BY_PART_KEY.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
-    rest |= {key: item[key] for key in ("precision", "scale") if item.get(key) is not None and not is_decimal}
+    rest = {
+        key: item[key]
+        for key, kinds in _TYPES_BY_PART_KEY.items()
+        if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))
+    }
+    rest |= {
+        key: item[key]
+        for key in ("precision", "scale")
+        if item.get(key) is not None and not is_decimal
+    }
     for key in rest:
-        reading.record_unused_value(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
+        reading.record_unused_value(
+            f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is "
+            "kept as a property",
+            (*path, key),
+        )
     return rest
 
 
-def _read_type_part(reading: DcsReader, item: Mapping[str, Any], key: str, name: str, path: DcsPath) -> Field:
+def _read_type_part(
+    reading: DcsReader, item: Mapping[str, Any], key: str, name: str, path: DcsPath
+) -> Field:
     """Return the element, key or value of a nested type; text where the file does not say."""
     return read_dcs_field(reading, name, reading.value(item, key, path, dict, {}), (*path, key))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #16a4d7ff
-DCS_OPERATORS = {name: name for name in ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween",
-                                     "mustNotBeBetween")} | {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
-_QUALITY_TEXTS = {name: name for name in ("id", "name", "description", "query", "engine", "unit", "dialect", "dimension", "severity", "method", "schedule", "scheduler")
-                 } | {"businessImpact": "business_impact"}
-QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *DCS_OPERATORS, *_QUALITY_TEXTS}
+DCS_OPERATORS = {
+    name: name
+    for name in (
+        "mustBe",
+        "mustNotBe",
+        "mustBeGreaterThan",
+        "mustBeGreaterOrEqualTo",
+        "mustBeLessThan",
+        "mustBeLessOrEqualTo",
+        "mustBeBetween",
+        "mustNotBeBetween",
+    )
+} | {
+    "mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo",
+    "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo",
+}
+_QUALITY_TEXTS = {
+    name: name
+    for name in (
+        "id",
+        "name",
+        "description",
+        "query",
+        "engine",
+        "unit",
+        "dialect",
+        "dimension",
+        "severity",
+        "method",
+        "schedule",
+        "scheduler",
+    )
+} | {"businessImpact": "business_impact"}
+QUALITY_KEYS = {
+    "type",
+    "metric",
+    "rule",
+    "implementation",
+    "arguments",
+    "tags",
+    "specification",
+    "tolerance",
+    "validValues",
+    *DCS_OPERATORS,
+    *_QUALITY_TEXTS,
+}
 
 
-def _read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Threshold, ...]:
-    """Return a check's operators: a range is a list of two, every other threshold one number or period."""
+def _read_thresholds(
+    reading: DcsReader, item: Mapping[str, Any], path: DcsPath
+) -> tuple[Threshold, ...]:
+    """Return a check's operators: a range is a list of two, every other threshold one number or
+    period.
+    """
     found = []
     for key, name in DCS_OPERATORS.items():
         is_range = name.endswith("Between")
         value = reading.value(item, key, path, list if is_range else (int, float, str), None)
         if is_range and value is not None and len(value) != 2:
-            reading.record_bad_value(f"{key!r} has {len(value)} values, and a range has two", (*path, key))
-        elif is_range and value is not None and any(isinstance(end, dict | list | None) for end in value):
-            reading.record_bad_value(f"an end of the range {key!r} is no single value", (*path, key))
+            reading.record_bad_value(
+                f"{key!r} has {len(value)} values, and a range has two", (*path, key)
+            )
+        elif (
+            is_range
+            and value is not None
+            and any(isinstance(end, dict | list | None) for end in value)
+        ):
+            reading.record_bad_value(
+                f"an end of the range {key!r} is no single value", (*path, key)
+            )
         elif value is not None:
             found.append(Threshold(name, value))
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #4b30c76f
-_SODA_ENTRY_KEYS = {"type", "engine", "implementation", "specification", "tags", *_QUALITY_TEXTS} - {"query", "unit"}
+_SODA_ENTRY_KEYS = {
+    "type",
+    "engine",
+    "implementation",
+    "specification",
+    "tags",
+    *_QUALITY_TEXTS,
+} - {"query", "unit"}
 
 
-def _read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> list[Quality]:
-    """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that does not say it itself."""
+def _read_soda_entry(
+    reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath
+) -> list[Quality]:
+    """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that
+    does not say it itself.
+    """
     if not isinstance(written, str | list | Mapping):
         reading.record_bad_value("SodaCL is a text, a list or a mapping", path)
         return []
-    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in _QUALITY_TEXTS.items() if key in _SODA_ENTRY_KEYS}
-    checks = [_restrict_check_to_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
+    said: dict[str, Any] = {
+        name: reading.text(item, key, path)
+        for key, name in _QUALITY_TEXTS.items()
+        if key in _SODA_ENTRY_KEYS
+    }
+    checks = [
+        _restrict_check_to_model(reading, dataset, quality, path)
+        for dataset, quality in parse_sodacl(written)
+    ]
     if not checks:
-        reading.record_unused_value("the SodaCL has no check", path, "write one, or remove the entry")
+        reading.record_unused_value(
+            "the SodaCL has no check", path, "write one, or remove the entry"
+        )
         checks = [Quality("custom", engine="soda", implementation=written)]
     if len(checks) != 1:  # a name is of one check
         said |= {"id": "", "name": ""}
     rest = {key: value for key, value in item.items() if key not in _SODA_ENTRY_KEYS}
     for key in set(rest) & QUALITY_KEYS:
-        reading.record_unused_value(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
+        reading.record_unused_value(
+            f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property",
+            (*path, key),
+        )
     tags = tuple(map(str, reading.value(item, "tags", path, list, [])))
-    return [replace(quality, tags=tags, properties={**rest, **quality.properties}, **{name: text for name, text in said.items() if text and (name == "name" or not getattr(quality, name))})
-            for quality in checks]
+    return [
+        replace(
+            quality,
+            tags=tags,
+            properties={**rest, **quality.properties},
+            **{
+                name: text
+                for name, text in said.items()
+                if text and (name == "name" or not getattr(quality, name))
+            },
+        )
+        for quality in checks
+    ]
 
 
-def _restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, path: DcsPath) -> Quality:
-    """Return a check of a model's own SodaCL; under the heading of another model it would be run on this one, so it is not executed, and a warning says so."""
+def _restrict_check_to_model(
+    reading: DcsReader, dataset: str, quality: Quality, path: DcsPath
+) -> Quality:
+    """Return a check of a model's own SodaCL; under the heading of another model it would be run on
+    this one, so it is not executed, and a warning says so.
+    """
     if path[:1] != ("models",) or dataset in ("", path[1]):
         return quality
-    reading.record_unused_value(f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is kept and not executed", path, "move it to that model")
+    reading.record_unused_value(
+        f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is "
+        "kept and not executed",
+        path,
+        "move it to that model",
+    )
     return disable_check(quality, dataset=dataset)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8d454a2f
@@ -215,7 +456,10 @@ def _read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Qual
     rest = reading.read_unknown_items(item, QUALITY_KEYS, path)
     kind = reading.text(item, "type", path) or ("sql" if item.get("query") else "library")
     engine = reading.text(item, "engine", path)
-    written = next((item[key] for key in ("implementation", "specification") if item.get(key) is not None), None)
+    written = next(
+        (item[key] for key in ("implementation", "specification") if item.get(key) is not None),
+        None,
+    )
     if kind.lower() == "sodacl" or engine.lower() in ("soda", "sodacl"):
         return _read_soda_entry(reading, item, written, path)
     texts = {name: reading.text(item, key, path) for key, name in _QUALITY_TEXTS.items()}
@@ -224,55 +468,176 @@ def _read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Qual
         texts["engine"] = engine or kind
         rest |= {"type": kind} if engine not in ("", kind) else {}
     rest |= _read_overruled_keys(reading, item, written, path)
-    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=_read_dcs_arguments(reading, item, path),
-                    must=_read_thresholds(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
+    return [
+        Quality(
+            known,
+            metric=reading.text(item, "metric", path) or reading.text(item, "rule", path),
+            implementation=written,
+            arguments=_read_dcs_arguments(reading, item, path),
+            must=_read_thresholds(reading, item, path),
+            tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
+            properties=rest,
+            **texts,
+        )
+    ]
 
 
-def _read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
-    """Return a check's arguments; older files write `validValues` beside them, and one value is a list of one."""
+def _read_dcs_arguments(
+    reading: DcsReader, item: Mapping[str, Any], path: DcsPath
+) -> dict[str, Any]:
+    """Return a check's arguments; older files write `validValues` beside them, and one value is a
+    list of one.
+    """
     arguments = dict(reading.value(item, "arguments", path, dict, {}))
     if item.get("validValues") is not None:
         if arguments.get("validValues") not in (None, item["validValues"]):
-            reading.record_unused_value("'validValues' says something else than those of 'arguments', which hold", (*path, "validValues"))
+            reading.record_unused_value(
+                "'validValues' says something else than those of 'arguments', which hold",
+                (*path, "validValues"),
+            )
         arguments.setdefault("validValues", item["validValues"])
-    lists = {key: [arguments[key]] for key in ("validValues", "missingValues", "properties") if not isinstance(arguments.get(key), list | None)}
-    kinds = {"pattern": (str, int, float), "minimum": (int, float, str), "maximum": (int, float, str), "minLength": (int, str), "maxLength": (int, str)}
-    return {**arguments, **lists, **{key: reading.value(arguments, key, (*path, "arguments"), kind, None) for key, kind in kinds.items() if key in arguments}}
+    lists = {
+        key: [arguments[key]]
+        for key in ("validValues", "missingValues", "properties")
+        if not isinstance(arguments.get(key), list | None)
+    }
+    kinds = {
+        "pattern": (str, int, float),
+        "minimum": (int, float, str),
+        "maximum": (int, float, str),
+        "minLength": (int, str),
+        "maxLength": (int, str),
+    }
+    return {
+        **arguments,
+        **lists,
+        **{
+            key: reading.value(arguments, key, (*path, "arguments"), kind, None)
+            for key, kind in kinds.items()
+            if key in arguments
+        },
+    }
 
 
-def _read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> dict[str, Any]:
-    """Return what a check says under a second name of the same key, with a warning for each, and its tolerance, to be kept as properties."""
-    found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
-    found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
+def _read_overruled_keys(
+    reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath
+) -> dict[str, Any]:
+    """Return what a check says under a second name of the same key, with a warning for each, and
+    its tolerance, to be kept as properties.
+    """
+    found = (
+        {"specification": item["specification"]}
+        if item.get("specification") not in (None, written)
+        else {}
+    )
+    found |= (
+        {"rule": item["rule"]}
+        if item.get("metric") and item.get("rule") not in (None, item["metric"])
+        else {}
+    )
     for key in found:
-        reading.record_unused_value(f"{key!r} says something else than {'metric' if key == 'rule' else 'implementation'!r}, which holds; it is kept as a property", (*path, key))
+        reading.record_unused_value(
+            f"{key!r} says something else than "
+            f"{'metric' if key == 'rule' else 'implementation'!r}, which holds; it is kept "
+            "as a property",
+            (*path, key),
+        )
     return found | ({"tolerance": item["tolerance"]} if "tolerance" in item else {})
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #f5ccc0b8
-def read_dcs_qualities(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Quality, ...]:
+def read_dcs_qualities(
+    reading: DcsReader, item: Mapping[str, Any], path: DcsPath
+) -> tuple[Quality, ...]:
     """Return the checks of a field or model."""
     entries = reading.value(item, "quality", path, list, [])
-    return tuple(quality for index, entry in enumerate(entries) for quality in _read_dcs_quality(reading, entry, (*path, "quality", index)))
+    return tuple(
+        quality
+        for index, entry in enumerate(entries)
+        for quality in _read_dcs_quality(reading, entry, (*path, "quality", index))
+    )
 
 
 def disable_check(quality: Quality, **properties: str) -> Quality:
-    """Return a check as one that is not executed, with all that it says and the properties that say why."""
-    return replace(quality, type="custom", engine=quality.engine or "soda", properties={**quality.properties, **properties})
+    """Return a check as one that is not executed, with all that it says and the properties that say
+    why.
+    """
+    return replace(
+        quality,
+        type="custom",
+        engine=quality.engine or "soda",
+        properties={**quality.properties, **properties},
+    )
 
 
-def _restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath) -> tuple[Quality, ...]:
-    """Return a field's checks; one that SodaCL makes on another column would be run on this one, so it is not executed, and a warning says so."""
-    strange = [quality for quality in qualities if quality.type != "custom" and quality.properties.get("field", name) != name]
+def _restrict_checks_to_field(
+    reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath
+) -> tuple[Quality, ...]:
+    """Return a field's checks; one that SodaCL makes on another column would be run on this one, so
+    it is not executed, and a warning says so.
+    """
+    strange = [
+        quality
+        for quality in qualities
+        if quality.type != "custom" and quality.properties.get("field", name) != name
+    ]
     for quality in strange:
-        reading.record_unused_value(f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it is kept and not executed", (*path, "quality"), "move it to the model")
+        reading.record_unused_value(
+            f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it "
+            "is kept and not executed",
+            (*path, "quality"),
+            "move it to the model",
+        )
     return tuple(disable_check(quality) if quality in strange else quality for quality in qualities)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #41411669
-_DCS_FIELD_TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
-_DCS_LIMIT_KEYS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
-DCS_LENGTH_KEYS = {"minLength": "min_length", "maxLength": "max_length", "min_length": "min_length", "max_length": "max_length"}
-FIELD_KEYS = {"type", "required", "nullable", "unique", "primaryKey", "primary", "references", "enum", "pii", "precision", "scale", "example", "examples", "tags", "links", "lineage",
-              "quality", "config", "fields", "items", "keys", "values", "domain", *_DCS_FIELD_TEXTS, *_DCS_LIMIT_KEYS, *DCS_LENGTH_KEYS}
+_DCS_FIELD_TEXTS = {
+    "description": "description",
+    "title": "title",
+    "pattern": "pattern",
+    "format": "format",
+    "classification": "classification",
+    "encryptedName": "encrypted_name",
+}
+_DCS_LIMIT_KEYS = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "exclusiveMinimum": "exclusive_minimum",
+    "exclusiveMaximum": "exclusive_maximum",
+}
+DCS_LENGTH_KEYS = {
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "min_length": "min_length",
+    "max_length": "max_length",
+}
+FIELD_KEYS = {
+    "type",
+    "required",
+    "nullable",
+    "unique",
+    "primaryKey",
+    "primary",
+    "references",
+    "enum",
+    "pii",
+    "precision",
+    "scale",
+    "example",
+    "examples",
+    "tags",
+    "links",
+    "lineage",
+    "quality",
+    "config",
+    "fields",
+    "items",
+    "keys",
+    "values",
+    "domain",
+    *_DCS_FIELD_TEXTS,
+    *_DCS_LIMIT_KEYS,
+    *DCS_LENGTH_KEYS,
+}
 
 
 def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Field:
@@ -281,20 +646,49 @@ def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> F
         if item is not None:
             reading.record_bad_value(f"the field {name!r} is a mapping of keys", path)
         return Field(name)
-    plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in _DCS_FIELD_TEXTS.items()}
-    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in _DCS_LIMIT_KEYS.items()}
-    field = Field(name, _read_dcs_type(reading, item, path), **plain, **_read_lengths(reading, item, path))
-    rest = {**reading.read_unknown_items(item, FIELD_KEYS, path), **_read_unused_type_parts(reading, item, field.type, path)}
+    plain: dict[str, Any] = {
+        attribute: reading.text(item, key, path) for key, attribute in _DCS_FIELD_TEXTS.items()
+    }
+    plain |= {
+        attribute: reading.value(item, key, path, (int, float, str), None)
+        for key, attribute in _DCS_LIMIT_KEYS.items()
+    }
+    field = Field(
+        name, _read_dcs_type(reading, item, path), **plain, **_read_lengths(reading, item, path)
+    )
+    rest = {
+        **reading.read_unknown_items(item, FIELD_KEYS, path),
+        **_read_unused_type_parts(reading, item, field.type, path),
+    }
     rest |= {"domain": item["domain"]} if "domain" in item else {}
     known, config = _read_config(reading, item, path)
-    examples = [*reading.value(item, "examples", path, list, []), *([item["example"]] if item.get("example") is not None else [])]
+    examples = [
+        *reading.value(item, "examples", path, list, []),
+        *([item["example"]] if item.get("example") is not None else []),
+    ]
     references = reading.value(item, "references", path, (str, list), [])
     return replace(
-        field, required=_is_required_in_dcs(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
-        primary_key=int(_is_primary_key_field(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
-        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=_read_dcs_enum(reading, item, path), examples=tuple(examples),
-        tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_dcs_links(reading, item, path),
-        quality=_restrict_checks_to_field(reading, name, read_dcs_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **_unread_lineage(item)}, **known, **_read_lineage(reading, item, path))
+        field,
+        required=_is_required_in_dcs(reading, item, path),
+        unique=bool(reading.value(item, "unique", path, bool, False)),
+        primary_key=int(_is_primary_key_field(reading, item, path)),
+        pii=bool(reading.value(item, "pii", path, bool, False)),
+        references=tuple(map(str, [references] if isinstance(references, str) else references)),
+        enum=_read_dcs_enum(reading, item, path),
+        examples=tuple(examples),
+        tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
+        links=read_dcs_links(reading, item, path),
+        quality=_restrict_checks_to_field(
+            reading, name, read_dcs_qualities(reading, item, path), path
+        ),
+        properties={
+            **{f"config.{key}" if key in rest else key: value for key, value in config.items()},
+            **rest,
+            **_unread_lineage(item),
+        },
+        **known,
+        **_read_lineage(reading, item, path),
+    )
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #40cb1ce7
 def _is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
@@ -302,7 +696,10 @@ def _is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPa
     nullable = reading.value(item, "nullable", path, bool, None)
     required = reading.value(item, "required", path, bool, None)
     if required is not None and nullable is not None and required == nullable:
-        reading.record_unused_value(f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds", (*path, "nullable"))
+        reading.record_unused_value(
+            f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds",
+            (*path, "nullable"),
+        )
     return bool(required) if required is not None else nullable is False
 
 
@@ -311,7 +708,10 @@ def _is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: Dcs
     is_primary = reading.value(item, "primaryKey", path, bool, None)
     is_older = reading.value(item, "primary", path, bool, None)
     if is_primary is not None and is_older is not None and is_primary != is_older:
-        reading.record_unused_value(f"'primary: {str(is_older).lower()}' says the opposite of 'primaryKey', which holds", (*path, "primary"))
+        reading.record_unused_value(
+            f"'primary: {str(is_older).lower()}' says the opposite of 'primaryKey', which holds",
+            (*path, "primary"),
+        )
     return bool(is_older if is_primary is None else is_primary)
 
 
@@ -321,9 +721,13 @@ def _read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) ->
     for key, attribute in DCS_LENGTH_KEYS.items():
         length = reading.value(item, key, path, int, None)
         if length is not None and length < 0:
-            reading.record_bad_value(f"{key!r} is {length}, and a length is not negative", (*path, key))
+            reading.record_bad_value(
+                f"{key!r} is {length}, and a length is not negative", (*path, key)
+            )
         elif length is not None and found.setdefault(attribute, length) != length:
-            reading.record_unused_value(f"{key!r} is {length}, and {found[attribute]} above it holds", (*path, key))
+            reading.record_unused_value(
+                f"{key!r} is {length}, and {found[attribute]} above it holds", (*path, key)
+            )
     return found
 
 
@@ -332,21 +736,44 @@ def _read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -
     values = reading.value(item, "enum", path, list, [])
     for index, value in enumerate(values):
         if isinstance(value, dict | list):
-            reading.record_bad_value("an allowed value is one value, not a list or a mapping", (*path, "enum", index))
+            reading.record_bad_value(
+                "an allowed value is one value, not a list or a mapping", (*path, "enum", index)
+            )
     return tuple(value for value in values if not isinstance(value, dict | list))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8c48e9f9
-def _read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a field's `config` says that the contract has a place for, and the rest: the specification leaves its keys open."""
+def _read_config(
+    reading: DcsReader, item: Mapping[str, Any], path: DcsPath
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a field's `config` says that the contract has a place for, and the rest: the
+    specification leaves its keys open.
+    """
     config, here = dict(reading.value(item, "config", path, dict, {})), (*path, "config")
-    known: dict[str, Any] = {"physical_name": reading.text(config, "physicalName", here), "physical_type": reading.text(config, "physicalType", here),
-                             "critical": bool(reading.value(config, "criticalDataElement", here, bool, False))}
+    known: dict[str, Any] = {
+        "physical_name": reading.text(config, "physicalName", here),
+        "physical_type": reading.text(config, "physicalType", here),
+        "critical": bool(reading.value(config, "criticalDataElement", here, bool, False)),
+    }
     is_partition = reading.value(config, "partitioned", here, bool, False)
     if config.get("partitionKeyPosition") is not None and not is_partition:
-        reading.record_unused_value("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
-    known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
-    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in _TYPES_BY_PART_KEY)
-    consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
+        reading.record_unused_value(
+            "'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as "
+            "a property",
+            (*here, "partitionKeyPosition"),
+        )
+    known["partition"] = (
+        int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
+    )
+    has_own_type = isinstance(config.get("databricksType"), str) and not any(
+        item.get(key) for key in _TYPES_BY_PART_KEY
+    )
+    consumed = {
+        *(("databricksType",) if has_own_type else ()),
+        "physicalName",
+        "physicalType",
+        "criticalDataElement",
+        *(("partitioned", "partitionKeyPosition") if is_partition else ()),
+    }
     return known, {key: value for key, value in config.items() if key not in consumed}
 
 
@@ -364,19 +791,42 @@ def _list_or_empty(value: Any) -> list[Any]:
 def _read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
-    reading.read_unknown_items(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
+    reading.read_unknown_items(
+        lineage,
+        {"inputFields", "transformationDescription", "transformationType"},
+        (*path, "lineage"),
+    )
     sources = reading.value(lineage, "inputFields", (*path, "lineage"), list, [])
     for index, source in enumerate(sources):
         if not isinstance(source, Mapping):
-            reading.record_bad_value("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
+            reading.record_bad_value(
+                "a source is a mapping with namespace, name and field",
+                (*path, "lineage", "inputFields", index),
+            )
         else:
             _record_odd_source_keys(reading, source, (*path, "lineage", "inputFields", index))
     named = [source for source in sources if isinstance(source, Mapping)]
-    names = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in named]
-    steps = [step for source in named for step in _list_or_empty(source.get("transformations")) if isinstance(step, Mapping)]
-    described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in steps if step.get("description"))
-    logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type") or "") for step in steps)
-    return {"transform_sources": tuple(names), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
+    names = [
+        ".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key))
+        for source in named
+    ]
+    steps = [
+        step
+        for source in named
+        for step in _list_or_empty(source.get("transformations"))
+        if isinstance(step, Mapping)
+    ]
+    described = lineage.get("transformationDescription") or "; ".join(
+        str(step["description"]) for step in steps if step.get("description")
+    )
+    logic = lineage.get("transformationType") or "; ".join(
+        str(step.get("logic") or step.get("type") or "") for step in steps
+    )
+    return {
+        "transform_sources": tuple(names),
+        "transform_description": str(described or ""),
+        "transform_logic": str(logic or ""),
+    }
 
 
 def _record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path: DcsPath) -> None:
@@ -384,7 +834,11 @@ def _record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path:
     reading.read_unknown_items(source, {"namespace", "name", "field", "transformations"}, path)
     for index, step in enumerate(_list_or_empty(source.get("transformations"))):
         if isinstance(step, Mapping):
-            reading.read_unknown_items(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
+            reading.read_unknown_items(
+                step,
+                {"type", "subtype", "description", "masking", "logic"},
+                (*path, "transformations", index),
+            )
 
 
 def _unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -392,6 +846,12 @@ def _unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:
     lineage = item.get("lineage")
     if not isinstance(lineage, Mapping):
         return {}
-    is_more = bool(set(lineage) - {"inputFields", "transformationDescription", "transformationType"})
-    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in _list_or_empty(lineage.get("inputFields")) if isinstance(source, Mapping))
+    is_more = bool(
+        set(lineage) - {"inputFields", "transformationDescription", "transformationType"}
+    )
+    is_detailed = any(
+        set(source) - {"namespace", "name", "field"}
+        for source in _list_or_empty(lineage.get("inputFields"))
+        if isinstance(source, Mapping)
+    )
     return {"lineage": dict(lineage)} if is_more or is_detailed else {}

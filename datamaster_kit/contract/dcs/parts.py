@@ -10,23 +10,48 @@ from typing import Any
 
 from .fields import DcsPath, DcsReader
 from ..document import nearest_name_hint
-from ..model import Description, Link, Role, Server, ServiceLevel, Team, Workflow
+from ..model import (
+    Description,
+    Link,
+    Role,
+    Server,
+    ServiceLevel,
+    Team,
+    Workflow,
+)
 from ..workflow import read_workflow, record_workflow_faults
 
 # %% auto #0
-__all__ = ['SERVICE_LEVEL_VALUE_KEYS', 'read_service_levels', 'read_servers', 'read_dcs_team', 'read_dcs_description',
-           'read_policies', 'read_workflow_extension']
+__all__ = ['SERVICE_LEVEL_VALUE_KEYS', 'read_service_levels', 'read_servers', 'read_dcs_team',
+           'read_dcs_description', 'read_policies', 'read_workflow_extension']
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #ccc5bbf6
-SERVICE_LEVEL_VALUE_KEYS = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
+SERVICE_LEVEL_VALUE_KEYS = {
+    "availability": "percentage",
+    "retention": "period",
+    "latency": "threshold",
+    "freshness": "threshold",
+    "frequency": "type",
+    "support": "time",
+    "backup": "interval",
+}
 
 
 # DCS 1.2, *Service levels object*: the keys of each promise beside its description.
-_LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited", "timestampField"}, "latency": {"threshold", "sourceTimestampField", "processedTimestampField", "timestampField"},
-              "freshness": {"threshold", "timestampField"}, "frequency": {"type", "interval", "cron"}, "support": {"time", "responseTime"}, "backup": {"interval", "cron", "recoveryTime", "recoveryPoint"}}
+_LEVEL_KEYS = {
+    "availability": {"percentage"},
+    "retention": {"period", "unlimited", "timestampField"},
+    "latency": {"threshold", "sourceTimestampField", "processedTimestampField", "timestampField"},
+    "freshness": {"threshold", "timestampField"},
+    "frequency": {"type", "interval", "cron"},
+    "support": {"time", "responseTime"},
+    "backup": {"interval", "cron", "recoveryTime", "recoveryPoint"},
+}
 
 
-def _record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath) -> None:
+def _record_odd_service_level(
+    reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath
+) -> None:
     """Record a promise or a key of it that looks like a misspelled one."""
     if name in _LEVEL_KEYS:
         reading.read_unknown_items(item, {*_LEVEL_KEYS[name], "description"}, path)
@@ -35,7 +60,9 @@ def _record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, 
 
 
 def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
-    """Return the promises: the chief value of each, and every other key among its options (DCS 1.1, *Service levels object*)."""
+    """Return the promises: the chief value of each, and every other key among its options (DCS 1.1,
+    *Service levels object*).
+    """
     levels = []
     for name, item in reading.value(reading.document.data, "servicelevels", (), dict, {}).items():
         path: DcsPath = ("servicelevels", name)
@@ -43,18 +70,62 @@ def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
             reading.record_bad_value(f"the service level {name!r} is a mapping of keys", path)
             continue
         _record_odd_service_level(reading, name, item, path)
-        chief, element = SERVICE_LEVEL_VALUE_KEYS.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
-        rest = {key: value for key, value in item.items() if key not in (chief, "description", "cron", element)}
+        chief, element = (
+            SERVICE_LEVEL_VALUE_KEYS.get(name, "value"),
+            next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), ""),
+        )
+        rest = {
+            key: value
+            for key, value in item.items()
+            if key not in (chief, "description", "cron", element)
+        }
         value = item.get(chief)
-        levels.append(ServiceLevel(name, value if isinstance(value, int | float | bool) else reading.text(item, chief, path) or None,
-                                   element=reading.text(item, element, path), description=reading.text(item, "description", path),
-                                   schedule=reading.text(item, "cron", path), scheduler="cron" if item.get("cron") else "", options=rest))
+        levels.append(
+            ServiceLevel(
+                name,
+                value
+                if isinstance(value, int | float | bool)
+                else reading.text(item, chief, path) or None,
+                element=reading.text(item, element, path),
+                description=reading.text(item, "description", path),
+                schedule=reading.text(item, "cron", path),
+                scheduler="cron" if item.get("cron") else "",
+                options=rest,
+            )
+        )
     return tuple(levels)
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #c63075e3
 # DCS 0.9.3 to 1.2, *Server object*: the keys of every type of server.
-_SERVER_KEYS = {"type", "environment", "description", "roles", "account", "catalog", "clusterIdentifier", "database", "dataset", "delimiter", "driver", "encoding", "endpoint", "endpointUrl", "format",
-               "host", "location", "path", "port", "project", "region", "schema", "serviceName", "storageAccount", "stream", "topic", "warehouse"}
+_SERVER_KEYS = {
+    "type",
+    "environment",
+    "description",
+    "roles",
+    "account",
+    "catalog",
+    "clusterIdentifier",
+    "database",
+    "dataset",
+    "delimiter",
+    "driver",
+    "encoding",
+    "endpoint",
+    "endpointUrl",
+    "format",
+    "host",
+    "location",
+    "path",
+    "port",
+    "project",
+    "region",
+    "schema",
+    "serviceName",
+    "storageAccount",
+    "stream",
+    "topic",
+    "warehouse",
+}
 
 
 def read_servers(reading: DcsReader) -> tuple[Server, ...]:
@@ -65,10 +136,18 @@ def read_servers(reading: DcsReader) -> tuple[Server, ...]:
         if not isinstance(item, Mapping):
             reading.record_bad_value(f"the server {name!r} is a mapping of keys", path)
             continue
-        options = {key: value for key, value in item.items() if key not in ("type", "environment", "description", "roles")}
+        options = {
+            key: value
+            for key, value in item.items()
+            if key not in ("type", "environment", "description", "roles")
+        }
         reading.read_unknown_items(item, _SERVER_KEYS, path)
-        kind, environment, description = (reading.text(item, key, path) for key in ("type", "environment", "description"))
-        found.append(Server(name, kind, environment, description, options, _read_roles(reading, item, path)))
+        kind, environment, description = (
+            reading.text(item, key, path) for key in ("type", "environment", "description")
+        )
+        found.append(
+            Server(name, kind, environment, description, options, _read_roles(reading, item, path))
+        )
     return tuple(found)
 
 
@@ -79,7 +158,13 @@ def _read_roles(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> t
         here = (*path, "roles", index)
         if isinstance(role, Mapping):
             rest = {key: value for key, value in role.items() if key not in ("name", "description")}
-            found.append(Role(reading.text(role, "name", here), description=reading.text(role, "description", here), properties=rest))
+            found.append(
+                Role(
+                    reading.text(role, "name", here),
+                    description=reading.text(role, "description", here),
+                    properties=rest,
+                )
+            )
         elif isinstance(role, str):
             found.append(Role(role))
         else:
@@ -92,20 +177,35 @@ def read_dcs_team(reading: DcsReader, info: Mapping[str, Any]) -> Team:
     path: DcsPath = ("info", "contact")
     contact = reading.value(info, "contact", ("info",), dict, {})
     name, email, url = (reading.text(contact, key, path) for key in ("name", "email", "url"))
-    return Team(reading.text(info, "owner", ("info",)), contact_name=name, contact_email=email, contact_url=url,
-                properties=reading.read_unknown_items(contact, {"name", "email", "url"}, path))
+    return Team(
+        reading.text(info, "owner", ("info",)),
+        contact_name=name,
+        contact_email=email,
+        contact_url=url,
+        properties=reading.read_unknown_items(contact, {"name", "email", "url"}, path),
+    )
 
 
 def read_dcs_description(reading: DcsReader) -> Description:
-    """Return what the data is for and how it may be used; billing, notice period and what is unknown are properties."""
+    """Return what the data is for and how it may be used; billing, notice period and what is
+    unknown are properties.
+    """
     data, path = reading.document.data, ("terms",)
-    info, terms = (data[key] if isinstance(data.get(key), Mapping) else {} for key in ("info", "terms"))
+    info, terms = (
+        data[key] if isinstance(data.get(key), Mapping) else {} for key in ("info", "terms")
+    )
     more = {key: terms[key] for key in ("billing", "noticePeriod", "description") if key in terms}
     more |= reading.read_unknown_items(terms, {"usage", "limitations", "policies", *more}, path)
     policies = terms.get("policies")
-    is_more = isinstance(policies, list) and any(set(item) - {"url", "type", "description"} for item in policies if isinstance(item, Mapping))
-    return Description(reading.text(info, "description", ("info",)), reading.text(terms, "usage", path), reading.text(terms, "limitations", path),
-                       {**more, **({"policies": policies} if is_more else {})})
+    is_more = isinstance(policies, list) and any(
+        set(item) - {"url", "type", "description"} for item in policies if isinstance(item, Mapping)
+    )
+    return Description(
+        reading.text(info, "description", ("info",)),
+        reading.text(terms, "usage", path),
+        reading.text(terms, "limitations", path),
+        {**more, **({"policies": policies} if is_more else {})},
+    )
 
 
 def read_policies(reading: DcsReader) -> tuple[Link, ...]:
@@ -119,18 +219,25 @@ def read_policies(reading: DcsReader) -> tuple[Link, ...]:
             continue
         reading.read_unknown_items(item, {"type", "name", "url", "description"}, path)
         kind = reading.text(item, "type", path) or reading.text(item, "name", path) or "policy"
-        found.append(Link(reading.text(item, "url", path), kind, reading.text(item, "description", path)))
+        found.append(
+            Link(reading.text(item, "url", path), kind, reading.text(item, "description", path))
+        )
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #c0086920
 def read_workflow_extension(reading: DcsReader) -> tuple[Workflow | None, dict[str, Any]]:
-    """Return the workflow, None where there is none, and a second one under the older name as a property."""
+    """Return the workflow, None where there is none, and a second one under the older name as a
+    property.
+    """
     data = reading.document.data
     names = [key for key in ("workflow", "ingest_workflow") if key in data]
     if not names:
         return None, {}
     for second in names[1:]:
-        reading.record_unused_value(f"{second!r} is the older name of 'workflow', which holds; it is kept as a property", (second,))
+        reading.record_unused_value(
+            f"{second!r} is the older name of 'workflow', which holds; it is kept as a property",
+            (second,),
+        )
     value, path = reading.value(data, names[0], (), dict, {}), (names[0],)
     record_workflow_faults(reading, value, path)
     return read_workflow(value), {key: data[key] for key in names[1:]}

@@ -13,8 +13,22 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from .fields import DcsPath, DcsReader, disable_check, read_dcs_field, read_dcs_links, read_dcs_qualities
-from .parts import read_dcs_description, read_workflow_extension, read_policies, read_servers, read_service_levels, read_dcs_team
+from .fields import (
+    DcsPath,
+    DcsReader,
+    disable_check,
+    read_dcs_field,
+    read_dcs_links,
+    read_dcs_qualities,
+)
+from .parts import (
+    read_dcs_description,
+    read_workflow_extension,
+    read_policies,
+    read_servers,
+    read_service_levels,
+    read_dcs_team,
+)
 from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
 from ..model import Contract, Example, Field, Model, Quality, Workflow
@@ -25,11 +39,31 @@ from .sodacl import parse_sodacl
 __all__ = ['MODEL_KEYS', 'EXAMPLE_KEYS', 'TOP_KEYS', 'INFO_KEYS', 'example_fields', 'read_dcs']
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #48a03d5e
-_BAD_DCS_VERSION = code("dcs-version", "The version of the Data Contract Specification is missing, or one that the toolkit does not read.", "write dataContractSpecification: 1.1.0")
-_MISSING_DCS_KEY = code("key-missing", "A key that the specification asks for is missing.", "add it")
-_MODEL_FROM_EXAMPLE = code("model-from-example", "A model is named but not described; its columns are those of its example, all of them text.", "describe it under models", severity="warning")
-_DCS_TOO_DEEP = code("dcs-too-deep", "The file's references, followed, nest deeper than any contract needs to.", "write the fields out, or nest them less")
-_MODEL_UNDESCRIBED = code("model-undescribed", "A model is named, and neither described nor shown by an example.", "describe it under models")
+_BAD_DCS_VERSION = code(
+    "dcs-version",
+    "The version of the Data Contract Specification is missing, or one that the toolkit does "
+    "not read.",
+    "write dataContractSpecification: 1.1.0",
+)
+_MISSING_DCS_KEY = code(
+    "key-missing", "A key that the specification asks for is missing.", "add it"
+)
+_MODEL_FROM_EXAMPLE = code(
+    "model-from-example",
+    "A model is named but not described; its columns are those of its example, all of them text.",
+    "describe it under models",
+    severity="warning",
+)
+_DCS_TOO_DEEP = code(
+    "dcs-too-deep",
+    "The file's references, followed, nest deeper than any contract needs to.",
+    "write the fields out, or nest them less",
+)
+_MODEL_UNDESCRIBED = code(
+    "model-undescribed",
+    "A model is named, and neither described nor shown by an example.",
+    "describe it under models",
+)
 
 
 def _record_version_faults(reading: DcsReader) -> None:
@@ -37,7 +71,11 @@ def _record_version_faults(reading: DcsReader) -> None:
     data, document = reading.document.data, reading.document
     version = reading.text(data, "dataContractSpecification", ())
     if not (version.startswith("1.") or version in ("0.9.3", "0.9.4")):
-        reading.faults.append(document.fault(_BAD_DCS_VERSION, f"version {version!r} is not read", ("dataContractSpecification",)))
+        reading.faults.append(
+            document.fault(
+                _BAD_DCS_VERSION, f"version {version!r} is not read", ("dataContractSpecification",)
+            )
+        )
     for key in ("id", "info"):
         if not data.get(key):
             reading.faults.append(document.fault(_MISSING_DCS_KEY, f"{key!r} is missing", (key,)))
@@ -47,7 +85,18 @@ def _record_version_faults(reading: DcsReader) -> None:
             reading.record_unused_value(f"{key!r} has no value", ("info", key), "write one")
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #93add68c
-MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields"}
+MODEL_KEYS = {
+    "description",
+    "type",
+    "title",
+    "fields",
+    "primaryKey",
+    "quality",
+    "examples",
+    "tags",
+    "config",
+    "additionalFields",
+}
 
 
 def _read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Model:
@@ -55,61 +104,127 @@ def _read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> 
     if not isinstance(item, Mapping):
         reading.record_bad_value(f"the model {name!r} is a mapping of keys", path)
         return Model(name)
-    config, rest = dict(reading.value(item, "config", path, dict, {})), reading.read_unknown_items(item, MODEL_KEYS, path)
+    config, rest = (
+        dict(reading.value(item, "config", path, dict, {})),
+        reading.read_unknown_items(item, MODEL_KEYS, path),
+    )
     rest |= {"additionalFields": item["additionalFields"]} if "additionalFields" in item else {}
     physical = reading.text(config, "physicalName", (*path, "config"))
-    more = {f"config.{key}" if key in rest else key: value for key, value in config.items() if key != "physicalName"}
-    model = Model(name, _read_primary_key(reading, item, _read_dcs_fields(reading, item, path), path), reading.text(item, "description", path), reading.text(item, "title", path),
-                  reading.text(item, "type", path) or "table", physical_name=physical, tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
-                  examples=tuple(Example(row, "row") for row in reading.value(item, "examples", path, list, [])), properties={**more, **rest})
+    more = {
+        f"config.{key}" if key in rest else key: value
+        for key, value in config.items()
+        if key != "physicalName"
+    }
+    model = Model(
+        name,
+        _read_primary_key(reading, item, _read_dcs_fields(reading, item, path), path),
+        reading.text(item, "description", path),
+        reading.text(item, "title", path),
+        reading.text(item, "type", path) or "table",
+        physical_name=physical,
+        tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
+        examples=tuple(
+            Example(row, "row") for row in reading.value(item, "examples", path, list, [])
+        ),
+        properties={**more, **rest},
+    )
     for quality in read_dcs_qualities(reading, item, path):
         model = _with_model_check(model, quality)
     return model
 
 
-def _read_dcs_fields(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Field, ...]:
+def _read_dcs_fields(
+    reading: DcsReader, item: Mapping[str, Any], path: DcsPath
+) -> tuple[Field, ...]:
     """Return a model's fields."""
-    return tuple(read_dcs_field(reading, key, value, (*path, "fields", key)) for key, value in reading.value(item, "fields", path, dict, {}).items())
+    return tuple(
+        read_dcs_field(reading, key, value, (*path, "fields", key))
+        for key, value in reading.value(item, "fields", path, dict, {}).items()
+    )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #20ae32a1
-def _read_primary_key(reading: DcsReader, item: Mapping[str, Any], fields: tuple[Field, ...], path: DcsPath) -> tuple[Field, ...]:
-    """Return the fields with their positions in the primary key: the model's list, else the order of the fields that are flagged."""
-    listed, flagged = reading.value(item, "primaryKey", path, (list, str), []), [field.name for field in fields if field.primary_key]
+def _read_primary_key(
+    reading: DcsReader, item: Mapping[str, Any], fields: tuple[Field, ...], path: DcsPath
+) -> tuple[Field, ...]:
+    """Return the fields with their positions in the primary key: the model's list, else the order
+    of the fields that are flagged.
+    """
+    listed, flagged = (
+        reading.value(item, "primaryKey", path, (list, str), []),
+        [field.name for field in fields if field.primary_key],
+    )
     written = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
     key, names = list(dict.fromkeys(written)), [field.name for field in fields]
     if len(key) < len(written):
-        reading.record_bad_value("the primary key names a field twice", (*path, "primaryKey"), "name each once, in the order of the key")
+        reading.record_bad_value(
+            "the primary key names a field twice",
+            (*path, "primaryKey"),
+            "name each once, in the order of the key",
+        )
     for name in key:
         item_of_field = item["fields"][name] if name in names else None
-        denied = [flag for flag in ("primaryKey", "primary") if isinstance(item_of_field, Mapping) and item_of_field.get(flag) is False]
+        denied = [
+            flag
+            for flag in ("primaryKey", "primary")
+            if isinstance(item_of_field, Mapping) and item_of_field.get(flag) is False
+        ]
         for flag in denied:
-            reading.record_unused_value(f"'{flag}: false' says the opposite of the model's primaryKey, which names {name!r} and holds", (*path, "fields", name, flag))
+            reading.record_unused_value(
+                f"'{flag}: false' says the opposite of the model's primaryKey, which names "
+                f"{name!r} and holds",
+                (*path, "fields", name, flag),
+            )
         if name not in names:
-            reading.record_bad_value(f"the primary key names {name!r}, which is no field of the model", (*path, "primaryKey"), nearest_name_hint(name, names))
+            reading.record_bad_value(
+                f"the primary key names {name!r}, which is no field of the model",
+                (*path, "primaryKey"),
+                nearest_name_hint(name, names),
+            )
     for name in flagged:
         if key and name not in key:
-            reading.record_unused_value(f"the field {name!r} is no part of the model's primaryKey, which holds", (*path, "fields", name, "primaryKey"))
+            reading.record_unused_value(
+                f"the field {name!r} is no part of the model's primaryKey, which holds",
+                (*path, "fields", name, "primaryKey"),
+            )
     order = key or flagged
-    return tuple(replace(field, primary_key=order.index(field.name) + 1 if field.name in order else 0) for field in fields)
+    return tuple(
+        replace(field, primary_key=order.index(field.name) + 1 if field.name in order else 0)
+        for field in fields
+    )
 
 
 def _with_model_check(model: Model, quality: Quality) -> Model:
-    """Return the model with a check on its field, where the check is a metric of one, else on itself."""
+    """Return the model with a check on its field, where the check is a metric of one, else on
+    itself.
+    """
     said = str(quality.properties.get("field", "")).lower()
-    found = next((item.name for item in model.fields if said in (item.name.lower(), item.column.lower())), "")
+    found = next(
+        (item.name for item in model.fields if said in (item.name.lower(), item.column.lower())), ""
+    )
     if quality.type == "custom" or not found:
         return replace(model, quality=(*model.quality, quality))
-    quality = replace(quality, properties={key: value for key, value in quality.properties.items() if key != "field"})
+    quality = replace(
+        quality,
+        properties={key: value for key, value in quality.properties.items() if key != "field"},
+    )
     if quality.type != "library" or quality.metric == "duplicateValues":
         return replace(model, quality=(*model.quality, quality))
-    return replace(model, fields=tuple(replace(item, quality=(*item.quality, quality)) if item.name == found else item for item in model.fields))
+    return replace(
+        model,
+        fields=tuple(
+            replace(item, quality=(*item.quality, quality)) if item.name == found else item
+            for item in model.fields
+        ),
+    )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #269f8cf9
 EXAMPLE_KEYS = {"model", "type", "description", "data"}
 
 
 def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
-    """Return the examples by model, and those that name none or say more than an example holds, whole (DCS 0.9.3, *Example object*)."""
+    """Return the examples by model, and those that name none or say more than an example holds,
+    whole (DCS 0.9.3, *Example object*).
+    """
     found: dict[str, tuple[Example, ...]] = {}
     more = []
     for index, item in enumerate(reading.value(reading.document.data, "examples", (), list, [])):
@@ -117,36 +232,62 @@ def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...
         if not isinstance(item, Mapping):
             reading.record_bad_value("an example is a mapping with model and data", path)
             continue
-        model, rest = reading.text(item, "model", path), reading.read_unknown_items(item, EXAMPLE_KEYS, path)
+        model, rest = (
+            reading.text(item, "model", path),
+            reading.read_unknown_items(item, EXAMPLE_KEYS, path),
+        )
         if not model:
-            reading.record_unused_value("the example names no model; it is kept as a property", path, "write model: NAME")
+            reading.record_unused_value(
+                "the example names no model; it is kept as a property", path, "write model: NAME"
+            )
         more += [dict(item)] if rest or not model else []
-        example = Example(item.get("data"), reading.text(item, "type", path) or "csv", reading.text(item, "description", path))
+        example = Example(
+            item.get("data"),
+            reading.text(item, "type", path) or "csv",
+            reading.text(item, "description", path),
+        )
         found |= {model: (*found.get(model, ()), example)} if model else {}
     return found, more
 
 
 def example_fields(examples: tuple[Example, ...]) -> tuple[Field, ...]:
-    """Return the fields of a model from the first example that shows any: a csv's header, or the keys of the first row."""
-    return next((tuple(map(Field, names)) for names in map(_example_columns, examples) if names), ())
+    """Return the fields of a model from the first example that shows any: a csv's header, or the
+    keys of the first row.
+    """
+    return next(
+        (tuple(map(Field, names)) for names in map(_example_columns, examples) if names), ()
+    )
 
 
 def _example_columns(example: Example) -> list[str]:
     """Return the names of an example's columns; none where its data cannot be read."""
     data = example.data
     try:
-        if isinstance(data, str) and (example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))):
+        if isinstance(data, str) and (
+            example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))
+        ):
             data = json.loads(data)
         elif isinstance(data, str):
-            return [name.strip() for name in next(csv.reader(io.StringIO(data.strip())), []) if name.strip()]
+            return [
+                name.strip()
+                for name in next(csv.reader(io.StringIO(data.strip())), [])
+                if name.strip()
+            ]
     except (ValueError, csv.Error, RecursionError):
         return []
     row = data[0] if isinstance(data, list) and data else data
     return list(map(str, row)) if isinstance(row, Mapping) else []
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #6f6ce4da
-def _with_named_models(reading: DcsReader, models: dict[str, Model], examples: dict[str, tuple[Example, ...]], workflow: Workflow | None) -> dict[str, Model]:
-    """Return the models with those that only the workflow or an example names; a fault says of each where its columns come from."""
+def _with_named_models(
+    reading: DcsReader,
+    models: dict[str, Model],
+    examples: dict[str, tuple[Example, ...]],
+    workflow: Workflow | None,
+) -> dict[str, Model]:
+    """Return the models with those that only the workflow or an example names; a fault says of each
+    where its columns come from.
+    """
     result = dict(models)
     for name in dict.fromkeys((*(workflow.models if workflow else ()), *filter(None, examples))):
         if name in models and models[name].fields:
@@ -154,11 +295,27 @@ def _with_named_models(reading: DcsReader, models: dict[str, Model], examples: d
         fields = example_fields(examples.get(name, ()))
         path: DcsPath = ("examples",) if name in examples else ("workflow",)
         if fields:
-            reading.faults.append(reading.document.fault(_MODEL_FROM_EXAMPLE, f"the model {name!r} has no fields under models; its {len(fields)} columns are its example's", path))
+            reading.faults.append(
+                reading.document.fault(
+                    _MODEL_FROM_EXAMPLE,
+                    f"the model {name!r} has no fields under models; its {len(fields)} "
+                    "columns are its example's",
+                    path,
+                )
+            )
         else:
-            reading.faults.append(reading.document.fault(_MODEL_UNDESCRIBED, f"the model {name!r} has neither fields nor an example", path))
+            reading.faults.append(
+                reading.document.fault(
+                    _MODEL_UNDESCRIBED,
+                    f"the model {name!r} has neither fields nor an example",
+                    path,
+                )
+            )
         result[name] = replace(models.get(name, Model(name)), fields=fields)
-    return {name: replace(model, examples=(*model.examples, *examples.get(name, ()))) for name, model in result.items()}
+    return {
+        name: replace(model, examples=(*model.examples, *examples.get(name, ())))
+        for name, model in result.items()
+    }
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ae99dd31
 def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict[str, Model]:
@@ -166,15 +323,28 @@ def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict
     for dataset, quality in _contract_checks(reading):
         name = _find_model_name(models, dataset)
         if not name and models:
-            said = f"names the model {dataset!r}, which is not there" if dataset else "does not say which model it is for"
-            reading.record_unused_value(f"the check {quality.name!r} {said}; it is kept and not executed", ("quality",), nearest_name_hint(dataset, models) or "name a model of the contract")
-            name, quality = next(iter(models)), disable_check(quality, **({"dataset": dataset} if dataset else {}))
+            said = (
+                f"names the model {dataset!r}, which is not there"
+                if dataset
+                else "does not say which model it is for"
+            )
+            reading.record_unused_value(
+                f"the check {quality.name!r} {said}; it is kept and not executed",
+                ("quality",),
+                nearest_name_hint(dataset, models) or "name a model of the contract",
+            )
+            name, quality = (
+                next(iter(models)),
+                disable_check(quality, **({"dataset": dataset} if dataset else {})),
+            )
         models = {**models, name: _with_model_check(models[name], quality)} if name else models
     return models
 
 
 def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
-    """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality object*)."""
+    """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality
+    object*).
+    """
     path: DcsPath = ("quality",)
     item = reading.value(reading.document.data, "quality", (), dict, {})
     kind, written = reading.text(item, "type", path), item.get("specification")
@@ -182,7 +352,15 @@ def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
         return ()
     if kind.lower() != "sodacl":
         parts = written.items() if isinstance(written, Mapping) else [("", written)]
-        return tuple((name, Quality("custom", name=kind or "quality", engine=kind or "unknown", implementation=part)) for name, part in parts)
+        return tuple(
+            (
+                name,
+                Quality(
+                    "custom", name=kind or "quality", engine=kind or "unknown", implementation=part
+                ),
+            )
+            for name, part in parts
+        )
     if not isinstance(written, str | list | Mapping):
         reading.record_bad_value("SodaCL is a text, a list or a mapping", (*path, "specification"))
         return ()
@@ -190,10 +368,14 @@ def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #82c4e498
 def _find_model_name(models: Mapping[str, Model], dataset: str) -> str:
-    """Return the name of the model that a dataset names, or of the only one where it names none; empty where it is not one of them."""
+    """Return the name of the model that a dataset names, or of the only one where it names none;
+    empty where it is not one of them.
+    """
     if not dataset:
         return next(iter(models)) if len(models) == 1 else ""
-    named = {key.lower(): model.name for model in models.values() for key in (model.table, model.name)}
+    named = {
+        key.lower(): model.name for model in models.values() for key in (model.table, model.name)
+    }
     return named.get(dataset.lower(), "")
 
 
@@ -203,23 +385,48 @@ def _quality_without_model(reading: DcsReader, models: Mapping[str, Model]) -> d
     if not isinstance(item, Mapping):
         return {}
     if item and not models:
-        reading.record_unused_value("'quality' has no model to go to; it is kept as a property", ("quality",))
+        reading.record_unused_value(
+            "'quality' has no model to go to; it is kept as a property", ("quality",)
+        )
     rest = reading.read_unknown_items(item, {"type", "specification"}, ("quality",))
-    return {"quality": dict(item)} if rest or (item and (not models or item.get("specification") is None)) else {}
+    return (
+        {"quality": dict(item)}
+        if rest or (item and (not models or item.get("specification") is None))
+        else {}
+    )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #848b566e
-TOP_KEYS = {"dataContractSpecification", "id", "info", "servers", "terms", "models", "definitions", "examples", "servicelevels", "quality", "links", "tags", "workflow", "ingest_workflow"}
+TOP_KEYS = {
+    "dataContractSpecification",
+    "id",
+    "info",
+    "servers",
+    "terms",
+    "models",
+    "definitions",
+    "examples",
+    "servicelevels",
+    "quality",
+    "links",
+    "tags",
+    "workflow",
+    "ingest_workflow",
+}
 INFO_KEYS = {"title", "version", "status", "description", "owner", "contact", "domain"}
 
 
-def read_dcs(document: Document, root: FilePath | None = None) -> tuple[Contract, tuple[Fault, ...]]:
+def read_dcs(
+    document: Document, root: FilePath | None = None
+) -> tuple[Contract, tuple[Fault, ...]]:
     """Return the contract of a DCS document and every fault of it; `$ref`s stay inside `root`."""
     try:
         data, faults = resolve_references(document, root)
         reading = DcsReader(replace(document, data=data if isinstance(data, dict) else {}))
         contract = _with_definitions(_read_dcs_contract(reading), reading, document)
     except RecursionError:
-        return Contract(""), (document.fault(_DCS_TOO_DEEP, "the file's references, followed, nest too deep"),)
+        return Contract(""), (
+            document.fault(_DCS_TOO_DEEP, "the file's references, followed, nest too deep"),
+        )
     return contract, (*faults, *reading.faults)
 
 
@@ -227,26 +434,66 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
     """Return the contract of a document whose references are followed."""
     data = reading.document.data
     _record_version_faults(reading)
-    info, top = reading.value(data, "info", (), dict, {}), reading.read_unknown_items(data, TOP_KEYS, ())
+    info, top = (
+        reading.value(data, "info", (), dict, {}),
+        reading.read_unknown_items(data, TOP_KEYS, ()),
+    )
     workflow, second = read_workflow_extension(reading)
-    models = {name: _read_dcs_model(reading, name, item, ("models", name)) for name, item in reading.value(data, "models", (), dict, {}).items()}
+    models = {
+        name: _read_dcs_model(reading, name, item, ("models", name))
+        for name, item in reading.value(data, "models", (), dict, {}).items()
+    }
     examples, more = _read_dcs_examples(reading)
-    models = _with_contract_quality(reading, _with_named_models(reading, models, examples, workflow))
-    properties = {**top, **second, **_quality_without_model(reading, models), **({"examples": more} if more else {})}
+    models = _with_contract_quality(
+        reading, _with_named_models(reading, models, examples, workflow)
+    )
+    properties = {
+        **top,
+        **second,
+        **_quality_without_model(reading, models),
+        **({"examples": more} if more else {}),
+    }
     return Contract(
-        reading.text(data, "id", ()), reading.text(info, "title", ("info",)), reading.text(info, "version", ("info",)), reading.text(info, "status", ("info",)), "dcs",
-        reading.text(data, "dataContractSpecification", ()), domain=reading.text(info, "domain", ("info",)), description=read_dcs_description(reading), team=read_dcs_team(reading, info), models=tuple(models.values()),
-        servers=read_servers(reading), service_levels=read_service_levels(reading), workflow=workflow, tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
+        reading.text(data, "id", ()),
+        reading.text(info, "title", ("info",)),
+        reading.text(info, "version", ("info",)),
+        reading.text(info, "status", ("info",)),
+        "dcs",
+        reading.text(data, "dataContractSpecification", ()),
+        domain=reading.text(info, "domain", ("info",)),
+        description=read_dcs_description(reading),
+        team=read_dcs_team(reading, info),
+        models=tuple(models.values()),
+        servers=read_servers(reading),
+        service_levels=read_service_levels(reading),
+        workflow=workflow,
+        tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
         links=(*read_dcs_links(reading, data, ()), *read_policies(reading)),
-        properties={**properties, **{f"info.{key}": value for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()}})
+        properties={
+            **properties,
+            **{
+                f"info.{key}": value
+                for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()
+            },
+        },
+    )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac
 def _with_definitions(contract: Contract, reading: DcsReader, document: Document) -> Contract:
-    """Return the contract with those definitions as a property that nothing of the file takes in; what the others say is in the fields."""
+    """Return the contract with those definitions as a property that nothing of the file takes in;
+    what the others say is in the fields.
+    """
     definitions = reading.value(reading.document.data, "definitions", (), dict, {})
-    used = {pointer.partition("#/definitions/")[2].split("/")[0].replace("~1", "/").replace("~0", "~") for pointer in _find_reference_pointers(document.data)}
+    used = {
+        pointer.partition("#/definitions/")[2].split("/")[0].replace("~1", "/").replace("~0", "~")
+        for pointer in _find_reference_pointers(document.data)
+    }
     rest = {name: item for name, item in definitions.items() if name not in used}
-    return replace(contract, properties={**contract.properties, "definitions": rest}) if rest else contract
+    return (
+        replace(contract, properties={**contract.properties, "definitions": rest})
+        if rest
+        else contract
+    )
 
 
 def _find_reference_pointers(data: Any) -> set[str]:

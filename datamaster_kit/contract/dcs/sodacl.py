@@ -19,12 +19,23 @@ from ..sql.sqltype import quote
 __all__ = ['parse_sodacl']
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #114902e6
-_SODA_OPERATORS = {"=": "mustBe", "!=": "mustNotBe", "<>": "mustNotBe", ">": "mustBeGreaterThan", ">=": "mustBeGreaterOrEqualTo", "<": "mustBeLessThan", "<=": "mustBeLessOrEqualTo"}
+_SODA_OPERATORS = {
+    "=": "mustBe",
+    "!=": "mustNotBe",
+    "<>": "mustNotBe",
+    ">": "mustBeGreaterThan",
+    ">=": "mustBeGreaterOrEqualTo",
+    "<": "mustBeLessThan",
+    "<=": "mustBeLessOrEqualTo",
+}
 _SODA_NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
-_SODA_CHECK = re.compile(rf"""
+_SODA_CHECK = re.compile(
+    rf"""
     (?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<columns>[^()]*)\))?\s*
     (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?: (?P<limit>{_SODA_NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
-      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{_SODA_NUMBER})\s*%?\s+and\s+(?P<high>{_SODA_NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""", re.VERBOSE | re.IGNORECASE)
+      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{_SODA_NUMBER})\s*%?\s+and\s+(?P<high>{_SODA_NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def _plain_number(text: str) -> int | float:
@@ -33,43 +44,81 @@ def _plain_number(text: str) -> int | float:
 
 
 def _thresholds_of(match: re.Match[str]) -> tuple[Threshold, ...]:
-    """Return the operators of a matched check; empty where it has none, or none that can be said."""
+    """Return the operators of a matched check; empty where it has none, or none that can be
+    said.
+    """
     if match["sign"]:
-        return (Threshold(_SODA_OPERATORS[match["sign"]], _plain_number(match["limit"]) if match["limit"] else match["period"].strip()),)
+        return (
+            Threshold(
+                _SODA_OPERATORS[match["sign"]],
+                _plain_number(match["limit"]) if match["limit"] else match["period"].strip(),
+            ),
+        )
     if not match["low"]:
         return ()
     low, high = _plain_number(match["low"]), _plain_number(match["high"])
-    if match["open"] != "(" and match["close"] != ")":  # Soda's range has its ends, and ODCS's mustBeBetween excludes them
+    if (
+        match["open"] != "(" and match["close"] != ")"
+    ):  # Soda's range has its ends, and ODCS's mustBeBetween excludes them
         return (Threshold("mustNotBeWithin" if match["not"] else "mustBeWithin", [low, high]),)
-    ends = (Threshold("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low), Threshold("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high))
+    ends = (
+        Threshold("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low),
+        Threshold("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high),
+    )
     return () if match["not"] else ends
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #f3949349
-_SODA_ARGUMENTS = {"valid values": "validValues", "valid regex": "pattern", "valid min": "minimum", "valid max": "maximum", "valid min length": "minLength",
-             "valid max length": "maxLength", "missing values": "missingValues"}
+_SODA_ARGUMENTS = {
+    "valid values": "validValues",
+    "valid regex": "pattern",
+    "valid min": "minimum",
+    "valid max": "maximum",
+    "valid min length": "minLength",
+    "valid max length": "maxLength",
+    "missing values": "missingValues",
+}
 _SODA_FORMATS = {
-    "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$", "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "integer": r"^[+-]?[0-9]+$",
-    "positive integer": r"^\+?[0-9]+$", "negative integer": r"^-[0-9]+$", "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$", "date iso 8601": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$",
+    "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "integer": r"^[+-]?[0-9]+$",
+    "positive integer": r"^\+?[0-9]+$",
+    "negative integer": r"^-[0-9]+$",
+    "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$",
+    "date iso 8601": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 _SODA_NOTE_KEYS = ("attributes", "identity", "samples limit", "samples columns")
 _WITHOUT_EFFECT = {"name", "warn", "fail", *_SODA_NOTE_KEYS}
 
 
 def _is_understood(key: str, value: Any) -> bool:
-    """The setting is one of what is valid or missing, and its value is of the kind that it asks for."""
+    """The setting is one of what is valid or missing, and its value is of the kind that it asks
+    for.
+    """
     if key in ("valid length", "valid min length", "valid max length"):
         return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, list):
         return key in ("valid values", "missing values")
-    return (key in _SODA_ARGUMENTS or key == "valid format") and value is not None and not isinstance(value, Mapping)
+    return (
+        (key in _SODA_ARGUMENTS or key == "valid format")
+        and value is not None
+        and not isinstance(value, Mapping)
+    )
 
 
 def _soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the arguments that a check's settings say, or None where one of them is not understood."""
-    if not all(key in _WITHOUT_EFFECT or _is_understood(key, value) for key, value in settings.items()):
+    """Return the arguments that a check's settings say, or None where one of them is not
+    understood.
+    """
+    if not all(
+        key in _WITHOUT_EFFECT or _is_understood(key, value) for key, value in settings.items()
+    ):
         return None
     found = {name: settings[key] for key, name in _SODA_ARGUMENTS.items() if key in settings}
-    found |= {name: found[name] if isinstance(found[name], list) else [found[name]] for name in ("validValues", "missingValues") if name in found}
+    found |= {
+        name: found[name] if isinstance(found[name], list) else [found[name]]
+        for name in ("validValues", "missingValues")
+        if name in found
+    }
     if "valid length" in settings:
         found |= {"minLength": settings["valid length"], "maxLength": settings["valid length"]}
     if "valid format" in settings:
@@ -80,10 +129,36 @@ def _soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #dd5579f9
-_SODA_METRICS = {"row_count": "rowCount", "missing_count": "missingValues", "missing_percent": "missingValues", "duplicate_count": "duplicateValues",
-           "duplicate_percent": "duplicateValues", "invalid_count": "invalidValues", "invalid_percent": "invalidValues", "freshness": "freshness"}
-_SODA_AGGREGATES = {**{name: name + "({})" for name in ("min", "max", "avg", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp")},
-              "min_length": "min(length({}))", "max_length": "max(length({}))", "avg_length": "avg(length({}))"}
+_SODA_METRICS = {
+    "row_count": "rowCount",
+    "missing_count": "missingValues",
+    "missing_percent": "missingValues",
+    "duplicate_count": "duplicateValues",
+    "duplicate_percent": "duplicateValues",
+    "invalid_count": "invalidValues",
+    "invalid_percent": "invalidValues",
+    "freshness": "freshness",
+}
+_SODA_AGGREGATES = {
+    **{
+        name: name + "({})"
+        for name in (
+            "min",
+            "max",
+            "avg",
+            "sum",
+            "stddev",
+            "stddev_pop",
+            "stddev_samp",
+            "variance",
+            "var_pop",
+            "var_samp",
+        )
+    },
+    "min_length": "min(length({}))",
+    "max_length": "max(length({}))",
+    "avg_length": "avg(length({}))",
+}
 
 
 def _bracket_columns(text: str | None) -> list[str]:
@@ -92,95 +167,218 @@ def _bracket_columns(text: str | None) -> list[str]:
 
 
 def _metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check of a matched line, or None where it says something that is not understood; raises ValueError for a column that no table can have."""
-    metric, columns, must, arguments = match["metric"].lower(), _bracket_columns(match["columns"]), _thresholds_of(match), _soda_arguments(settings)
+    """Return the check of a matched line, or None where it says something that is not understood;
+    raises ValueError for a column that no table can have.
+    """
+    metric, columns, must, arguments = (
+        match["metric"].lower(),
+        _bracket_columns(match["columns"]),
+        _thresholds_of(match),
+        _soda_arguments(settings),
+    )
     is_share = metric.endswith("percent")
-    if not must or arguments is None or bool(match["period"]) != (metric == "freshness") or ("%" in match[0] and not is_share):
+    if (
+        not must
+        or arguments is None
+        or bool(match["period"]) != (metric == "freshness")
+        or ("%" in match[0] and not is_share)
+    ):
         return None
     name = str(settings.get("name") or f"{metric} {' '.join(columns)}".strip())
     properties = {"field": columns[0]} if len(columns) == 1 else {}
     if metric in _SODA_AGGREGATES and len(columns) == 1 and not arguments:
-        return Quality("sql", name=name, query=f"SELECT {_SODA_AGGREGATES[metric].format(quote(columns[0]))} FROM ${{table}}", must=must, properties=properties)
+        return Quality(
+            "sql",
+            name=name,
+            query=f"SELECT {_SODA_AGGREGATES[metric].format(quote(columns[0]))} FROM ${{table}}",
+            must=must,
+            properties=properties,
+        )
     counts_rows, counts_duplicates = metric == "row_count", metric.startswith("duplicate")
     fits = not columns if counts_rows else bool(columns) if counts_duplicates else len(columns) == 1
     if metric not in _SODA_METRICS or not fits or (metric.startswith("invalid") and not arguments):
         return None
     if counts_duplicates:
         arguments = {**arguments, "properties": columns}
-    known = "nullValues" if metric.startswith("missing") and "missingValues" not in arguments else _SODA_METRICS[metric]
-    return Quality(name=name, metric=known, arguments=arguments, must=must, unit="percent" if is_share else "", properties=properties)
+    known = (
+        "nullValues"
+        if metric.startswith("missing") and "missingValues" not in arguments
+        else _SODA_METRICS[metric]
+    )
+    return Quality(
+        name=name,
+        metric=known,
+        arguments=arguments,
+        must=must,
+        unit="percent" if is_share else "",
+        properties=properties,
+    )
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #61761fd2
 _SODA_SEVERITIES = {"warn": "warning", "fail": "error"}
-_OPPOSITE_PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeWithin", "mustNotBeWithin"))
+_OPPOSITE_PAIRS = (
+    ("mustBe", "mustNotBe"),
+    ("mustBeGreaterThan", "mustBeLessOrEqualTo"),
+    ("mustBeLessThan", "mustBeGreaterOrEqualTo"),
+    ("mustBeWithin", "mustNotBeWithin"),
+)
 _OPPOSITE_OPERATORS = {**dict(_OPPOSITE_PAIRS), **{right: left for left, right in _OPPOSITE_PAIRS}}
 
 
 def _alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold); a lone one without severity where there are none."""
-    found = [(severity, str(settings[severity]).strip().removeprefix("when").strip()) for severity in _SODA_SEVERITIES if settings.get(severity) not in (None, "")]
+    """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold);
+    a lone one without severity where there are none.
+    """
+    found = [
+        (severity, str(settings[severity]).strip().removeprefix("when").strip())
+        for severity in _SODA_SEVERITIES
+        if settings.get(severity) not in (None, "")
+    ]
     return found or [("", "")]
 
 
-def _comparison_qualities(line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]) -> list[Quality] | None:
-    """Return the checks of a line that ends with a comparison, or has alerts in its place; None where one of them is not understood."""
+def _comparison_qualities(
+    line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]
+) -> list[Quality] | None:
+    """Return the checks of a line that ends with a comparison, or has alerts in its place; None
+    where one of them is not understood.
+    """
     found = []
     for severity, comparison in _alerts(settings):
         match = _SODA_CHECK.fullmatch(" ".join(f"{line} {comparison}".split()))
         quality = known(match) if match else None
         if quality is None or (severity and len(quality.must) != 1):
             return None
-        must = tuple(Threshold(_OPPOSITE_OPERATORS[item.operator], item.value) for item in quality.must) if severity else quality.must
+        must = (
+            tuple(
+                Threshold(_OPPOSITE_OPERATORS[item.operator], item.value) for item in quality.must
+            )
+            if severity
+            else quality.must
+        )
         found.append(replace(quality, must=must, severity=_SODA_SEVERITIES.get(severity, "")))
     return found
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #4fd6ebd1
 def _row_failure_quality(settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check that no rows fail (Soda, *Failed rows checks*), or None where it is not understood."""
+    """Return the check that no rows fail (Soda, *Failed rows checks*), or None where it is not
+    understood.
+    """
     condition, query = settings.get("fail condition"), settings.get("fail query")
-    if set(settings) - {*_WITHOUT_EFFECT, "fail condition", "fail query"} or "warn" in settings or "fail" in settings or isinstance(condition, str) == isinstance(query, str):
+    if (
+        set(settings) - {*_WITHOUT_EFFECT, "fail condition", "fail query"}
+        or "warn" in settings
+        or "fail" in settings
+        or isinstance(condition, str) == isinstance(query, str)
+    ):
         return None
-    counted = f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}" if isinstance(condition, str) else f"SELECT COUNT(*) FROM ({str(query).strip().rstrip(';')})"
-    return Quality("sql", name=str(settings.get("name") or "failed rows"), query=counted, must=(Threshold("mustBe", 0),))
+    counted = (
+        f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}"
+        if isinstance(condition, str)
+        else f"SELECT COUNT(*) FROM ({str(query).strip().rstrip(';')})"
+    )
+    return Quality(
+        "sql",
+        name=str(settings.get("name") or "failed rows"),
+        query=counted,
+        must=(Threshold("mustBe", 0),),
+    )
 
 
 def _user_metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check of a metric that its author defines (Soda, *User-defined checks*), or None where it is none."""
+    """Return the check of a metric that its author defines (Soda, *User-defined checks*), or None
+    where it is none.
+    """
     name, must = match["metric"], _thresholds_of(match)
     expression, query = settings.get(f"{name} expression"), settings.get(f"{name} query")
     strange = set(settings) - {*_WITHOUT_EFFECT, f"{name} expression", f"{name} query"}
-    if strange or not must or match["period"] or match["columns"] or "%" in match[0] or isinstance(expression, str) == isinstance(query, str):
+    if (
+        strange
+        or not must
+        or match["period"]
+        or match["columns"]
+        or "%" in match[0]
+        or isinstance(expression, str) == isinstance(query, str)
+    ):
         return None
-    text = f"SELECT {expression} FROM ${{table}}" if isinstance(expression, str) else str(query).strip().rstrip(";")
+    text = (
+        f"SELECT {expression} FROM ${{table}}"
+        if isinstance(expression, str)
+        else str(query).strip().rstrip(";")
+    )
     return Quality("sql", name=str(settings.get("name") or name), query=text, must=must)
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #9b0d7ec7
-_SODA_REFERENCE = re.compile(r"values in \(([^()]*)\) must (not )?exist in ([^\s()]+) ?\(([^()]*)\)", re.IGNORECASE)
+_SODA_REFERENCE = re.compile(
+    r"values in \(([^()]*)\) must (not )?exist in ([^\s()]+) ?\(([^()]*)\)", re.IGNORECASE
+)
 
 
 def _reference_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check that values exist in another model (Soda, *Reference checks*), or that they do not; None where the two sides do not pair."""
-    columns, model, others = _bracket_columns(match[1]), match[3].strip('"`'), _bracket_columns(match[4])
-    if not columns or len(columns) != len(others) or set(settings) - _WITHOUT_EFFECT or "warn" in settings or "fail" in settings:
+    """Return the check that values exist in another model (Soda, *Reference checks*), or that they
+    do not; None where the two sides do not pair.
+    """
+    columns, model, others = (
+        _bracket_columns(match[1]),
+        match[3].strip('"`'),
+        _bracket_columns(match[4]),
+    )
+    if (
+        not columns
+        or len(columns) != len(others)
+        or set(settings) - _WITHOUT_EFFECT
+        or "warn" in settings
+        or "fail" in settings
+    ):
         return None
-    joined = " AND ".join(f"a.{quote(left)} = b.{quote(right)}" for left, right in zip(columns, others, strict=True))
+    joined = " AND ".join(
+        f"a.{quote(left)} = b.{quote(right)}" for left, right in zip(columns, others, strict=True)
+    )
     present = " AND ".join(f"a.{quote(column)} IS NOT NULL" for column in columns)
-    query = f"SELECT COUNT(*) FROM ${{table}} a LEFT {'SEMI' if match[2] else 'ANTI'} JOIN {quote(model)} b ON {joined} WHERE {present}"
-    return Quality("sql", name=str(settings.get("name") or f"{' '.join(columns)} {'not ' if match[2] else ''}in {model}"), query=query, must=(Threshold("mustBe", 0),))
+    query = (
+        f"SELECT COUNT(*) FROM ${{table}} a LEFT {'SEMI' if match[2] else 'ANTI'} JOIN "
+        f"{quote(model)} b ON {joined} WHERE {present}"
+    )
+    return Quality(
+        "sql",
+        name=str(
+            settings.get("name") or f"{' '.join(columns)} {'not ' if match[2] else ''}in {model}"
+        ),
+        query=query,
+        must=(Threshold("mustBe", 0),),
+    )
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #fcd5ad09
 def _custom_quality(line: str, settings: Any = None) -> Quality:
     """Return a check that is kept as it is written."""
     name = settings.get("name") if isinstance(settings, Mapping) else None
-    return Quality("custom", name=str(name or line), description=_schema_words(settings) if line == "schema" else "", engine="soda",
-                   implementation=line if settings in (None, {}) else {line: settings})
+    return Quality(
+        "custom",
+        name=str(name or line),
+        description=_schema_words(settings) if line == "schema" else "",
+        engine="soda",
+        implementation=line if settings in (None, {}) else {line: settings},
+    )
 
 
 def _schema_words(settings: Any) -> str:
-    """Return what a schema check wants, as a sentence; empty where it is written otherwise (Soda, *Schema checks*)."""
-    conditions = [item for key in _SODA_SEVERITIES if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping) for item in settings[key].items()]
-    said = [f"{str(key).removeprefix('when ')}: " + ", ".join(f"{name} is {kind}" for name, kind in value.items()) if isinstance(value, Mapping) else
-            f"{str(key).removeprefix('when ')}: " + ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in conditions]
+    """Return what a schema check wants, as a sentence; empty where it is written otherwise (Soda,
+    *Schema checks*).
+    """
+    conditions = [
+        item
+        for key in _SODA_SEVERITIES
+        if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping)
+        for item in settings[key].items()
+    ]
+    said = [
+        f"{str(key).removeprefix('when ')}: "
+        + ", ".join(f"{name} is {kind}" for name, kind in value.items())
+        if isinstance(value, Mapping)
+        else f"{str(key).removeprefix('when ')}: "
+        + ", ".join(map(str, value if isinstance(value, list) else [value]))
+        for key, value in conditions
+    ]
     return f"It is wrong when there is a {'; '.join(said)}" if said else ""
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #f59a609a
@@ -191,19 +389,38 @@ def _line_qualities(line: str, settings: Any) -> list[Quality]:
         return [_custom_quality(line, settings)]
     try:
         reference = _SODA_REFERENCE.fullmatch(text)
-        one = _reference_quality(reference, known) if reference else _row_failure_quality(known) if text.lower() == "failed rows" else None
-        found = [one] if one else _comparison_qualities(text, known, lambda match: _metric_quality(match, known) or _user_metric_quality(match, known))
+        one = (
+            _reference_quality(reference, known)
+            if reference
+            else _row_failure_quality(known)
+            if text.lower() == "failed rows"
+            else None
+        )
+        found = (
+            [one]
+            if one
+            else _comparison_qualities(
+                text,
+                known,
+                lambda match: _metric_quality(match, known) or _user_metric_quality(match, known),
+            )
+        )
     except ValueError:
         found = None
     notes = {key: known[key] for key in _SODA_NOTE_KEYS if known.get(key) is not None}
-    return [replace(quality, properties={**quality.properties, **notes}) for quality in found] if found else [_custom_quality(line, known)]
+    return (
+        [replace(quality, properties={**quality.properties, **notes}) for quality in found]
+        if found
+        else [_custom_quality(line, known)]
+    )
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #cd2a0331
 _HEADING = re.compile(r"checks(?: for (?P<dataset>[^\s\[\]]+))?")
 
 
 def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
-    """Return (dataset, check) for every check of SodaCL, as text or parsed; what cannot be read at all is one custom check.
+    """Return (dataset, check) for every check of SodaCL, as text or parsed; what cannot be read at
+    all is one custom check.
 
     The dataset is empty where the text names none.
     """
@@ -211,15 +428,22 @@ def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
         if not text.strip():
             return ()
         try:
-            text = parse_document("checks:\n" + text if text.lstrip().startswith("-") else text, "").data
+            text = parse_document(
+                "checks:\n" + text if text.lstrip().startswith("-") else text, ""
+            ).data
         except BadInput:
             return (("", _custom_quality(first_line(text), {"text": text})),)
     if isinstance(text, list):
         text = {"checks": text}
     if not isinstance(text, Mapping):
         return () if text is None else (("", _custom_quality(str(text))),)
-    return tuple((_dataset_of(str(key)), quality) for key, checks in text.items() for check in (checks if isinstance(checks, list) else [checks])
-                 if check is not None for quality in _check_qualities(str(key), check))
+    return tuple(
+        (_dataset_of(str(key)), quality)
+        for key, checks in text.items()
+        for check in (checks if isinstance(checks, list) else [checks])
+        if check is not None
+        for quality in _check_qualities(str(key), check)
+    )
 
 
 def _dataset_of(key: str) -> str:
@@ -233,5 +457,9 @@ def _check_qualities(key: str, check: Any) -> list[Quality]:
     if not _HEADING.fullmatch(key.strip()):
         return [_custom_quality(key, {"value": check})]
     if isinstance(check, Mapping):
-        return [quality for line, settings in check.items() for quality in _line_qualities(str(line), settings)]
+        return [
+            quality
+            for line, settings in check.items()
+            for quality in _line_qualities(str(line), settings)
+        ]
     return _line_qualities(str(check), None)

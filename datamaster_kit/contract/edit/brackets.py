@@ -25,7 +25,11 @@ def set_flow_value(text: str, entry: Entry, new: str) -> str:
         return replace_span(text, old.start, old.end, new)
     end = entry.key.end if entry.key else old.end
     colon = re.compile(r"\s*:").match(text, end, old.end)
-    return replace_span(text, colon.end(), colon.end(), f" {new}") if colon else replace_span(text, end, end, f": {new}")
+    return (
+        replace_span(text, colon.end(), colon.end(), f" {new}")
+        if colon
+        else replace_span(text, end, end, f": {new}")
+    )
 
 
 def insert_flow_entry(text: str, parent: Node, position: int, new: str) -> str:
@@ -42,16 +46,25 @@ def insert_flow_entry(text: str, parent: Node, position: int, new: str) -> str:
 
 
 def remove_flow_entry(text: str, parent: Node, index: int) -> str:
-    """Return the text without an entry within brackets that is not the only one; with its line, where it has one of its own."""
+    """Return the text without an entry within brackets that is not the only one; with its line,
+    where it has one of its own.
+    """
     entry = parent.entries[index]
     start, end = entry.start, entry.value.end
     lead = parent.start + len(text[parent.start : start].rstrip())
     comma = re.compile(r"\s*,").match(text, end, parent.end)
     stop = comma.end() if comma else end
-    if "\n" in text[lead:start] and (line := re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n)").match(text, stop)):
+    if "\n" in text[lead:start] and (
+        line := re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n)").match(text, stop)
+    ):
         return replace_span(text, lead, line.end(), "")
     if index + 1 < len(parent.entries):
         following = parent.entries[index + 1].start
         return replace_span(text, start, stop if text[stop:following].strip() else following, "")
     previous = parent.entries[index - 1].value.end
-    return replace_span(text, start if comma or text[previous:start].replace(",", "", 1).strip() else previous, stop, "")
+    return replace_span(
+        text,
+        start if comma or text[previous:start].replace(",", "", 1).strip() else previous,
+        stop,
+        "",
+    )

@@ -13,14 +13,23 @@ from .change import edit_yaml_at, refuse_unreadable
 from ..document import NodePath
 from ..fault import BadInput, Fault
 from .layout import Layout, find_node, entry_position
-from .operation import REMOVE, assign, has_entry, nest_value, missing_path_error, insert_entry, refuse_unwritable, node_value
+from .operation import (
+    REMOVE,
+    assign,
+    has_entry,
+    nest_value,
+    missing_path_error,
+    insert_entry,
+    refuse_unwritable,
+    node_value,
+)
 from .order import duplicate_value, move_value, rename_key
 from .spelling import Style, roundtrip_value, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry', 'duplicate_yaml_entry',
-           'apply_yaml_edits']
+__all__ = ['set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry',
+           'duplicate_yaml_entry', 'apply_yaml_edits']
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #08cdffa5
 def _splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
@@ -35,22 +44,38 @@ def _splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> s
             node = node.entries[entry_position(node, part)].value
         except KeyError:
             key = part if isinstance(part, str) else None
-            return insert_value(layout, path[:length], len(node.entries), key, nest_value(path[length + 1 :], value, path), style)
+            return insert_value(
+                layout,
+                path[:length],
+                len(node.entries),
+                key,
+                nest_value(path[length + 1 :], value, path),
+                style,
+            )
     return set_value(layout, path, value, style)
 
 
 def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
-    """Return YAML with a value set, appended or removed at a path; raises BadInput where that cannot be."""
+    """Return YAML with a value set, appended or removed at a path; raises BadInput where that
+    cannot be.
+    """
     if not path:
         raise missing_path_error(path)
     if value is not REMOVE:
         refuse_unwritable(value, path)
     style = style_of(text)
-    return edit_yaml_at(text, path, lambda data: assign(data, path, roundtrip_value(value), path), lambda layout: _splice_value(layout, path, value, style))
+    return edit_yaml_at(
+        text,
+        path,
+        lambda data: assign(data, path, roundtrip_value(value), path),
+        lambda layout: _splice_value(layout, path, value, style),
+    )
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #3c2ea339
 def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
-    """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no key's, or the name is taken or cannot be written."""
+    """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no
+    key's, or the name is taken or cannot be written.
+    """
     if not path:
         raise missing_path_error(path)
     refuse_unwritable(None, (*path[:-1], name))
@@ -67,8 +92,12 @@ def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
     return edit_yaml_at(text, path, operation, lambda layout: rename_key(layout, path, name, style))
 
 
-def insert_yaml_entry(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
-    """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a path, which is made where it is absent; raises BadInput where there is no such place."""
+def insert_yaml_entry(
+    text: str, path: NodePath, position: int, value: Any, key: str | None = None
+) -> str:
+    """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a
+    path, which is made where it is absent; raises BadInput where there is no such place.
+    """
     made = [value] if key is None else {key: value}
     refuse_unwritable(value, path if key is None else (*path, key))
     style = style_of(text)
@@ -87,26 +116,36 @@ def insert_yaml_entry(text: str, path: NodePath, position: int, value: Any, key:
             is_there = find_node(layout.root, path).kind != "scalar"
         except KeyError:
             is_there = False
-        return insert_value(layout, path, position, key, value, style) if is_there else _splice_value(layout, path, made, style)
+        return (
+            insert_value(layout, path, position, key, value, style)
+            if is_there
+            else _splice_value(layout, path, made, style)
+        )
 
     return edit_yaml_at(text, (*path, position if key is None else key), operation, splice)
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bfad5500
 def move_yaml_entry(text: str, path: NodePath, position: int) -> str:
-    """Return YAML with the entry at a path, and its comments, at a position of its mapping or list; raises BadInput where there is no such place."""
+    """Return YAML with the entry at a path, and its comments, at a position of its mapping or list;
+    raises BadInput where there is no such place.
+    """
 
     def operation(data: Any) -> None:
         value, parent = node_value(data, path), node_value(data, path[:-1])
         if not path or not 0 <= position < len(parent):
             raise missing_path_error(path, f"has no place {position} to go to")
         del parent[path[-1]]
-        insert_entry(parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1])
+        insert_entry(
+            parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1]
+        )
 
     return edit_yaml_at(text, path, operation, lambda layout: move_value(layout, path, position))
 
 
 def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> str:
-    """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key; raises BadInput where the path leads nowhere or the key is taken."""
+    """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key;
+    raises BadInput where the path leads nowhere or the key is taken.
+    """
     if not path:
         raise missing_path_error(path)
     if key is not None:
@@ -118,7 +157,9 @@ def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> s
         position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
         insert_entry(parent, position + 1, key, roundtrip_value(value), path[:-1])
 
-    return edit_yaml_at(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
+    return edit_yaml_at(
+        text, path, operation, lambda layout: duplicate_value(layout, path, key, style)
+    )
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bdea756a
 def _edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
@@ -134,11 +175,18 @@ def _edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], 
         yield partial(set_yaml_value, path=path, value=new)
 
 
-def _list_edit_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator[Callable[[str], str]]:
-    """Give the edits that turn a list into another; what both have at their start and at their end stays."""
+def _list_edit_steps(
+    old: list[Any], new: list[Any], path: NodePath
+) -> Iterator[Callable[[str], str]]:
+    """Give the edits that turn a list into another; what both have at their start and at their end
+    stays.
+    """
     pairs = min(len(old), len(new))
     start = next((index for index in range(pairs) if repr(old[index]) != repr(new[index])), pairs)
-    end = next((index for index in range(pairs - start) if repr(old[-1 - index]) != repr(new[-1 - index])), pairs - start)
+    end = next(
+        (index for index in range(pairs - start) if repr(old[-1 - index]) != repr(new[-1 - index])),
+        pairs - start,
+    )
     both = pairs - end
     for index in range(start, both):
         yield from _edit_steps(old[index], new[index], (*path, index))
@@ -149,7 +197,9 @@ def _list_edit_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #413efcb7
 def _read_yaml_value(text: str, path: NodePath) -> Any:
-    """Return the value at a path of YAML, or REMOVE where it is not there; reads only what is on its way."""
+    """Return the value at a path of YAML, or REMOVE where it is not there; reads only what is on
+    its way.
+    """
     found = [REMOVE]
 
     def look(data: Any) -> None:
@@ -164,7 +214,9 @@ def _read_yaml_value(text: str, path: NodePath) -> Any:
 
 
 def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
-    """Return YAML with values set, appended or removed at paths, one after another, everything else as it was; raises BadInput with the faults of all where the text, a path or a value is bad."""
+    """Return YAML with values set, appended or removed at paths, one after another, everything else
+    as it was; raises BadInput with the faults of all where the text, a path or a value is bad.
+    """
     faults: list[Fault] = []
     refuse_unreadable(text)
     for path, value in changes.items():

@@ -15,13 +15,16 @@ import yaml
 from ..document import NodePath
 
 # %% auto #0
-__all__ = ['Node', 'Entry', 'UnusualLayoutError', 'Layout', 'parse_layout', 'SharedError', 'entry_position', 'find_node',
-           'walk_nodes', 'line_start', 'line_end', 'entry_end', 'entry_column', 'entry_spans']
+__all__ = ['Node', 'Entry', 'UnusualLayoutError', 'Layout', 'parse_layout', 'SharedError',
+           'entry_position', 'find_node', 'walk_nodes', 'line_start', 'line_end',
+           'entry_end', 'entry_column', 'entry_spans']
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #aa580753
 @dataclass
 class Node:
-    """A value from where it starts, with its anchor and tag, to the end of its last character; `style` is a scalar's quote or block mark."""
+    """A value from where it starts, with its anchor and tag, to the end of its last character;
+    `style` is a scalar's quote or block mark.
+    """
 
     kind: Literal["scalar", "mapping", "list", "alias"]
     start: int
@@ -46,15 +49,21 @@ class UnusualLayoutError(Exception):
     """The text is laid out as no edit can handle: a key behind a question mark."""
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #7a614524
-_BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")  # between a list's start, or an item's end, and the dash, there are only comments
+_BEFORE_DASH = re.compile(
+    r"(?:[&!]\S*|\s+|#[^\n]*)*-"
+)  # between a list's start, or an item's end, and the dash, there are only comments
 
 
 def _block_scalar_end(text: str, start: int, end: int) -> int:
-    """Return where a block scalar's last line ends; blank lines after it are its own where its header says so (`|+`), or where they are further in."""
+    """Return where a block scalar's last line ends; blank lines after it are its own where its
+    header says so (`|+`), or where they are further in.
+    """
     if "+" in text[start:end].split("\n", 1)[0].split("#", 1)[0]:
         return end - 1 if text[end - 1 : end] == "\n" else end
     lines = text[start:end].split("\n")
-    indent = min((len(line) - len(line.lstrip(" ")) for line in lines[1:] if line.strip()), default=end)
+    indent = min(
+        (len(line) - len(line.lstrip(" ")) for line in lines[1:] if line.strip()), default=end
+    )
     while len(lines) > 1 and not lines[-1].strip() and len(lines[-1]) <= indent:
         lines.pop()
     return start + len("\n".join(lines))
@@ -68,7 +77,9 @@ def _parse_entry(text: str, parent: Node, key: Node | None, value: Node) -> Entr
         return Entry(key.start, key, value)
     if parent.is_flow:
         return Entry(value.start, None, value)
-    dash = _BEFORE_DASH.match(text, parent.entries[-1].value.end if parent.entries else parent.start)
+    dash = _BEFORE_DASH.match(
+        text, parent.entries[-1].value.end if parent.entries else parent.start
+    )
     if dash is None or dash.end() > max(value.start, dash.start() + 1):
         raise UnusualLayoutError
     return Entry(dash.end() - 1, None, value)
@@ -88,13 +99,25 @@ def _parse_node(text: str, event: Any) -> Node:
         case yaml.ScalarEvent():
             style = event.style if event.style and event.style != "\0" else ""
             mark = text.find(style, start) if style in ("|", ">") and style else start
-            return Node("scalar", start, _block_scalar_end(text, mark, end) if style in ("|", ">") and style else end, style, False, event.value, event.anchor or "")
-    kind: Literal["mapping", "list"] = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
+            return Node(
+                "scalar",
+                start,
+                _block_scalar_end(text, mark, end) if style in ("|", ">") and style else end,
+                style,
+                False,
+                event.value,
+                event.anchor or "",
+            )
+    kind: Literal["mapping", "list"] = (
+        "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
+    )
     return Node(kind, start, end, "", bool(event.flow_style), "", event.anchor or "")
 
 
 def _parse_node_tree(text: str) -> Node:
-    """Return the node of a text that is known to be readable; raises UnusualLayoutError where a key stands behind a question mark."""
+    """Return the node of a text that is known to be readable; raises UnusualLayoutError where a key
+    stands behind a question mark.
+    """
     stack: list[tuple[Node, list[Node]]] = []
     root = Node("scalar", 0, 0)
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -152,7 +175,9 @@ def entry_position(node: Node, part: str | int) -> int:
 
 
 def find_node(node: Node, path: NodePath) -> Node:
-    """Return the node at a path; raises KeyError where it leads nowhere, SharedError where it leads through an alias."""
+    """Return the node at a path; raises KeyError where it leads nowhere, SharedError where it leads
+    through an alias.
+    """
     for part in path:
         node = node.entries[entry_position(node, part)].value
     return node
@@ -182,7 +207,9 @@ def _comment_column(line: str) -> int:
 
 
 def entry_end(text: str, end: int, column: int) -> int:
-    """Return where the lines of an entry at a column end, from the end of its value: with the comments that follow further in."""
+    """Return where the lines of an entry at a column end, from the end of its value: with the
+    comments that follow further in.
+    """
     found = at = line_end(text, end)
     while at < len(text):
         line = text[at + 1 : line_end(text, at + 1)]
@@ -195,9 +222,13 @@ def entry_end(text: str, end: int, column: int) -> int:
 
 
 def _entry_start(text: str, start: int, column: int, lowest: int) -> int:
-    """Return where the lines of an entry start, with the comments directly above it, at its column, from an offset on."""
+    """Return where the lines of an entry start, with the comments directly above it, at its column,
+    from an offset on.
+    """
     found = line_start(text, start)
-    while found > lowest and _comment_column(text[line_start(text, found - 1) : found - 1]) == column:
+    while (
+        found > lowest and _comment_column(text[line_start(text, found - 1) : found - 1]) == column
+    ):
         found = line_start(text, found - 1)
     return max(found, lowest)
 
@@ -208,11 +239,24 @@ def entry_column(text: str, entry: Entry) -> int:
 
 
 def entry_spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int, int]]:
-    """Return from where to where the lines of each entry of a block stand, with their comments; blank lines and other comments are between."""
+    """Return from where to where the lines of each entry of a block stand, with their comments;
+    blank lines and other comments are between.
+    """
     found: list[tuple[int, int]] = []
     column = entry_column(text, node.entries[0])
     for entry in node.entries:
         first_line = line_start(text, entry.start)
-        lowest = found[-1][1] + 1 if found else first_line if is_root or text[first_line : entry.start].strip() else 0
-        found.append((_entry_start(text, entry.start, column, lowest), entry_end(text, entry.value.end, column)))
+        lowest = (
+            found[-1][1] + 1
+            if found
+            else first_line
+            if is_root or text[first_line : entry.start].strip()
+            else 0
+        )
+        found.append(
+            (
+                _entry_start(text, entry.start, column, lowest),
+                entry_end(text, entry.value.end, column),
+            )
+        )
     return found

@@ -12,12 +12,21 @@ from ..fault import BadInput, code
 from .spelling import unwritable_faults
 
 # %% auto #0
-__all__ = ['REMOVE', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable', 'nest_value', 'assign', 'insert_entry']
+__all__ = ['REMOVE', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable',
+           'nest_value', 'assign', 'insert_entry']
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #c233a98a
 REMOVE = object()
-_NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edit a key of a mapping, or a position of a list, that is there; a list grows at its end")
-_NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
+_NO_SUCH_PLACE = code(
+    "edit-no-place",
+    "The path of an edit leads nowhere.",
+    "edit a key of a mapping, or a position of a list, that is there; a list grows at its end",
+)
+_NAME_EXISTS = code(
+    "edit-name-exists",
+    "A mapping already has an entry of that name.",
+    "choose another name, or edit the entry that is there",
+)
 
 
 def missing_path_error(path: NodePath, why: str = "leads nowhere") -> BadInput:
@@ -27,7 +36,11 @@ def missing_path_error(path: NodePath, why: str = "leads nowhere") -> BadInput:
 
 def has_entry(data: Any, part: str | int) -> bool:
     """The data have an entry of that key or position."""
-    return isinstance(data, dict) and part in data if isinstance(part, str) else isinstance(data, list) and 0 <= part < len(data)
+    return (
+        isinstance(data, dict) and part in data
+        if isinstance(part, str)
+        else isinstance(data, list) and 0 <= part < len(data)
+    )
 
 
 def node_value(data: Any, path: NodePath) -> Any:
@@ -41,13 +54,20 @@ def node_value(data: Any, path: NodePath) -> Any:
 
 def refuse_unwritable(value: Any, path: NodePath) -> None:
     """Raise BadInput with every part of a path, and of the value at it, that YAML cannot carry."""
-    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable_faults({part: None}, path[:index])]
+    names = [
+        fault
+        for index, part in enumerate(path)
+        if isinstance(part, str)
+        for fault in unwritable_faults({part: None}, path[:index])
+    ]
     if faults := [*names, *unwritable_faults(value, path)]:
         raise BadInput(*faults)
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #8f51ff08
 def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
-    """Return a value within the mappings that the rest of a path names; a position of a list that is not there leads nowhere."""
+    """Return a value within the mappings that the rest of a path names; a position of a list that
+    is not there leads nowhere.
+    """
     for part in reversed(path):
         if isinstance(part, int):
             raise missing_path_error(whole)
@@ -56,7 +76,9 @@ def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
 
 
 def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
-    """Set, append or remove the value at a path of data, in place; raises BadInput where the whole path leads nowhere."""
+    """Set, append or remove the value at a path of data, in place; raises BadInput where the whole
+    path leads nowhere.
+    """
     part, rest = path[0], path[1:]
     is_there = has_entry(data, part)
     if is_there and rest and data[part] is not None:
@@ -73,15 +95,25 @@ def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
         raise missing_path_error(whole)
 
 
-def insert_entry(collection: Any, position: int, key: str | None, value: Any, path: NodePath) -> None:
-    """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where it has no room for it."""
+def insert_entry(
+    collection: Any, position: int, key: str | None, value: Any, path: NodePath
+) -> None:
+    """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where
+    it has no room for it.
+    """
     if isinstance(collection, list) and key is None and 0 <= position <= len(collection):
         collection.insert(position, value)
         return
     if not isinstance(collection, dict) or key is None or not 0 <= position <= len(collection):
-        raise missing_path_error(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
+        raise missing_path_error(
+            path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}"
+        )
     if key in collection:
-        raise BadInput(_NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
+        raise BadInput(
+            _NAME_EXISTS.fault(
+                f"{json_path((*path, key))} is already there", path=json_path((*path, key))
+            )
+        )
     entries = list(collection.items())
     collection.clear()
     collection.update([*entries[:position], (key, value), *entries[position:]])

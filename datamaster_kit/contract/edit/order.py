@@ -18,7 +18,9 @@ __all__ = ['move_value', 'rename_key', 'duplicate_value']
 
 # %% ../../../nbs/contract/edit/07_order.ipynb #006f1f81
 def _move_span(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
-    """Return the text with the span at an index moved to a position; what is between the spans stays."""
+    """Return the text with the span at an index moved to a position; what is between the spans
+    stays.
+    """
     order = list(range(len(found)))
     order.insert(position, order.pop(index))
     low, high = min(index, position), max(index, position)
@@ -36,8 +38,18 @@ def move_value(layout: Layout, path: NodePath, position: int) -> str:
     text = layout.text
     here = entry_place(layout, path)
     if here.parent.is_flow:
-        return _move_span(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: _move_span(body, found, here.index, position))
+        return _move_span(
+            text,
+            [(entry.start, entry.value.end) for entry in here.parent.entries],
+            here.index,
+            position,
+        )
+    return edit_block(
+        layout,
+        here.parent,
+        here.is_in_root,
+        lambda body, found: _move_span(body, found, here.index, position),
+    )
 
 
 def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
@@ -50,10 +62,16 @@ def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
 
 
 def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
-    """Return the text with a copy of an entry after it; the comments within it are copied, those above it speak of the first."""
+    """Return the text with a copy of an entry after it; the comments within it are copied, those
+    above it speak of the first.
+    """
     text = layout.text
     here = entry_place(layout, path)
-    cuts = [(node.start, node.start + len(found[0])) for _, node in walk_nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
+    cuts = [
+        (node.start, node.start + len(found[0]))
+        for _, node in walk_nodes(here.entry.value)
+        if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))
+    ]
     if here.entry.key and name is not None:
         cuts.append((here.entry.key.start, here.entry.key.end))
     start, end = here.entry.start, here.entry.value.end
@@ -61,9 +79,18 @@ def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Sty
         end = entry_spans(layout.text, here.parent)[here.index][1]
     copy = text[start:end]
     for low, high in sorted(cuts, reverse=True):
-        new = spell_key(name, here.entry.key.style, style) if name is not None and here.entry.key and low == here.entry.key.start else ""
+        new = (
+            spell_key(name, here.entry.key.style, style)
+            if name is not None and here.entry.key and low == here.entry.key.start
+            else ""
+        )
         copy = replace_span(copy, low - start, high - start, new)
     if here.parent.is_flow:
         return insert_flow_entry(text, here.parent, here.index + 1, copy)
     lines = [" " * entry_column(text, here.entry) + copy]
-    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: insert_lines(body, found, here.index + 1, lines))
+    return edit_block(
+        layout,
+        here.parent,
+        here.is_in_root,
+        lambda body, found: insert_lines(body, found, here.index + 1, lines),
+    )

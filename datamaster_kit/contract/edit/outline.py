@@ -20,35 +20,57 @@ __all__ = ['has_plain_indentation', 'Outline', 'build_outline']
 # %% ../../../nbs/contract/edit/02_outline.ipynb #86fc4826
 _BEFORE_VALUE = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
 _MULTILINE_VALUE = re.compile(
-    rf"""["'\[{{](?:(?<={_BEFORE_VALUE}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={_BEFORE_VALUE}')[^'\n]*(?:''[^'\n]*)*$|(?<={_BEFORE_VALUE}[\[{{])[^\]}}\n]*$)""", re.M
+    rf"""["'\[{{](?:(?<={_BEFORE_VALUE}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={_BEFORE_VALUE}')[^'\n]*(?:''[^'\n]*)*$|(?<={_BEFORE_VALUE}[\[{{])[^\]}}\n]*$)""",
+    re.M,
 )
 _SPECIAL_LAYOUT = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
 
 
 def _is_indented_deeper(text: str) -> bool:
-    """Every value in quotes or brackets that runs on to further lines stays further in than its entry, but for a closing bracket."""
+    """Every value in quotes or brackets that runs on to further lines stays further in than its
+    entry, but for a closing bracket.
+    """
     lines, depth, opened = text.split("\n"), 0, 0
 
     def is_deeper(start: int, end: int) -> bool:
-        column = len(re.match(r" *(?:- +)*", lines[start])[0])  # type: ignore[index]  # matches every line
-        following = [(len(line) - len(line.lstrip(" ")), line.strip()) for line in lines[start + 1 : end + 1] if line.strip()]
-        return all(indent > column or (indent == column and line[0] in "]}") for indent, line in following)
+        # Matches every line.
+        column = len(re.match(r" *(?:- +)*", lines[start])[0])  # type: ignore[index]
+        following = [
+            (len(line) - len(line.lstrip(" ")), line.strip())
+            for line in lines[start + 1 : end + 1]
+            if line.strip()
+        ]
+        return all(
+            indent > column or (indent == column and line[0] in "]}") for indent, line in following
+        )
 
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        start, end = (event.start_mark.line, event.end_mark.line) if event.start_mark and event.end_mark else (0, 0)
+        start, end = (
+            (event.start_mark.line, event.end_mark.line)
+            if event.start_mark and event.end_mark
+            else (0, 0)
+        )
         if isinstance(event, yaml.CollectionStartEvent) and (depth or event.flow_style):
             depth, opened = depth + 1, opened if depth else start
         elif isinstance(event, yaml.CollectionEndEvent) and depth:
             depth -= 1
             if not depth and not is_deeper(opened, end):
                 return False
-        elif isinstance(event, yaml.ScalarEvent) and not depth and event.style in ("'", '"') and start != end and not is_deeper(start, end):
+        elif (
+            isinstance(event, yaml.ScalarEvent)
+            and not depth
+            and event.style in ("'", '"')
+            and start != end
+            and not is_deeper(start, end)
+        ):
             return False
     return True
 
 
 def has_plain_indentation(text: str) -> bool:
-    """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry or has blank lines at its end, no key stands behind a question mark."""
+    """Indentation alone tells the structure of a readable text: no value goes on at the column of
+    its entry or has blank lines at its end, no key stands behind a question mark.
+    """
     if _SPECIAL_LAYOUT.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
         return False
     return not _MULTILINE_VALUE.search(f"\n{text}") or _is_indented_deeper(text)
@@ -58,28 +80,41 @@ def _entry_offsets(text: str, column: int, is_list: bool, start: int, end: int) 
     """Return where the entries at a column stand, between two line starts."""
     pattern = re.compile("\n {%d}%s" % (column, r"(?=-(?!\S))" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
     first = [column + start] if re.compile(pattern.pattern[1:]).match(text, start) else []
-    return first + [found.end() for found in pattern.finditer(text, max(start - 1, 0), end) if found.end() > start + column]
+    return first + [
+        found.end()
+        for found in pattern.finditer(text, max(start - 1, 0), end)
+        if found.end() > start + column
+    ]
 
 
 def _inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -> int:
-    """Return where the last line ends, between two line starts, that is further in than a column, or a dash at it; `start` where there is none."""
+    """Return where the last line ends, between two line starts, that is further in than a column,
+    or a dash at it; `start` where there is none.
+    """
     while end > start:
         begin = line_start(text, end - 1)
         line = text[begin:end].rstrip("\n")
         indent = len(line) - len(line.lstrip(" "))
-        if begin >= start and (indent > column or (has_dashes and line[column : column + 1] == "-" and indent == column)):
+        if begin >= start and (
+            indent > column
+            or (has_dashes and line[column : column + 1] == "-" and indent == column)
+        ):
             return begin + len(line)
         end = begin
     return start
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #06ab9872
-_OMISSION_TOKEN = secrets.token_hex(16)  # names what is left out, in a way that no text of a file or a form does
+_OMISSION_TOKEN = secrets.token_hex(
+    16
+)  # names what is left out, in a way that no text of a file or a form does
 _MIN_OMISSION = 100  # characters that are worth leaving out
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A text in which comments stand for what is not on the way to an entry, and what they stand for."""
+    """A text in which comments stand for what is not on the way to an entry, and what they stand
+    for.
+    """
 
     text: str
     kept: tuple[str, ...]
@@ -93,8 +128,12 @@ _KEY_LINE = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
 _CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[^\s#])?")
 
 
-def _omission_span(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
-    """Return the part of an entry that an outline leaves out: what is below its key, or behind its dash; nothing where it is short."""
+def _omission_span(
+    text: str, at: int, end: int, column: int, is_list: bool
+) -> tuple[int, int] | None:
+    """Return the part of an entry that an outline leaves out: what is below its key, or behind its
+    dash; nothing where it is short.
+    """
     if is_list:
         start = at + 1
         stop = max(_inner_end(text, line_start(text, at), end, column, False), line_end(text, at))
@@ -107,10 +146,18 @@ def _omission_span(text: str, at: int, end: int, column: int, is_list: bool) -> 
 
 
 def _position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
-    """Return the position of the entry of that key or position among those that stand at some offsets, or -1."""
+    """Return the position of the entry of that key or position among those that stand at some
+    offsets, or -1.
+    """
     if isinstance(part, int):
         return part if is_list and part < len(found) else -1
-    return -1 if is_list else next((index for index, at in enumerate(found) if _key_pattern(part).match(text, at)), -1)
+    return (
+        -1
+        if is_list
+        else next(
+            (index for index, at in enumerate(found) if _key_pattern(part).match(text, at)), -1
+        )
+    )
 
 
 def _key_pattern(part: str) -> re.Pattern[str]:
@@ -120,7 +167,9 @@ def _key_pattern(part: str) -> re.Pattern[str]:
 
 
 def build_outline(text: str, path: NodePath) -> Outline:
-    """Return the outline of a text whose lines tell its structure; a path that ends early leaves more of the text."""
+    """Return the outline of a text whose lines tell its structure; a path that ends early leaves
+    more of the text.
+    """
     pieces: list[tuple[int, int, int]] = []
     scanned, start, end = text, 0, len(text)
     for part in path:
@@ -148,7 +197,9 @@ def build_outline(text: str, path: NodePath) -> Outline:
 
 
 def _omit_spans(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
-    """Return the outline of a text without pieces, from where to where, in whose place is a comment at a column."""
+    """Return the outline of a text without pieces, from where to where, in whose place is a comment
+    at a column.
+    """
     made: list[str] = []
     kept: list[str] = []
     done = 0

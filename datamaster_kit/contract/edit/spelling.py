@@ -13,17 +13,25 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from ..document import MERGE_KEY, NodePath, json_path, parse_document, parse_plain_scalar
+from ..document import (
+    MERGE_KEY,
+    NodePath,
+    json_path,
+    parse_document,
+    parse_plain_scalar,
+)
 from ..fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['Style', 'style_of', 'unwritable_faults', 'roundtrip_value', 'spell_scalar', 'spell_key', 'flow_text',
-           'collection_lines', 'entry_lines']
+__all__ = ['Style', 'style_of', 'unwritable_faults', 'roundtrip_value', 'spell_scalar',
+           'spell_key', 'flow_text', 'collection_lines', 'entry_lines']
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #c6b43172
 @dataclass(frozen=True)
 class Style:
-    """How a file is written: the columns by which a nested mapping and a list's dashes go in, and the quotes it prefers."""
+    """How a file is written: the columns by which a nested mapping and a list's dashes go in, and
+    the quotes it prefers.
+    """
 
     mapping: int = 2
     dash: int = 2
@@ -33,15 +41,29 @@ class Style:
 def style_of(text: str) -> Style:
     """Return the style of a file, from its first 64 KB."""
     text = text[:65_536]
-    lines = [(len(line) - len(line.lstrip(" ")), line.strip()) for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    steps = [(after - before, line.startswith("- ")) for (before, key), (after, line) in pairwise(lines) if key.endswith(":") and not key.startswith("-")]
+    lines = [
+        (len(line) - len(line.lstrip(" ")), line.strip())
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    steps = [
+        (after - before, line.startswith("- "))
+        for (before, key), (after, line) in pairwise(lines)
+        if key.endswith(":") and not key.startswith("-")
+    ]
     mapping = next((step for step, is_list in steps if step > 0 and not is_list), 2)
     dash = next((step for step, is_list in steps if step >= 0 and is_list), 2)
     return Style(mapping, dash, "'" if text.count(": '") > text.count(': "') else '"')
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a0712f6d
-_UNWRITABLE = code("edit-unwritable", "A value or a name cannot be written into YAML.", "use text without control characters, numbers, true, false, null, lists, and mappings by text")
-_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNWRITABLE = code(
+    "edit-unwritable",
+    "A value or a name cannot be written into YAML.",
+    "use text without control characters, numbers, true, false, null, lists, and mappings by text",
+)
+_CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def unwritable_faults(value: Any, path: NodePath) -> Iterator[Fault]:
@@ -59,7 +81,14 @@ def unwritable_faults(value: Any, path: NodePath) -> Iterator[Fault]:
     elif isinstance(value, str):
         if found := _CONTROL_CHARACTERS.search(value):
             yield _UNWRITABLE.fault(f"{where} has the character {found[0]!r}", path=where)
-    elif not (value is None or isinstance(value, bool | int) or (isinstance(value, float | Decimal) and isinstance(parse_plain_scalar(_yaml_number(value)), int | float))):
+    elif not (
+        value is None
+        or isinstance(value, bool | int)
+        or (
+            isinstance(value, float | Decimal)
+            and isinstance(parse_plain_scalar(_yaml_number(value)), int | float)
+        )
+    ):
         yield _UNWRITABLE.fault(f"{where} is {value!r}", path=where)
 
 
@@ -69,7 +98,9 @@ def _yaml_number(value: float | Decimal) -> str:
 
 
 def roundtrip_value(value: Any) -> Any:
-    """Return a value as it will be read back: lists and mappings of their own, decimals as numbers."""
+    """Return a value as it will be read back: lists and mappings of their own, decimals as
+    numbers.
+    """
     if isinstance(value, dict):
         return {key: roundtrip_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,7 +110,9 @@ def roundtrip_value(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a33bccf4
-_PLAIN_SCALAR = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")  # what may begin a text without quotes
+_PLAIN_SCALAR = re.compile(
+    r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*"
+)  # what may begin a text without quotes
 _NOT_PLAIN_SCALAR = re.compile(
     r""":(?:\s|$)|\s\#|^\s|\s$|[\x85\xa0\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]|^(?:\.\.\.|<<|=$|~)
     |^(?:y|n|yes|no|on|off|true|false|null)$
@@ -87,36 +120,66 @@ _NOT_PLAIN_SCALAR = re.compile(
     re.X | re.I,
 )
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')  # line breaks, and marks that would show a text otherwise than it is
+_YAML_ESCAPABLE = re.compile(
+    '["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]'
+)  # line breaks, and marks that would show a text otherwise than it is
 
 
 def _quote_yaml(text: str, quote: str) -> str:
-    """Return a text in quotes, on one line: double ones where it has characters that single ones cannot carry."""
+    """Return a text in quotes, on one line: double ones where it has characters that single ones
+    cannot carry.
+    """
     if quote == "'" and not _YAML_ESCAPABLE.search(text.replace('"', "").replace("\\", "")):
         return "'" + text.replace("'", "''") + "'"
-    return '"' + _YAML_ESCAPABLE.sub(lambda found: _YAML_ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text) + '"'
+    return (
+        '"'
+        + _YAML_ESCAPABLE.sub(
+            lambda found: _YAML_ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text
+        )
+        + '"'
+    )
 
 
 def _can_be_plain(text: str, is_flow: bool) -> bool:
     """A text may stand without quotes."""
-    return bool(_PLAIN_SCALAR.fullmatch(text)) and not _NOT_PLAIN_SCALAR.search(text) and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
+    return (
+        bool(_PLAIN_SCALAR.fullmatch(text))
+        and not _NOT_PLAIN_SCALAR.search(text)
+        and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
+    )
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #bcdb4319
 def _block_scalar(text: str, mark: str, indent: str, width: int) -> str:
-    """Return a text as a literal (`|`) or folded (`>`) block whose lines are indented so; a folded one is broken at a width."""
+    """Return a text as a literal (`|`) or folded (`>`) block whose lines are indented so; a folded
+    one is broken at a width.
+    """
     body = text.removesuffix("\n")
     lines = body.split("\n")
     if mark == ">":
-        lines = [line for part in lines for line in (*textwrap.wrap(part, width, break_long_words=False, break_on_hyphens=False), "")][:-1]
+        lines = [
+            line
+            for part in lines
+            for line in (
+                *textwrap.wrap(part, width, break_long_words=False, break_on_hyphens=False),
+                "",
+            )
+        ][:-1]
     chomping = "" if body != text else "-"
     return "\n".join([mark + chomping, *(indent + line if line else "" for line in lines)])
 
 
-def _scalar_spellings(text: str, old: str, is_flow: bool, indent: str, style: Style, width: int) -> Iterator[str]:
-    """Give the ways to write a text, the best first: as the old value was written, plain, as a block, in quotes."""
+def _scalar_spellings(
+    text: str, old: str, is_flow: bool, indent: str, style: Style, width: int
+) -> Iterator[str]:
+    """Give the ways to write a text, the best first: as the old value was written, plain, as a
+    block, in quotes.
+    """
     is_short = "\n" not in text
     if old in ("|", ">") and not is_flow and text.strip():
-        yield from (_block_scalar(text, mark, indent, size) for mark, size in ((old, width), (old, 1_000_000)))
+        yield from (
+            _block_scalar(text, mark, indent, size)
+            for mark, size in ((old, width), (old, 1_000_000))
+        )
     if old in ("'", '"') and is_short:
         yield _quote_yaml(text, old)
     if is_short and _can_be_plain(text, is_flow):
@@ -127,8 +190,14 @@ def _scalar_spellings(text: str, old: str, is_flow: bool, indent: str, style: St
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d969c199
 def _is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
-    """A spelling is read as a text, where it stands in an entry at a column, and leaves the next entry alone."""
-    around = f"{' ' * column}k: [{spelling}, z]\n" if is_flow else f"{' ' * column}k: {spelling}\n{' ' * column}z: 0\n"
+    """A spelling is read as a text, where it stands in an entry at a column, and leaves the next
+    entry alone.
+    """
+    around = (
+        f"{' ' * column}k: [{spelling}, z]\n"
+        if is_flow
+        else f"{' ' * column}k: {spelling}\n{' ' * column}z: 0\n"
+    )
     try:
         data = parse_document(around, "").data
     except BadInput:
@@ -136,23 +205,45 @@ def _is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
     return data == ({"k": [text, "z"]} if is_flow else {"k": text, "z": 0})
 
 
-def spell_scalar(value: Any, old: str = "", is_flow: bool = False, column: int = 0, style: Style = Style(), width: int = 100, indent: int = 0) -> str:
-    """Return a value that is no collection as it is written in an entry at a column, in the style of the old value where that can be."""
+def spell_scalar(
+    value: Any,
+    old: str = "",
+    is_flow: bool = False,
+    column: int = 0,
+    style: Style = Style(),
+    width: int = 100,
+    indent: int = 0,
+) -> str:
+    """Return a value that is no collection as it is written in an entry at a column, in the style
+    of the old value where that can be.
+    """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
         return _yaml_number(value) if isinstance(value, float | Decimal) else str(int(value))
-    for spelling in _scalar_spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
+    for spelling in _scalar_spellings(
+        value, old, is_flow, " " * (indent or column + style.mapping), style, width
+    ):
         if _is_read_back(spelling, value, is_flow, column):
             return spelling
     raise BadInput(_UNWRITABLE.fault(f"the text {value[:40]!r} cannot be written"))
 
 
 def spell_key(name: str, old: str = "", style: Style = Style()) -> str:
-    """Return a name as it is written before a colon; raises BadInput where no key can be written so."""
-    for spelling in ([_quote_yaml(name, old)] if old else []) + ([name] if _can_be_plain(name, True) else []) + [_quote_yaml(name, style.quote)]:
+    """Return a name as it is written before a colon; raises BadInput where no key can be written
+    so.
+    """
+    for spelling in (
+        ([_quote_yaml(name, old)] if old else [])
+        + ([name] if _can_be_plain(name, True) else [])
+        + [_quote_yaml(name, style.quote)]
+    ):
         try:
-            if parse_document(f"{spelling}: 0\n", "").data == {name: 0} == parse_document(f"{{{spelling}: 0}}\n", "").data:
+            if (
+                parse_document(f"{spelling}: 0\n", "").data
+                == {name: 0}
+                == parse_document(f"{{{spelling}: 0}}\n", "").data
+            ):
                 return spelling
         except BadInput:
             continue
@@ -162,21 +253,36 @@ def spell_key(name: str, old: str = "", style: Style = Style()) -> str:
 def flow_text(value: Any, style: Style) -> str:
     """Return a value as it is written within brackets."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{spell_key(key, style=style)}: {flow_text(item, style)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{spell_key(key, style=style)}: {flow_text(item, style)}"
+                for key, item in value.items()
+            )
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(flow_text(item, style) for item in value) + "]"
     return spell_scalar(value, is_flow=True, style=style)
 
 
 def collection_lines(value: Any, column: int, style: Style) -> list[str]:
-    """Return the lines of the entries of a collection that is not empty, which stand at a column."""
+    """Return the lines of the entries of a collection that is not empty, which stand at a
+    column.
+    """
     if isinstance(value, dict):
-        return [line for key, item in value.items() for line in entry_lines(f"{spell_key(key, style=style)}:", item, column, style)]
+        return [
+            line
+            for key, item in value.items()
+            for line in entry_lines(f"{spell_key(key, style=style)}:", item, column, style)
+        ]
     return [line for item in value for line in entry_lines("-", item, column, style)]
 
 
 def entry_lines(head: str, value: Any, column: int, style: Style) -> list[str]:
-    """Return the lines of an entry at a column, which begins with its key and a colon, or with a dash."""
+    """Return the lines of an entry at a column, which begins with its key and a colon, or with a
+    dash.
+    """
     start = " " * column + head
     if not isinstance(value, dict | list | tuple):
         return f"{start} {spell_scalar(value, column=column, style=style)}".split("\n")
@@ -185,4 +291,9 @@ def entry_lines(head: str, value: Any, column: int, style: Style) -> list[str]:
     if head == "-":
         first, *rest = collection_lines(value, column + 2, style)
         return [f"{start} {first[column + 2 :]}", *rest]
-    return [start, *collection_lines(value, column + (style.mapping if isinstance(value, dict) else style.dash), style)]
+    return [
+        start,
+        *collection_lines(
+            value, column + (style.mapping if isinstance(value, dict) else style.dash), style
+        ),
+    ]

@@ -11,13 +11,38 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .brackets import set_flow_value, insert_flow_entry, remove_flow_entry, replace_span
+from .brackets import (
+    set_flow_value,
+    insert_flow_entry,
+    remove_flow_entry,
+    replace_span,
+)
 from ..document import NodePath
-from .layout import Entry, Layout, Node, UnusualLayoutError, entry_column, entry_end, find_node, line_end, line_start, entry_position, entry_spans
-from .spelling import Style, entry_lines, flow_text, collection_lines, spell_scalar, spell_key
+from .layout import (
+    Entry,
+    Layout,
+    Node,
+    UnusualLayoutError,
+    entry_column,
+    entry_end,
+    find_node,
+    line_end,
+    line_start,
+    entry_position,
+    entry_spans,
+)
+from .spelling import (
+    Style,
+    entry_lines,
+    flow_text,
+    collection_lines,
+    spell_scalar,
+    spell_key,
+)
 
 # %% auto #0
-__all__ = ['EntryPlace', 'entry_place', 'set_value', 'edit_block', 'insert_lines', 'insert_value', 'remove_value']
+__all__ = ['EntryPlace', 'entry_place', 'set_value', 'edit_block', 'insert_lines', 'insert_value',
+           'remove_value']
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #1153733c
 @dataclass(frozen=True)
@@ -50,7 +75,9 @@ def _slot_of(text: str, entry: Entry) -> int:
     return colon.end()
 
 
-def _value_lines(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
+def _value_lines(
+    text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int
+) -> tuple[str, list[str]]:
     """Return what of a value goes on the line of its key or dash, and the lines below."""
     if isinstance(value, dict | list | tuple):
         if not value:
@@ -58,7 +85,9 @@ def _value_lines(text: str, value: Any, entry: Entry, column: int, old: Node, st
         step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
         return "", collection_lines(value, column + step, style)
     indent = column + style.mapping
-    if old.style in ("|", ">") and (lines := [line for line in text[old.start : old.end].split("\n")[1:] if line.strip()]):
+    if old.style in ("|", ">") and (
+        lines := [line for line in text[old.start : old.end].split("\n")[1:] if line.strip()]
+    ):
         indent = min(len(line) - len(line.lstrip(" ")) for line in lines)
     first, *rest = spell_scalar(value, old.style, False, column, style, width, indent).split("\n")
     return first, rest
@@ -70,28 +99,52 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     here = entry_place(layout, path)
     entry, old = here.entry, here.entry.value
     if here.parent.is_flow:
-        return set_flow_value(text, entry, spell_scalar(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flow_text(value, style))
+        return set_flow_value(
+            text,
+            entry,
+            spell_scalar(value, old.style, True, style=style)
+            if not isinstance(value, dict | list | tuple)
+            else flow_text(value, style),
+        )
     column, slot = entry_column(text, entry), _slot_of(text, entry)
     if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
         return replace_span(text, old.start, old.end, flow_text(value, style))
-    width = max((len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100)
+    width = max(
+        (len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100
+    )
     first, rest = _value_lines(text, value, entry, column, old, style, width)
     is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
     if not is_block and not rest:
-        return replace_span(text, old.start, old.end, first) if old.start < old.end else replace_span(text, slot, slot, f" {first}")
+        return (
+            replace_span(text, old.start, old.end, first)
+            if old.start < old.end
+            else replace_span(text, slot, slot, f" {first}")
+        )
     is_block = is_block or "\n" in text[slot : old.start]
-    end = entry_end(text, old.end, column) if old.kind in ("mapping", "list") and is_block else line_end(text, old.end)
-    comment = re.search(r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end])
+    end = (
+        entry_end(text, old.end, column)
+        if old.kind in ("mapping", "list") and is_block
+        else line_end(text, old.end)
+    )
+    comment = re.search(
+        r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end]
+    )
     if is_block and not (old.style in ("|", ">") or "\n" in text[slot : old.start]):
         comment = None  # a compact collection: the comment on its first line is an entry's own
     head = (f" {first}" if first else "") + (comment[0] if comment else "")
     if entry.key is None and rest and not head:
-        return replace_span(text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:]))
+        return replace_span(
+            text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:])
+        )
     return replace_span(text, slot, end, "\n".join([head, *rest]))
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #b826b258
-def edit_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
-    """Return the text after a change of a block's entries, which sees them as lines of their own."""
+def edit_block(
+    layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]
+) -> str:
+    """Return the text after a change of a block's entries, which sees them as lines of their
+    own.
+    """
     text = layout.text
     first = parent.entries[0].start
     start = line_start(text, first)
@@ -108,7 +161,10 @@ def edit_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[st
 
 def _has_blank_gaps(text: str, found: list[tuple[int, int]]) -> bool:
     """The entries of a block are set apart by blank lines."""
-    return len(found) > 1 and all("\n" in text[end + 1 : start] and not text[end + 1 : start].strip() for (_, end), (start, _) in pairwise(found))
+    return len(found) > 1 and all(
+        "\n" in text[end + 1 : start] and not text[end + 1 : start].strip()
+        for (_, end), (start, _) in pairwise(found)
+    )
 
 
 def insert_lines(text: str, found: list[tuple[int, int]], position: int, lines: list[str]) -> str:
@@ -121,7 +177,9 @@ def insert_lines(text: str, found: list[tuple[int, int]], position: int, lines: 
 
 
 def _remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
-    """Return the text without an entry's lines; of the blank lines on both sides of it, those above stay, and none below a collection's own key."""
+    """Return the text without an entry's lines; of the blank lines on both sides of it, those above
+    stay, and none below a collection's own key.
+    """
     before, after = text[:start], text[end + 1 :]
     if not after.strip():
         return before.rstrip("\n") + "\n" + after
@@ -131,7 +189,9 @@ def _remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
     return before + after
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #9a2e55c0
-def insert_value(layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
+def insert_value(
+    layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style
+) -> str:
     """Return the text with a new entry in the collection at a path."""
     text = layout.text
     parent = find_node(layout.root, path)
@@ -140,22 +200,45 @@ def insert_value(layout: Layout, path: NodePath, position: int, key: str | None,
         if path:
             return set_value(layout, path, made, style)
         is_alone = not text[line_start(text, parent.start) : parent.start].strip()
-        return replace_span(text, parent.start, parent.end, "\n".join(collection_lines(made, 0, style)) if is_alone else flow_text(made, style))
+        return replace_span(
+            text,
+            parent.start,
+            parent.end,
+            "\n".join(collection_lines(made, 0, style)) if is_alone else flow_text(made, style),
+        )
     if parent.is_flow:
-        return insert_flow_entry(text, parent, position, flow_text(value, style) if key is None else f"{spell_key(key, style=style)}: {flow_text(value, style)}")
+        return insert_flow_entry(
+            text,
+            parent,
+            position,
+            flow_text(value, style)
+            if key is None
+            else f"{spell_key(key, style=style)}: {flow_text(value, style)}",
+        )
     head = "-" if key is None else f"{spell_key(key, style=style)}:"
     lines = entry_lines(head, value, entry_column(text, parent.entries[0]), style)
-    return edit_block(layout, parent, not path, lambda body, found: insert_lines(body, found, position, lines))
+    return edit_block(
+        layout, parent, not path, lambda body, found: insert_lines(body, found, position, lines)
+    )
 
 
 def remove_value(layout: Layout, path: NodePath) -> str:
-    """Return the text without an entry and its comments; a collection that loses its last one becomes `{}` or `[]`."""
+    """Return the text without an entry and its comments; a collection that loses its last one
+    becomes `{}` or `[]`.
+    """
     text, here = layout.text, entry_place(layout, path)
     parent, index = here.parent, here.index
     if len(parent.entries) > 1:
         if parent.is_flow:
             return remove_flow_entry(text, parent, index)
-        return edit_block(layout, parent, here.is_in_root, lambda body, found: _remove_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
+        return edit_block(
+            layout,
+            parent,
+            here.is_in_root,
+            lambda body, found: _remove_lines(
+                body, *found[index], is_first=index == 0 and not here.is_in_root
+            ),
+        )
     empty = "{}" if parent.kind == "mapping" else "[]"
     if parent.is_flow:
         return replace_span(text, parent.start, parent.end, empty)

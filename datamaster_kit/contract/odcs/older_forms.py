@@ -20,36 +20,88 @@ __all__ = ['ODCS_OPERATORS', 'find_odcs_version', 'upgrade_odcs_data']
 _OdcsPath = tuple[str | int, ...]
 _RewriteNote = tuple[_OdcsPath, str]
 
-_OLD_ODCS_FORM = code("odcs-old-form", "A form that a later version of ODCS renamed; it is read as today's.", "write today's form", severity="note")
-_BAD_ODCS_VERSION = code("odcs-version", "The version of ODCS is missing, or one that the toolkit does not read.", "write apiVersion: v3.1.0")
+_OLD_ODCS_FORM = code(
+    "odcs-old-form",
+    "A form that a later version of ODCS renamed; it is read as today's.",
+    "write today's form",
+    severity="note",
+)
+_BAD_ODCS_VERSION = code(
+    "odcs-version",
+    "The version of ODCS is missing, or one that the toolkit does not read.",
+    "write apiVersion: v3.1.0",
+)
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #1ddb575d
 _METRICS_BY_OLD_NAME = {
-    "nullCheck": "nullValues", "nullCount": "nullValues", "duplicateCount": "duplicateValues", "validValues": "invalidValues",
-    "invalidCount": "invalidValues", "missingCount": "missingValues", "countCheck": "rowCount",
+    "nullCheck": "nullValues",
+    "nullCount": "nullValues",
+    "duplicateCount": "duplicateValues",
+    "validValues": "invalidValues",
+    "invalidCount": "invalidValues",
+    "missingCount": "missingValues",
+    "countCheck": "rowCount",
 }
-ODCS_OPERATORS = ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween")
-_OLD_OPERATORS = {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
+ODCS_OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+)
+_OLD_OPERATORS = {
+    "mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo",
+    "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo",
+}
 
 
 def _rewrite_old_quality(item: dict[str, Any], path: _OdcsPath) -> Iterator[_RewriteNote]:
-    """Rewrite one check in place (ODCS v3.1, Data quality: `rule` is deprecated for `metric`), and yield what was rewritten."""
+    """Rewrite one check in place (ODCS v3.1, Data quality: `rule` is deprecated for `metric`), and
+    yield what was rewritten.
+    """
     for old, new in _OLD_OPERATORS.items():
         if old in item:
             item.setdefault(new, item.pop(old))
             yield (*path, old), f"{old} is spelled {new}"
-    if item.get("type", "library") == "library" and isinstance(rule := item.get("rule"), str) and "metric" not in item:
+    if (
+        item.get("type", "library") == "library"
+        and isinstance(rule := item.get("rule"), str)
+        and "metric" not in item
+    ):
         item["metric"] = _METRICS_BY_OLD_NAME.get(item.pop("rule"), rule)
         yield (*path, "rule"), f"rule: {rule} is now metric: {item['metric']}"
     if "validValues" in item and item.get("metric") == "invalidValues":
-        item["arguments"] = {"validValues": item.pop("validValues")} | dict(item.get("arguments") or {})
+        item["arguments"] = {"validValues": item.pop("validValues")} | dict(
+            item.get("arguments") or {}
+        )
         yield (*path, "validValues"), "validValues belongs under arguments"
-    if item.get("metric") in ("invalidValues", "nullValues", "missingValues", "duplicateValues") and not any(name in item for name in ODCS_OPERATORS):
+    if item.get("metric") in (
+        "invalidValues",
+        "nullValues",
+        "missingValues",
+        "duplicateValues",
+    ) and not any(name in item for name in ODCS_OPERATORS):
         item["mustBe"] = 0
         yield path, "no operator is given; mustBe: 0 is meant"
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #f9604f58
-_CURRENT_NUMBER_FORMATS = {"int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "float": "f32", "float32": "f32", "double": "f64", "float64": "f64"}
+_CURRENT_NUMBER_FORMATS = {
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "float": "f32",
+    "float32": "f32",
+    "double": "f64",
+    "float64": "f64",
+}
 
 
 def _rewrite_old_options(property: dict[str, Any], path: _OdcsPath) -> Iterator[_RewriteNote]:
@@ -62,33 +114,65 @@ def _rewrite_old_options(property: dict[str, Any], path: _OdcsPath) -> Iterator[
             del options[exclusive]
             if flag and limit in options:
                 options[exclusive] = options.pop(limit)
-            yield (*path, "logicalTypeOptions", exclusive), f"{exclusive} is the limit itself, not a flag, since v3.1"
-    if property.get("logicalType") in ("integer", "number") and options.get("format") in _CURRENT_NUMBER_FORMATS:
+            yield (
+                (*path, "logicalTypeOptions", exclusive),
+                f"{exclusive} is the limit itself, not a flag, since v3.1",
+            )
+    if (
+        property.get("logicalType") in ("integer", "number")
+        and options.get("format") in _CURRENT_NUMBER_FORMATS
+    ):
         options["format"] = _CURRENT_NUMBER_FORMATS[options["format"]]
-    numeric = {name: options.pop(name) for name in ("precision", "scale") if name in options and property.get("logicalType") in (None, "number", "integer")}
+    numeric = {
+        name: options.pop(name)
+        for name in ("precision", "scale")
+        if name in options and property.get("logicalType") in (None, "number", "integer")
+    }
     if numeric:
         customs = property.setdefault("customProperties", [])
         customs.extend({"property": name, "value": value} for name, value in numeric.items())
-        yield (*path, "logicalTypeOptions"), "precision and scale are not options of the standard; physicalType: DECIMAL(p,s) says them"
+        yield (
+            (*path, "logicalTypeOptions"),
+            "precision and scale are not options of the standard; physicalType: DECIMAL(p,s) "
+            "says them",
+        )
     if not options:
         del property["logicalTypeOptions"]
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #7d188aac
 _NULLABLE_KEYS = ("value", "valueExt", "mustBe", "mustNotBe")
-_FREE_FORM_KEYS = ("customProperties", "arguments", "implementation", "examples", "logicalTypeOptions", "enum", "context", "servers")
+_FREE_FORM_KEYS = (
+    "customProperties",
+    "arguments",
+    "implementation",
+    "examples",
+    "logicalTypeOptions",
+    "enum",
+    "context",
+    "servers",
+)
 
 
 def _rewrite_old_form(value: Any, path: _OdcsPath, notes: list[_RewriteNote]) -> Any:
     """Return a copy of a document in today's form, and append what was rewritten to `notes`."""
     if isinstance(value, Mapping):
-        said = {key: item for key, item in value.items() if item is not None or key in _NULLABLE_KEYS}
-        copy = {key: _copy_free_form(item) if key in _FREE_FORM_KEYS else _rewrite_old_form(item, (*path, key), notes) for key, item in said.items()}
+        said = {
+            key: item for key, item in value.items() if item is not None or key in _NULLABLE_KEYS
+        }
+        copy = {
+            key: _copy_free_form(item)
+            if key in _FREE_FORM_KEYS
+            else _rewrite_old_form(item, (*path, key), notes)
+            for key, item in said.items()
+        }
         if len(path) > 1 and path[-2] == "quality":
             notes.extend(_rewrite_old_quality(copy, path))
         notes.extend(_rewrite_old_options(copy, path))
         return copy
     if isinstance(value, list):
-        return [_rewrite_old_form(item, (*path, position), notes) for position, item in enumerate(value)]
+        return [
+            _rewrite_old_form(item, (*path, position), notes) for position, item in enumerate(value)
+        ]
     return value
 
 
@@ -100,7 +184,9 @@ def _copy_free_form(value: Any) -> Any:
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #2564fe04
 def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
-    """Return the version whose schema a document keeps, the newest for one of the 3 series that is not known; empty, with a fault, where it is not ODCS 3 at all."""
+    """Return the version whose schema a document keeps, the newest for one of the 3 series that is
+    not known; empty, with a fault, where it is not ODCS 3 at all.
+    """
     if not isinstance(data, Mapping):
         return "", (document.fault(_BAD_ODCS_VERSION, "the document is not a mapping of keys", ()),)
     version = str(data.get("apiVersion", ""))
@@ -108,12 +194,29 @@ def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, 
         return version, ()
     if not re.fullmatch(r"v?3\.\d{1,9}(\.\d{1,9})?", version):
         hint = nearest_name_hint(version, ODCS_VERSIONS) or "v3.0.0 to v3.2.0 are read"
-        return "", (document.fault(_BAD_ODCS_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
-    return NEWEST_ODCS_VERSION, (document.fault(_OLD_ODCS_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST_ODCS_VERSION}", ("apiVersion",)),)
+        return "", (
+            document.fault(
+                _BAD_ODCS_VERSION,
+                f"apiVersion {version!r} is not a version of the 3 series",
+                ("apiVersion",),
+                hint,
+            ),
+        )
+    return NEWEST_ODCS_VERSION, (
+        document.fault(
+            _OLD_ODCS_FORM,
+            f"apiVersion {version} is not known; the file is read as {NEWEST_ODCS_VERSION}",
+            ("apiVersion",),
+        ),
+    )
 
 
-def upgrade_odcs_data(document: Document, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing that was rewritten."""
+def upgrade_odcs_data(
+    document: Document, data: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+    """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing
+    that was rewritten.
+    """
     notes: list[_RewriteNote] = []
     copy = _rewrite_old_form(data, (), notes)
     if copy.get("apiVersion") not in ODCS_VERSIONS:
@@ -123,5 +226,10 @@ def upgrade_odcs_data(document: Document, data: Mapping[str, Any]) -> tuple[dict
     if isinstance(copy.get("team"), list):
         notes.append((("team",), "team is an object with members since v3.1"))
     if copy.get("slaDefaultElement"):
-        notes.append((("slaDefaultElement",), "slaDefaultElement is deprecated since v3.1: write element at each property"))
+        notes.append(
+            (
+                ("slaDefaultElement",),
+                "slaDefaultElement is deprecated since v3.1: write element at each property",
+            )
+        )
     return copy, tuple(document.fault(_OLD_ODCS_FORM, message, path) for path, message in notes)

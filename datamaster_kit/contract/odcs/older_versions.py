@@ -14,7 +14,13 @@ from ..document import Document
 from ..model import Array, Contract, Map
 from .properties import read_odcs_field, read_reference
 from .property_writer import build_odcs_property
-from .standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS, deepest_error, forbidden_names, validator
+from .standard_schema import (
+    NEWEST_ODCS_VERSION,
+    ODCS_VERSIONS,
+    deepest_error,
+    forbidden_names,
+    validator,
+)
 from .property_type import canonical_type
 from .writer import build_odcs, odcs_yaml, render_document_yaml
 from ..edit.operation import node_value
@@ -32,16 +38,34 @@ def _is_older_version(version: str, other: str) -> bool:
 def _with_custom_properties(item: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """Return a part of a document with more custom properties."""
     more = [{"property": name, "value": value} for name, value in named.items()]
-    return {**item, **({"customProperties": [*item.get("customProperties", ()), *more]} if more else {})}
+    return {
+        **item,
+        **({"customProperties": [*item.get("customProperties", ()), *more]} if more else {}),
+    }
 
 
 def _older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
-    """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a moment, as its logical type."""
-    logical, type = item.get("logicalType"), read_odcs_field(item, dialect=dialect).type if item.get("logicalType") in ("map", "vector") else None
+    """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a
+    moment, as its logical type.
+    """
+    logical, type = (
+        item.get("logicalType"),
+        read_odcs_field(item, dialect=dialect).type
+        if item.get("logicalType") in ("map", "vector")
+        else None,
+    )
     if isinstance(type, Map):
-        return {**{key: value for key, value in item.items() if key != "map"}, "logicalType": "object", "physicalType": canonical_type(type)}
+        return {
+            **{key: value for key, value in item.items() if key != "map"},
+            "logicalType": "object",
+            "physicalType": canonical_type(type),
+        }
     if isinstance(type, Array):
-        return {**item, "logicalType": "array", "items": build_odcs_property(type.element, "element", dialect)}
+        return {
+            **item,
+            "logicalType": "array",
+            "items": build_odcs_property(type.element, "element", dialect),
+        }
     if _is_older_version(version, "v3.1.0") and logical in ("timestamp", "time"):
         item = {**item, "logicalType": "date" if logical == "timestamp" else "string"}
     return item
@@ -60,22 +84,36 @@ def _older_property(item: dict[str, Any], version: str, dialect: str = "") -> di
     """Return a property, with those in it, in the form of an older version."""
     item, named = _older_type(item, version, dialect), dict[str, Any]()
     if "enum" in item:
-        named["enum"] = [entry["value"] if isinstance(entry, Mapping) else entry for entry in item["enum"]]
+        named["enum"] = [
+            entry["value"] if isinstance(entry, Mapping) else entry for entry in item["enum"]
+        ]
     if _is_older_version(version, "v3.1.0"):
         item = _older_options(item)
         if "relationships" in item:
             named["references"] = [one["to"] for one in item["relationships"]]
         item = {key: value for key, value in item.items() if key != "relationships"}
-    inner = {"quality": [_older_quality(check, version) for check in item.get("quality", ())], "properties": [_older_property(part, version, dialect) for part in item.get("properties", ())],
-             **({"items": _older_property(item["items"], version, dialect)} if "items" in item else {})}
-    return _with_custom_properties({key: inner.get(key, value) for key, value in item.items() if key != "enum"}, named)
+    inner = {
+        "quality": [_older_quality(check, version) for check in item.get("quality", ())],
+        "properties": [
+            _older_property(part, version, dialect) for part in item.get("properties", ())
+        ],
+        **({"items": _older_property(item["items"], version, dialect)} if "items" in item else {}),
+    }
+    return _with_custom_properties(
+        {key: inner.get(key, value) for key, value in item.items() if key != "enum"}, named
+    )
 
 
 def _older_quality(check: dict[str, Any], version: str) -> dict[str, Any]:
     """Return a check, whose metric is a rule in v3.0, with the valid values beside it."""
     if not _is_older_version(version, "v3.1.0"):
         return check
-    renamed = {("rule" if key == "metric" else key): _OLD_RULES.get(value, value) if key == "metric" else value for key, value in check.items()}
+    renamed = {
+        ("rule" if key == "metric" else key): _OLD_RULES.get(value, value)
+        if key == "metric"
+        else value
+        for key, value in check.items()
+    }
     if check.get("metric") == "invalidValues" and [*check.get("arguments", {})] == ["validValues"]:
         renamed |= {"rule": "validValues", "validValues": renamed.pop("arguments")["validValues"]}
     return renamed
@@ -89,16 +127,33 @@ def _older_model(model: dict[str, Any], version: str, dialect: str = "") -> dict
     named = dict[str, Any]()
     if _is_older_version(version, "v3.1.0") and "relationships" in model:
         keys = [read_reference(one, model["name"]) for one in model["relationships"]]
-        named["references"] = [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in keys]
+        named["references"] = [
+            {"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)}
+            for one in keys
+        ]
         model = {key: value for key, value in model.items() if key != "relationships"}
-    inner = {"properties": [_older_property(item, version, dialect) for item in model.get("properties", ())], "quality": [_older_quality(check, version) for check in model.get("quality", ())]}
-    return _with_custom_properties({key: inner.get(key, value) for key, value in model.items()}, named)
+    inner = {
+        "properties": [
+            _older_property(item, version, dialect) for item in model.get("properties", ())
+        ],
+        "quality": [_older_quality(check, version) for check in model.get("quality", ())],
+    }
+    return _with_custom_properties(
+        {key: inner.get(key, value) for key, value in model.items()}, named
+    )
 
 
 def _older_document(document: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a document of the newest version in the forms of an older one; a status, which that one asks for, is draft where there is none."""
+    """Return a document of the newest version in the forms of an older one; a status, which that
+    one asks for, is draft where there is none.
+    """
     dialect = server_dialect(server.get("type", "") for server in document.get("servers", ()))
-    older: dict[str, Any] = {key: [_older_model(model, version, dialect) for model in value] if key == "schema" else value for key, value in document.items()}
+    older: dict[str, Any] = {
+        key: [_older_model(model, version, dialect) for model in value]
+        if key == "schema"
+        else value
+        for key, value in document.items()
+    }
     older |= {"apiVersion": version, "status": document.get("status") or "draft"}
     if _is_older_version(version, "v3.1.0") and isinstance(older.get("team"), Mapping):
         older["team"] = list(older["team"].get("members", ()))
@@ -122,12 +177,19 @@ def _remove_forbidden_keys(document: dict[str, Any], version: str) -> dict[str, 
     return document
 
 
-def _add_custom_property(document: dict[str, Any], place: tuple[str | int, ...], key: str, value: Any, version: str) -> None:
-    """Add a custom property to the part at a place, where the version's schema lets it have some."""
+def _add_custom_property(
+    document: dict[str, Any], place: tuple[str | int, ...], key: str, value: Any, version: str
+) -> None:
+    """Add a custom property to the part at a place, where the version's schema lets it have
+    some.
+    """
     part = node_value(document, place)
     before = {name: item for name, item in part.items() if name == "customProperties"}
     part |= _with_custom_properties(before, {key: value})
-    if any(tuple(error.absolute_path) == place and "customProperties" in forbidden_names(error) for error in map(deepest_error, validator("", version).iter_errors(document))):
+    if any(
+        tuple(error.absolute_path) == place and "customProperties" in forbidden_names(error)
+        for error in map(deepest_error, validator("", version).iter_errors(document))
+    ):
         del part["customProperties"]
         part |= before
 
@@ -135,12 +197,18 @@ def _add_custom_property(document: dict[str, Any], place: tuple[str | int, ...],
 def _walk_document_parts(data: Any) -> Iterator[Any]:
     """Yield every part of a document."""
     yield data
-    for part in data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ():
+    for part in (
+        data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ()
+    ):
         yield from _walk_document_parts(part)
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #7e6ca1ac
-def render_odcs_version(contract: Contract, version: str = NEWEST_ODCS_VERSION) -> tuple[str, tuple[str, ...]]:
-    """Return a contract as the text of an ODCS file of one of the VERSIONS, and the addresses of what that file does not say as the newest version does."""
+def render_odcs_version(
+    contract: Contract, version: str = NEWEST_ODCS_VERSION
+) -> tuple[str, tuple[str, ...]]:
+    """Return a contract as the text of an ODCS file of one of the VERSIONS, and the addresses of
+    what that file does not say as the newest version does.
+    """
     from datamaster_kit.contract.read import translate_document
 
     if version == NEWEST_ODCS_VERSION:

@@ -12,45 +12,85 @@ from typing import Any
 from ..model import Link, Role
 
 # %% auto #0
-__all__ = ['LINKS_KEY', 'read_custom_properties', 'build_property_keys', 'drop_empty_keys', 'read_element_texts',
-           'read_odcs_links', 'build_link_entries', 'read_odcs_role', 'build_role_entry', 'take_property', 'parse_flag',
+__all__ = ['LINKS_KEY', 'read_custom_properties', 'build_property_keys', 'drop_empty_keys',
+           'read_element_texts', 'read_odcs_links', 'build_link_entries',
+           'read_odcs_role', 'build_role_entry', 'take_property', 'parse_flag',
            'parse_whole_number', 'parse_non_empty_text']
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #d4208a3d
 _ODCS_KEY_PREFIX = "odcs."
 _STABLE_ID = re.compile(r"[A-Za-z0-9_-]+")
-_ELEMENT_KEYS = frozenset(("authoritativeDefinitions", "context", "deprecated", "id", "semanticType", "synonyms", "tags", "valueExt", "customProperties"))
+_ELEMENT_KEYS = frozenset(
+    (
+        "authoritativeDefinitions",
+        "context",
+        "deprecated",
+        "id",
+        "semanticType",
+        "synonyms",
+        "tags",
+        "valueExt",
+        "customProperties",
+    )
+)
 
 
 def read_custom_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the custom properties of an element as a mapping, with the `kept` keys of the element itself under `odcs.`."""
-    customs = [custom for custom in item.get("customProperties") or () if custom.get("property") is not None]
+    """Return the custom properties of an element as a mapping, with the `kept` keys of the element
+    itself under `odcs.`.
+    """
+    customs = [
+        custom
+        for custom in item.get("customProperties") or ()
+        if custom.get("property") is not None
+    ]
     properties = {custom["property"]: custom.get("value") for custom in customs}
-    more = {custom["property"]: {key: value for key, value in custom.items() if key not in ("property", "value")} for custom in customs}
+    more = {
+        custom["property"]: {
+            key: value for key, value in custom.items() if key not in ("property", "value")
+        }
+        for custom in customs
+    }
     if any(more.values()):
-        properties[f"{_ODCS_KEY_PREFIX}customProperties"] = {name: extra for name, extra in more.items() if extra}
+        properties[f"{_ODCS_KEY_PREFIX}customProperties"] = {
+            name: extra for name, extra in more.items() if extra
+        }
     return properties | {f"{_ODCS_KEY_PREFIX}{key}": item[key] for key in kept if key in item}
 
 
 def build_property_keys(properties: Mapping[str, Any], *named: tuple[str, Any]) -> dict[str, Any]:
-    """Return the keys that carry a mapping of properties: the kept ones as themselves, all others under customProperties."""
+    """Return the keys that carry a mapping of properties: the kept ones as themselves, all others
+    under customProperties.
+    """
     extras = properties.get(f"{_ODCS_KEY_PREFIX}customProperties", {})
-    of_element = {key: key.removeprefix(_ODCS_KEY_PREFIX) for key in properties if key.startswith(_ODCS_KEY_PREFIX) and key.removeprefix(_ODCS_KEY_PREFIX) in _ELEMENT_KEYS}
+    of_element = {
+        key: key.removeprefix(_ODCS_KEY_PREFIX)
+        for key in properties
+        if key.startswith(_ODCS_KEY_PREFIX) and key.removeprefix(_ODCS_KEY_PREFIX) in _ELEMENT_KEYS
+    }
     kept = {name: properties[key] for key, name in of_element.items() if name != "customProperties"}
     own = [(key, value) for key, value in properties.items() if key not in of_element]
     if "id" in kept and not _STABLE_ID.fullmatch(str(kept["id"])):
         own.append(("id", kept.pop("id")))  # 3.0 leaves the key open, and later versions do not
-    customs = [{"property": key, "value": value, **extras.get(key, {})} for key, value in (*named, *own)]
+    customs = [
+        {"property": key, "value": value, **extras.get(key, {})} for key, value in (*named, *own)
+    ]
     return kept | ({"customProperties": customs} if customs else {})
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #b38a84b3
 def drop_empty_keys(**keys: Any) -> dict[str, Any]:
     """Return the keys that hold something; a trailing underscore (`from_`) is not part of a key."""
-    return {key.rstrip("_"): value for key, value in keys.items() if value is not None and value != "" and value is not False and value != []}
+    return {
+        key.rstrip("_"): value
+        for key, value in keys.items()
+        if value is not None and value != "" and value is not False and value != []
+    }
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #57012454
 def read_element_texts(item: Mapping[str, Any], **keys: str) -> dict[str, Any]:
-    """Return texts of an element by the names that the contract gives them; empty where they are absent."""
+    """Return texts of an element by the names that the contract gives them; empty where they are
+    absent.
+    """
     return {name: item.get(key) or "" for name, key in keys.items()}
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #bbf5d4d1
@@ -59,28 +99,54 @@ LINKS_KEY = "authoritativeDefinitions"
 
 def read_odcs_links(item: Mapping[str, Any]) -> tuple[Link, ...]:
     """Return the authoritative definitions of an element."""
-    return tuple(Link(**read_element_texts(link, url="url", type="type", description="description")) for link in item.get(LINKS_KEY) or ())
+    return tuple(
+        Link(**read_element_texts(link, url="url", type="type", description="description"))
+        for link in item.get(LINKS_KEY) or ()
+    )
 
 
 def build_link_entries(links: Iterable[Link]) -> list[dict[str, Any]]:
-    """Return authoritative definitions, whose type the standard requires even where it is not known."""
-    return [{"url": link.url, "type": link.type, **drop_empty_keys(description=link.description)} for link in links]
+    """Return authoritative definitions, whose type the standard requires even where it is not
+    known.
+    """
+    return [
+        {"url": link.url, "type": link.type, **drop_empty_keys(description=link.description)}
+        for link in links
+    ]
 
 
 def read_odcs_role(item: Mapping[str, Any]) -> Role:
     """Return one role."""
-    approvers = read_element_texts(item, first_level_approvers="firstLevelApprovers", second_level_approvers="secondLevelApprovers")
-    return Role(**read_element_texts(item, name="role", access="access", description="description"), **approvers, properties=read_custom_properties(item, ("id",)))
+    approvers = read_element_texts(
+        item,
+        first_level_approvers="firstLevelApprovers",
+        second_level_approvers="secondLevelApprovers",
+    )
+    return Role(
+        **read_element_texts(item, name="role", access="access", description="description"),
+        **approvers,
+        properties=read_custom_properties(item, ("id",)),
+    )
 
 
 def build_role_entry(role: Role) -> dict[str, Any]:
     """Return the mapping of one role."""
-    approvers = drop_empty_keys(firstLevelApprovers=role.first_level_approvers, secondLevelApprovers=role.second_level_approvers)
-    return {"role": role.name, **drop_empty_keys(description=role.description, access=role.access), **approvers, **build_property_keys(role.properties)}
+    approvers = drop_empty_keys(
+        firstLevelApprovers=role.first_level_approvers,
+        secondLevelApprovers=role.second_level_approvers,
+    )
+    return {
+        "role": role.name,
+        **drop_empty_keys(description=role.description, access=role.access),
+        **approvers,
+        **build_property_keys(role.properties),
+    }
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #8e55322f
 def take_property(properties: dict[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
-    """Remove a property and return it as `read` reads it; where that raises ValueError it stays, and None is returned."""
+    """Remove a property and return it as `read` reads it; where that raises ValueError it stays,
+    and None is returned.
+    """
     if name not in properties:
         return None
     try:
@@ -101,7 +167,9 @@ def parse_flag(value: Any) -> bool:
 
 def parse_whole_number(value: Any) -> int:
     """Read a whole number, also as text; raises ValueError."""
-    is_text = isinstance(value, str) and re.fullmatch("[-+]?[0-9]+", value)  # Python's own `int` takes 1_000, and digits of other alphabets
+    is_text = isinstance(value, str) and re.fullmatch(
+        "[-+]?[0-9]+", value
+    )  # Python's own `int` takes 1_000, and digits of other alphabets
     if not is_text and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"{value!r} is not a whole number")
     return int(value)

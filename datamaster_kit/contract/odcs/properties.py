@@ -11,16 +11,31 @@ from functools import partial
 from typing import Any
 
 from ..model import Field, Quality, Reference, Scalar
-from .parts import parse_flag, read_odcs_links, read_custom_properties, take_property, parse_non_empty_text, parse_whole_number, read_element_texts
+from .parts import (
+    parse_flag,
+    read_odcs_links,
+    read_custom_properties,
+    take_property,
+    parse_non_empty_text,
+    parse_whole_number,
+    read_element_texts,
+)
 from .quality import read_odcs_quality
-from .property_type import odcs_logical_type, own_physical_type, read_odcs_type
+from .property_type import (
+    odcs_logical_type,
+    own_physical_type,
+    read_odcs_type,
+)
 
 # %% auto #0
-__all__ = ['ODCS_TYPE_OPTIONS', 'short_reference', 'read_reference', 'parse_value_list', 'read_odcs_field']
+__all__ = ['ODCS_TYPE_OPTIONS', 'short_reference', 'read_reference', 'parse_value_list',
+           'read_odcs_field']
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #a250024f
 def short_reference(reference: str) -> str:
-    """Return `model.field` for a reference of either form; one into another file as it is (ODCS v3.1, Relationships)."""
+    """Return `model.field` for a reference of either form; one into another file as it is (ODCS
+    v3.1, Relationships).
+    """
     parts = reference.strip("/").split("/")
     if ".yaml#" in reference or ".yml#" in reference or len(parts) < 4 or parts[0] != "schema":
         return reference
@@ -29,13 +44,21 @@ def short_reference(reference: str) -> str:
 
 def _reference_ends(value: Any) -> list[str]:
     """Return the references that a relationship names at one end: one text, or a list."""
-    return [short_reference(item) for item in (value if isinstance(value, list) else [value] if value else [])]
+    return [
+        short_reference(item)
+        for item in (value if isinstance(value, list) else [value] if value else [])
+    ]
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
-    """Return a foreign key that a schema's relationship declares; both ends lose the name of their model."""
+    """Return a foreign key that a schema's relationship declares; both ends lose the name of their
+    model.
+    """
     here = tuple(end.removeprefix(f"{model}.") for end in _reference_ends(item.get("from")))
-    there = [(_split_external(end) if "#" in end else end.partition(".")[::2]) for end in _reference_ends(item.get("to"))]
+    there = [
+        (_split_external(end) if "#" in end else end.partition(".")[::2])
+        for end in _reference_ends(item.get("to"))
+    ]
     return Reference(here, there[0][0] if there else "", tuple(field for _, field in there))
 
 
@@ -46,7 +69,9 @@ def _split_external(end: str) -> tuple[str, str]:
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #31955072
 def parse_value_list(value: Any) -> tuple[Any, ...] | None:
-    """Return the values of a list, or of a text that is a list in JSON (custom properties of datacontract-cli are texts); None for anything else."""
+    """Return the values of a list, or of a text that is a list in JSON (custom properties of
+    datacontract-cli are texts); None for anything else.
+    """
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
@@ -55,8 +80,12 @@ def parse_value_list(value: Any) -> tuple[Any, ...] | None:
     return tuple(value) if isinstance(value, list) else None
 
 
-def _take_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
-    """Return the permitted values of a property; what was used is taken out of the custom properties and the checks."""
+def _take_enum(
+    item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]
+) -> tuple[Any, ...]:
+    """Return the permitted values of a property; what was used is taken out of the custom
+    properties and the checks.
+    """
     if entries := item.get("enum"):
         if any(len(entry) > 1 for entry in entries):
             properties["odcs.enum"] = entries
@@ -66,26 +95,45 @@ def _take_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: lis
         return values
     for check in quality:
         values = check.arguments.get("validValues")
-        if isinstance(values, list) and values and check == read_odcs_quality({"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}):
+        if (
+            isinstance(values, list)
+            and values
+            and check
+            == read_odcs_quality(
+                {"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}
+            )
+        ):
             quality.remove(check)
             return tuple(values)
     return ()
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #c1bc1f90
 ODCS_TYPE_OPTIONS = {
-    "pattern": ("pattern", parse_non_empty_text), "format": ("format", parse_non_empty_text), "minimum": ("minimum", lambda value: value), "maximum": ("maximum", lambda value: value),
-    "exclusive_minimum": ("exclusiveMinimum", lambda value: value), "exclusive_maximum": ("exclusiveMaximum", lambda value: value),
-    "min_length": ("minLength", parse_whole_number), "max_length": ("maxLength", parse_whole_number),
+    "pattern": ("pattern", parse_non_empty_text),
+    "format": ("format", parse_non_empty_text),
+    "minimum": ("minimum", lambda value: value),
+    "maximum": ("maximum", lambda value: value),
+    "exclusive_minimum": ("exclusiveMinimum", lambda value: value),
+    "exclusive_maximum": ("exclusiveMaximum", lambda value: value),
+    "min_length": ("minLength", parse_whole_number),
+    "max_length": ("maxLength", parse_whole_number),
 }
 _ODCS_FIELD_TEXTS = {
-    "description": "description", "title": "businessName", "physical_name": "physicalName", "classification": "classification",
-    "encrypted_name": "encryptedName", "transform_logic": "transformLogic", "transform_description": "transformDescription",
+    "description": "description",
+    "title": "businessName",
+    "physical_name": "physicalName",
+    "classification": "classification",
+    "encrypted_name": "encryptedName",
+    "transform_logic": "transformLogic",
+    "transform_description": "transformDescription",
 }
 _KEPT_KEYS = ("id", "deprecated", "synonyms", "semanticType")
 
 
 def _take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a field's constraints by their names in the contract, taken out of the options and custom properties."""
+    """Return a field's constraints by their names in the contract, taken out of the options and
+    custom properties.
+    """
     found: dict[str, Any] = {}
     for name, (key, read) in ODCS_TYPE_OPTIONS.items():
         value = take_property(options, key, read)
@@ -96,7 +144,9 @@ def _take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> di
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #2b9107f9
 def _key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
-    """Return the position in a key, 0 where there is none; a key whose position is not written counts as -1 until it is known."""
+    """Return the position in a key, 0 where there is none; a key whose position is not written
+    counts as -1 until it is known.
+    """
     if not item.get(yes):
         return 0
     written = item.get(place)
@@ -104,17 +154,23 @@ def _key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
 
 
 def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
-    """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of the dialect means it."""
+    """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of
+    the dialect means it.
+    """
     properties = read_custom_properties(item, _KEPT_KEYS)
     options = dict(item.get("logicalTypeOptions") or {}) | _take_stored_options(properties)
-    type = read_odcs_type(item, options, properties, partial(read_odcs_field, dialect=dialect), dialect)
+    type = read_odcs_type(
+        item, options, properties, partial(read_odcs_field, dialect=dialect), dialect
+    )
     if options.get("timezone") is False and own_physical_type("TIMESTAMP_NTZ", type) == "":
         del options["timezone"]
     found = _take_constraints(options, properties)
     if options:
         properties["odcs.logicalTypeOptions"] = options
     logical = item.get("logicalType")
-    if logical == "vector" or (isinstance(type, Scalar) and logical and logical != odcs_logical_type(type)):
+    if logical == "vector" or (
+        isinstance(type, Scalar) and logical and logical != odcs_logical_type(type)
+    ):
         properties["odcs.logicalType"] = logical
     quality = [read_odcs_quality(check) for check in item.get("quality") or ()]
     declared = take_property(properties, "declaredPhysicalType", parse_non_empty_text)
@@ -133,8 +189,14 @@ def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: st
 
 
 def _take_stored_options(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the written form of an older version kept as a custom property, which is taken out."""
-    return properties.pop("logicalTypeOptions") if isinstance(properties.get("logicalTypeOptions"), dict) else {}
+    """Return the options that the written form of an older version kept as a custom property, which
+    is taken out.
+    """
+    return (
+        properties.pop("logicalTypeOptions")
+        if isinstance(properties.get("logicalTypeOptions"), dict)
+        else {}
+    )
 
 
 def _take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
@@ -154,12 +216,19 @@ def _take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) ->
     }
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #3ae30988
-def _take_property_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[str, ...]:
-    """Return the references of a property, `model.field` each; what a relationship says beyond its end is kept."""
+def _take_property_references(
+    item: Mapping[str, Any], properties: dict[str, Any]
+) -> tuple[str, ...]:
+    """Return the references of a property, `model.field` each; what a relationship says beyond its
+    end is kept.
+    """
     if isinstance(properties.get("references"), list):
         return tuple(properties.pop("references"))
     relationships = item.get("relationships") or ()
-    more = [{key: value for key, value in one.items() if key not in ("type", "to")} for one in relationships]
+    more = [
+        {key: value for key, value in one.items() if key not in ("type", "to")}
+        for one in relationships
+    ]
     if any(more):
         properties["odcs.relationships"] = list(relationships)
     return tuple(end for one in relationships for end in _reference_ends(one.get("to")))

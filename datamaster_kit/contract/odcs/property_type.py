@@ -10,24 +10,53 @@ from dataclasses import replace
 from typing import Any
 
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
-from .parts import take_property, parse_non_empty_text, parse_whole_number
+from .parts import (
+    take_property,
+    parse_non_empty_text,
+    parse_whole_number,
+)
 from ..sql.server_types import parse_server_type
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['NUMBER_FORMATS', 'VECTORS', 'odcs_logical_type', 'read_logical_type', 'read_odcs_fields', 'read_odcs_type',
-           'vector_type', 'canonical_type', 'own_physical_type']
+__all__ = ['NUMBER_FORMATS', 'VECTORS', 'odcs_logical_type', 'read_logical_type',
+           'read_odcs_fields', 'read_odcs_type', 'vector_type', 'canonical_type',
+           'own_physical_type']
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #cea612b6
 NUMBER_FORMATS = {
-    "i8": Scalar("byte"), "i16": Scalar("short"), "i32": Scalar("integer"), "i64": Scalar("long"), "i128": Scalar("decimal", 38, 0),
-    "u8": Scalar("short"), "u16": Scalar("integer"), "u32": Scalar("long"), "u64": Scalar("decimal", 20, 0), "u128": Scalar("decimal", 38, 0),
-    "f32": Scalar("float"), "f64": Scalar("double"),
+    "i8": Scalar("byte"),
+    "i16": Scalar("short"),
+    "i32": Scalar("integer"),
+    "i64": Scalar("long"),
+    "i128": Scalar("decimal", 38, 0),
+    "u8": Scalar("short"),
+    "u16": Scalar("integer"),
+    "u32": Scalar("long"),
+    "u64": Scalar("decimal", 20, 0),
+    "u128": Scalar("decimal", 38, 0),
+    "f32": Scalar("float"),
+    "f64": Scalar("double"),
 }
 _LOGICAL_TYPE_NAMES = {
-    "string": "string", "varchar": "string", "char": "string", "binary": "string", "null": "string", "boolean": "boolean",
-    "byte": "integer", "short": "integer", "integer": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number",
-    "date": "date", "time": "time", "timestamp": "timestamp", "timestamp_ntz": "timestamp", "variant": "object",
+    "string": "string",
+    "varchar": "string",
+    "char": "string",
+    "binary": "string",
+    "null": "string",
+    "boolean": "boolean",
+    "byte": "integer",
+    "short": "integer",
+    "integer": "integer",
+    "long": "integer",
+    "float": "number",
+    "double": "number",
+    "decimal": "number",
+    "date": "date",
+    "time": "time",
+    "timestamp": "timestamp",
+    "timestamp_ntz": "timestamp",
+    "variant": "object",
 }
 
 
@@ -43,8 +72,12 @@ def odcs_logical_type(type: DataType) -> str:
     return "object"
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #791eabdf
-def read_logical_type(logical: str, options: dict[str, Any], properties: dict[str, Any]) -> DataType:
-    """Return the type that a logical type, its options and custom properties mean; what was used is taken out of the two."""
+def read_logical_type(
+    logical: str, options: dict[str, Any], properties: dict[str, Any]
+) -> DataType:
+    """Return the type that a logical type, its options and custom properties mean; what was used is
+    taken out of the two.
+    """
     match logical:
         case "integer" | "number":
             width = NUMBER_FORMATS.get(options.get("format", ""))
@@ -67,8 +100,13 @@ def read_logical_type(logical: str, options: dict[str, Any], properties: dict[st
 
 
 def _pop_decimal(properties: dict[str, Any]) -> Scalar | None:
-    """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of 38 digits where the scale stands alone, None where neither is there."""
-    precision, scale = take_property(properties, "precision", parse_whole_number), take_property(properties, "scale", parse_whole_number)
+    """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of
+    38 digits where the scale stands alone, None where neither is there.
+    """
+    precision, scale = (
+        take_property(properties, "precision", parse_whole_number),
+        take_property(properties, "scale", parse_whole_number),
+    )
     if precision is None and scale is None:
         return None
     return Scalar("decimal", 38 if precision is None else precision, scale or 0)
@@ -82,7 +120,9 @@ def _type_of_word(word: str) -> DataType:
         return read_logical_type(word, {}, {})
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #077e1a71
-def read_odcs_fields(items: list[Mapping[str, Any]], read_field: Callable[..., Field]) -> tuple[Field, ...]:
+def read_odcs_fields(
+    items: list[Mapping[str, Any]], read_field: Callable[..., Field]
+) -> tuple[Field, ...]:
     """Return properties as fields, with every position in a key filled in."""
     fields = [read_field(item, f"_{place}") for place, item in enumerate(items, 1)]
     for name in ("primary_key", "partition"):
@@ -95,14 +135,28 @@ def read_odcs_fields(items: list[Mapping[str, Any]], read_field: Callable[..., F
     return tuple(fields)
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #c3c5ece1
-def read_odcs_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict[str, Any], read_field: Callable[..., Field], dialect: str = "") -> DataType:
-    """Return the type of one property on a server of a dialect; what was used of the options and custom properties is taken out of them."""
+def read_odcs_type(
+    item: Mapping[str, Any],
+    options: dict[str, Any],
+    properties: dict[str, Any],
+    read_field: Callable[..., Field],
+    dialect: str = "",
+) -> DataType:
+    """Return the type of one property on a server of a dialect; what was used of the options and
+    custom properties is taken out of them.
+    """
     written = properties.pop("dataType", None)
     if isinstance(written, Mapping):
         return Scalar(**written)
-    logical, nested, inner = item.get("logicalType") or "", item.get("properties"), item.get("map") or {}
+    logical, nested, inner = (
+        item.get("logicalType") or "",
+        item.get("properties"),
+        item.get("map") or {},
+    )
     if inner:
-        return Map(read_field(inner.get("key") or {}, "key"), read_field(inner.get("value") or {}, "value"))
+        return Map(
+            read_field(inner.get("key") or {}, "key"), read_field(inner.get("value") or {}, "value")
+        )
     if item.get("items") is not None and logical in ("array", ""):
         return Array(read_field(item["items"], "element"))
     if logical == "vector":
@@ -116,7 +170,10 @@ def read_odcs_type(item: Mapping[str, Any], options: dict[str, Any], properties:
         decided, _ = parse_server_type(physical, dialect, logical)
     except ValueError:
         return read_logical_type(logical, options, properties)
-    if item.get("logicalType") in ("integer", "number") and NUMBER_FORMATS.get(options.get("format", "")) == decided:
+    if (
+        item.get("logicalType") in ("integer", "number")
+        and NUMBER_FORMATS.get(options.get("format", "")) == decided
+    ):
         del options["format"]
     return _with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
 
@@ -125,7 +182,9 @@ VECTORS = tuple(Array(Field("element", Scalar(name))) for name in ("float", "dou
 
 
 def vector_type(physical: str, dialect: str = "") -> DataType:
-    """Return a vector's type: a list of the numbers that its physical type says, in Spark's words or the server's; of floats where it says none."""
+    """Return a vector's type: a list of the numbers that its physical type says, in Spark's words
+    or the server's; of floats where it says none.
+    """
     for reader in dict.fromkeys(("", dialect)):
         try:
             decided, _ = parse_server_type(physical, reader)
@@ -137,8 +196,14 @@ def vector_type(physical: str, dialect: str = "") -> DataType:
 
 
 def _with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
-    """Return a decimal with the precision and scale of the custom properties, where its physical type has none; what says the same again is taken out."""
-    if decided.name == "decimal" and "(" not in physical and (written := _pop_decimal(properties)) is not None:
+    """Return a decimal with the precision and scale of the custom properties, where its physical
+    type has none; what says the same again is taken out.
+    """
+    if (
+        decided.name == "decimal"
+        and "(" not in physical
+        and (written := _pop_decimal(properties)) is not None
+    ):
         return written
     for name in ("precision", "scale"):
         if name in properties and str(properties[name]) == str(getattr(decided, name)):
@@ -147,14 +212,27 @@ def _with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> 
 
 
 def _is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    """A property is a map in the form of before 3.2: an object whose physical type is `map`, or whose custom properties say the types of keys or values."""
+    """A property is a map in the form of before 3.2: an object whose physical type is `map`, or
+    whose custom properties say the types of keys or values.
+    """
     has_types = "mapKeyType" in properties or "mapValueType" in properties
-    return str(item.get("physicalType") or "").strip().lower() == "map" or (has_types and not item.get("physicalType"))
+    return str(item.get("physicalType") or "").strip().lower() == "map" or (
+        has_types and not item.get("physicalType")
+    )
 
 
-def _early_map(nested: list[Mapping[str, Any]] | None, properties: dict[str, Any], read_field: Callable[..., Field]) -> Map:
-    """Return a map of before 3.2, whose values are objects where it has properties; keys and values are text where nothing says otherwise."""
-    key, value = (take_property(properties, name, parse_non_empty_text) or "string" for name in ("mapKeyType", "mapValueType"))
+def _early_map(
+    nested: list[Mapping[str, Any]] | None,
+    properties: dict[str, Any],
+    read_field: Callable[..., Field],
+) -> Map:
+    """Return a map of before 3.2, whose values are objects where it has properties; keys and values
+    are text where nothing says otherwise.
+    """
+    key, value = (
+        take_property(properties, name, parse_non_empty_text) or "string"
+        for name in ("mapKeyType", "mapValueType")
+    )
     inner = Struct(read_odcs_fields(nested, read_field)) if nested else _type_of_word(value)
     return Map(Field("key", _type_of_word(key)), Field("value", inner))
 
@@ -168,6 +246,8 @@ def canonical_type(type: DataType) -> str:
 
 
 def own_physical_type(text: str, type: DataType) -> str:
-    """Return the author's physical type where it says more than the type itself, else an empty text."""
+    """Return the author's physical type where it says more than the type itself, else an empty
+    text.
+    """
     plain, derived = ("".join(word.lower().split()) for word in (text, canonical_type(type)))
     return "" if plain == derived else text

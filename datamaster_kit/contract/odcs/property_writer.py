@@ -8,12 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..model import Array, DataType, Field, Map, Model, Reference, Scalar, Struct
-from .properties import ODCS_TYPE_OPTIONS, read_odcs_field, read_reference, short_reference
-from .parts import drop_empty_keys, build_link_entries, build_property_keys
+from ..model import (
+    Array,
+    DataType,
+    Field,
+    Map,
+    Model,
+    Reference,
+    Scalar,
+    Struct,
+)
+from .properties import (
+    ODCS_TYPE_OPTIONS,
+    read_odcs_field,
+    read_reference,
+    short_reference,
+)
+from .parts import (
+    drop_empty_keys,
+    build_link_entries,
+    build_property_keys,
+)
 from .quality import build_odcs_quality
 from .standard_schema import is_valid_odcs
-from .property_type import VECTORS, canonical_type, odcs_logical_type, own_physical_type, vector_type
+from .property_type import (
+    VECTORS,
+    canonical_type,
+    odcs_logical_type,
+    own_physical_type,
+    vector_type,
+)
 from ..sql.server_types import parse_server_type
 
 # %% auto #0
@@ -32,9 +56,15 @@ def _is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
 
 
 def _build_logical_type(field: Field) -> str:
-    """Return the author's logical type where its options or its vector need it, else that of the field's type."""
+    """Return the author's logical type where its options or its vector need it, else that of the
+    field's type.
+    """
     kept = field.properties.get("odcs.logicalType")
-    fits = _is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("map", None)
+    fits = (
+        _is_vector(field.type)
+        if kept == "vector"
+        else isinstance(field.type, Scalar) and kept not in ("map", None)
+    )
     return kept if fits and isinstance(kept, str) else odcs_logical_type(field.type)
 
 
@@ -44,9 +74,14 @@ def _is_vector(type: DataType) -> bool:
 
 
 def _build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") -> dict[str, Any]:
-    """Return the keys that say a field's type to a reader of the dialect; what they cannot say is appended to the custom properties."""
+    """Return the keys that say a field's type to a reader of the dialect; what they cannot say is
+    appended to the custom properties.
+    """
     own, logical = own_physical_type(field.physical_type, field.type), _build_logical_type(field)
-    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not _is_read_as(own, field.type, dialect, logical))):
+    if field.physical_type and (
+        not own
+        or (isinstance(field.type, Scalar) and not _is_read_as(own, field.type, dialect, logical))
+    ):
         named.append(("declaredPhysicalType", field.physical_type))
         own = ""
     keys: dict[str, Any] = {"logicalType": logical}
@@ -55,23 +90,42 @@ def _build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "")
             keys["physicalType"] = own or canonical_type(type)
             if not _is_read_as(keys["physicalType"], type, dialect, logical):
                 parts = {"precision": type.precision, "scale": type.scale, "length": type.length}
-                named.append(("dataType", {"name": type.name, **{part: value for part, value in parts.items() if value is not None}}))
+                named.append(
+                    (
+                        "dataType",
+                        {
+                            "name": type.name,
+                            **{part: value for part, value in parts.items() if value is not None},
+                        },
+                    )
+                )
         case Array() if logical == "vector":
-            keys["physicalType"] = own if own and vector_type(own, dialect) == field.type else canonical_type(field.type)
+            keys["physicalType"] = (
+                own
+                if own and vector_type(own, dialect) == field.type
+                else canonical_type(field.type)
+            )
         case _ if own:
             keys["physicalType"] = own
     return drop_empty_keys(**keys)
 
 
 def _build_nested_parts(field: Field, dialect: str = "") -> dict[str, Any]:
-    """Return the nested properties, items or map of a field; nothing for a scalar and for a vector, whose elements are numbers."""
+    """Return the nested properties, items or map of a field; nothing for a scalar and for a vector,
+    whose elements are numbers.
+    """
     match field.type:
         case Struct(fields):
             return {"properties": [build_odcs_property(part, None, dialect) for part in fields]}
         case Array(element) if _build_logical_type(field) != "vector":
             return {"items": build_odcs_property(element, "element", dialect)}
         case Map(key, value):
-            return {"map": {"key": build_odcs_property(key, "key", dialect), "value": build_odcs_property(value, "value", dialect)}}
+            return {
+                "map": {
+                    "key": build_odcs_property(key, "key", dialect),
+                    "value": build_odcs_property(value, "value", dialect),
+                }
+            }
     return {}
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #123a552e
@@ -79,20 +133,34 @@ _ODCS_LIMIT_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaxim
 
 
 def _is_allowed_option(logical: str, key: str, value: Any) -> bool:
-    """Whether the standard's schema lets a logical type have an option (ODCS v3.2, Logical type options)."""
+    """Whether the standard's schema lets a logical type have an option (ODCS v3.2, Logical type
+    options).
+    """
     match logical:
         case "string":
-            return key in ("pattern", "format") or (key in ("minLength", "maxLength") and value >= 0)
+            return key in ("pattern", "format") or (
+                key in ("minLength", "maxLength") and value >= 0
+            )
         case "date" | "time" | "timestamp":
             return key == "format" or (key in _ODCS_LIMIT_OPTIONS and isinstance(value, str))
         case "integer" | "number":
-            return key in _ODCS_LIMIT_OPTIONS and isinstance(value, int | float) and not isinstance(value, bool)
+            return (
+                key in _ODCS_LIMIT_OPTIONS
+                and isinstance(value, int | float)
+                and not isinstance(value, bool)
+            )
     return False
 
 
 def _build_type_options(field: Field, logical: str, named: CustomPropertyList) -> dict[str, Any]:
-    """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to the custom properties."""
-    options: dict[str, Any] = {"timezone": False} if field.type == Scalar("timestamp_ntz") and logical == "timestamp" else {}
+    """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to
+    the custom properties.
+    """
+    options: dict[str, Any] = (
+        {"timezone": False}
+        if field.type == Scalar("timestamp_ntz") and logical == "timestamp"
+        else {}
+    )
     for name, (key, _) in ODCS_TYPE_OPTIONS.items():
         value = getattr(field, name)
         if value is None or value == "":
@@ -105,21 +173,30 @@ def _build_type_options(field: Field, logical: str, named: CustomPropertyList) -
     if not isinstance(kept, dict):
         return options
     whole = {**options, **kept}
-    if is_valid_odcs("SchemaProperty", {"name": "x", "logicalType": logical, "logicalTypeOptions": whole}):
+    if is_valid_odcs(
+        "SchemaProperty", {"name": "x", "logicalType": logical, "logicalTypeOptions": whole}
+    ):
         return whole
     named.append(("logicalTypeOptions", kept))
     return options
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #290d25e2
 def _is_standard_reference(end: Any) -> bool:
-    """Whether a reference has a form that the standard's schema takes and that reads back unchanged."""
+    """Whether a reference has a form that the standard's schema takes and that reads back
+    unchanged.
+    """
     return is_valid_odcs("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
 
 
-def _build_relationships(references: Iterable[str], kept: Any, named: CustomPropertyList) -> list[dict[str, Any]]:
+def _build_relationships(
+    references: Iterable[str], kept: Any, named: CustomPropertyList
+) -> list[dict[str, Any]]:
     """Return the relationships of a property."""
     references = list(references)
-    if isinstance(kept, list) and list(read_odcs_field({"name": "x", "relationships": kept}).references) == references:
+    if (
+        isinstance(kept, list)
+        and list(read_odcs_field({"name": "x", "relationships": kept}).references) == references
+    ):
         return kept
     if all(map(_is_standard_reference, references)):
         return [{"type": "foreignKey", "to": reference} for reference in references]
@@ -134,18 +211,41 @@ def _relationship_end(ends: list[str]) -> str | list[str]:
 
 def build_model_relationships(model: Model, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return the relationships of a schema."""
+
     def relationship(reference: Reference) -> dict[str, Any]:
         between = "/properties/" if "#" in reference.model else "."
-        here, there = [f"{model.name}.{field}" for field in reference.fields], [f"{reference.model}{between}{field}" for field in reference.to_fields]
-        return {"type": "foreignKey", "from": _relationship_end(here), "to": _relationship_end(there)}
+        here, there = (
+            [f"{model.name}.{field}" for field in reference.fields],
+            [f"{reference.model}{between}{field}" for field in reference.to_fields],
+        )
+        return {
+            "type": "foreignKey",
+            "from": _relationship_end(here),
+            "to": _relationship_end(there),
+        }
 
     kept = model.properties.get("odcs.relationships")
-    if isinstance(kept, list) and tuple(read_reference(item, model.name) for item in kept) == model.references:
+    if (
+        isinstance(kept, list)
+        and tuple(read_reference(item, model.name) for item in kept) == model.references
+    ):
         return kept
     written = [relationship(reference) for reference in model.references]
-    if all(is_valid_odcs("RelationshipSchemaLevel", item) and read_reference(item, model.name) == reference for item, reference in zip(written, model.references, strict=True)):
+    if all(
+        is_valid_odcs("RelationshipSchemaLevel", item)
+        and read_reference(item, model.name) == reference
+        for item, reference in zip(written, model.references, strict=True)
+    ):
         return written
-    named.append(("references", [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in model.references]))
+    named.append(
+        (
+            "references",
+            [
+                {"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)}
+                for one in model.references
+            ],
+        )
+    )
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #3346f844
@@ -155,35 +255,58 @@ def _build_enum_entries(field: Field, named: CustomPropertyList) -> list[dict[st
     if isinstance(kept, list) and [entry.get("value") for entry in kept] == list(field.enum):
         return kept
     entries = [{"value": value} for value in field.enum]
-    if not entries or is_valid_odcs("SchemaBaseProperty", {"logicalType": "string", "enum": entries}):
+    if not entries or is_valid_odcs(
+        "SchemaBaseProperty", {"logicalType": "string", "enum": entries}
+    ):
         return entries
     named.append(("enum", list(field.enum)))
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #5b83349a
-_SEPARATE_PROPERTIES = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
+_SEPARATE_PROPERTIES = (
+    "odcs.logicalTypeOptions",
+    "odcs.logicalType",
+    "odcs.relationships",
+    "odcs.enum",
+)
 
 
-def build_odcs_property(field: Field, default_name: str | None = None, dialect: str = "") -> dict[str, Any]:
-    """Return the property of a field, valid by the standard's schema, that `read_field` of the same dialect reads back as the same field."""
+def build_odcs_property(
+    field: Field, default_name: str | None = None, dialect: str = ""
+) -> dict[str, Any]:
+    """Return the property of a field, valid by the standard's schema, that `read_field` of the same
+    dialect reads back as the same field.
+    """
     named: CustomPropertyList = []
     types = _build_type_keys(field, named, dialect)
     options = _build_type_options(field, types["logicalType"], named)
     enum = _build_enum_entries(field, named)
-    references = _build_relationships(field.references, field.properties.get("odcs.relationships"), named)
+    references = _build_relationships(
+        field.references, field.properties.get("odcs.relationships"), named
+    )
     if field.pii:
         named.append(("pii", True))
     if field.cluster:
         named.append(("clusterKeyPosition", field.cluster))
-    rest = {key: value for key, value in field.properties.items() if key not in _SEPARATE_PROPERTIES}
+    rest = {
+        key: value for key, value in field.properties.items() if key not in _SEPARATE_PROPERTIES
+    }
     name = {} if field.name == default_name else {"name": field.name}
     return (
         name
         | _build_identity_keys(field, types)
         | ({"logicalTypeOptions": options} if options else {})
-        | drop_empty_keys(enum=enum, required=field.required, unique=field.unique, partitioned=bool(field.partition), partitionKeyPosition=field.partition or None)
+        | drop_empty_keys(
+            enum=enum,
+            required=field.required,
+            unique=field.unique,
+            partitioned=bool(field.partition),
+            partitionKeyPosition=field.partition or None,
+        )
         | _build_lineage_keys(field)
-        | drop_empty_keys(relationships=references, quality=[build_odcs_quality(check) for check in field.quality])
+        | drop_empty_keys(
+            relationships=references, quality=[build_odcs_quality(check) for check in field.quality]
+        )
         | _build_nested_parts(field, dialect)
         | build_property_keys(rest, *named)
     )
@@ -191,8 +314,18 @@ def build_odcs_property(field: Field, default_name: str | None = None, dialect: 
 
 def _build_identity_keys(field: Field, types: dict[str, Any]) -> dict[str, Any]:
     """Return what a property is: its key, names, description and type."""
-    key = drop_empty_keys(primaryKey=bool(field.primary_key), primaryKeyPosition=field.primary_key or None)
-    return key | drop_empty_keys(physicalName=field.physical_name, businessName=field.title, description=field.description) | types
+    key = drop_empty_keys(
+        primaryKey=bool(field.primary_key), primaryKeyPosition=field.primary_key or None
+    )
+    return (
+        key
+        | drop_empty_keys(
+            physicalName=field.physical_name,
+            businessName=field.title,
+            description=field.description,
+        )
+        | types
+    )
 
 
 def _build_lineage_keys(field: Field) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from typing import Any
 
 from ..model import Threshold, Quality
 from .older_forms import ODCS_OPERATORS
-from .parts import LINKS_KEY, read_custom_properties, drop_empty_keys, take_property, parse_non_empty_text, build_property_keys
+from .parts import (
+    LINKS_KEY,
+    read_custom_properties,
+    drop_empty_keys,
+    take_property,
+    parse_non_empty_text,
+    build_property_keys,
+)
 from .standard_schema import is_valid_odcs
 
 # %% auto #0
@@ -18,23 +25,49 @@ __all__ = ['read_odcs_quality', 'build_odcs_quality']
 
 # %% ../../../nbs/contract/odcs/04_quality.ipynb #801fd996
 _TOOLKIT_ENGINE = "datamaster"
-_QUALITY_TEXT_KEYS = {"id": "id", "name": "name", "description": "description", "dimension": "dimension", "severity": "severity", "business_impact": "businessImpact", "method": "method", "schedule": "schedule", "scheduler": "scheduler", "unit": "unit"}
+_QUALITY_TEXT_KEYS = {
+    "id": "id",
+    "name": "name",
+    "description": "description",
+    "dimension": "dimension",
+    "severity": "severity",
+    "business_impact": "businessImpact",
+    "method": "method",
+    "schedule": "schedule",
+    "scheduler": "scheduler",
+    "unit": "unit",
+}
 _QUALITY_KIND_KEYS = {"metric": "metric", "query": "query", "engine": "engine"}
 
 
 def read_odcs_quality(item: Mapping[str, Any]) -> Quality:
-    """Return one check of ODCS v3 (section Data quality); where no type is written, the standard means library."""
+    """Return one check of ODCS v3 (section Data quality); where no type is written, the standard
+    means library.
+    """
     implementation = item.get("implementation")
-    if item.get("type") == "custom" and item.get("engine") == _TOOLKIT_ENGINE and isinstance(implementation, Mapping):
-        item = {key: value for key, value in item.items() if key not in ("type", "engine", "implementation")} | dict(implementation)
+    if (
+        item.get("type") == "custom"
+        and item.get("engine") == _TOOLKIT_ENGINE
+        and isinstance(implementation, Mapping)
+    ):
+        item = {
+            key: value
+            for key, value in item.items()
+            if key not in ("type", "engine", "implementation")
+        } | dict(implementation)
     properties = read_custom_properties(item, (LINKS_KEY,))
-    texts = {name: item.get(key) or take_property(properties, key, parse_non_empty_text) or "" for name, key in (_QUALITY_TEXT_KEYS | _QUALITY_KIND_KEYS).items()}
+    texts = {
+        name: item.get(key) or take_property(properties, key, parse_non_empty_text) or ""
+        for name, key in (_QUALITY_TEXT_KEYS | _QUALITY_KIND_KEYS).items()
+    }
     operators = [Threshold(must["operator"], must["value"]) for must in item.get("operators") or ()]
     return Quality(
         type=item.get("type") or ("sql" if item.get("query") else "library"),
         implementation=item.get("implementation"),
         arguments=item.get("arguments") or {},
-        must=tuple(operators or [Threshold(name, item[name]) for name in ODCS_OPERATORS if name in item]),
+        must=tuple(
+            operators or [Threshold(name, item[name]) for name in ODCS_OPERATORS if name in item]
+        ),
         dialect=take_property(properties, "dialect", parse_non_empty_text) or "",
         tags=tuple(item.get("tags") or ()),
         properties=properties,
@@ -43,18 +76,44 @@ def read_odcs_quality(item: Mapping[str, Any]) -> Quality:
 
 # %% ../../../nbs/contract/odcs/04_quality.ipynb #ae8b4f7d
 def build_odcs_quality(quality: Quality) -> dict[str, Any]:
-    """Return the mapping of one check, valid by the standard's schema, that `read_odcs_quality` reads back as the same check."""
+    """Return the mapping of one check, valid by the standard's schema, that `read_odcs_quality`
+    reads back as the same check.
+    """
     named = [("dialect", quality.dialect)] if quality.dialect else []
-    texts = {key: value for name, key in _QUALITY_TEXT_KEYS.items() if (value := getattr(quality, name))}
+    texts = {
+        key: value for name, key in _QUALITY_TEXT_KEYS.items() if (value := getattr(quality, name))
+    }
     for key in ("id", "dimension"):
         if key in texts and not is_valid_odcs("DataQuality", {"type": "text", key: texts[key]}):
             named.append((key, texts.pop(key)))
-    kinds = drop_empty_keys(metric=quality.metric, query=quality.query, engine=quality.engine, implementation=quality.implementation, arguments=dict(quality.arguments) or None)
-    common = drop_empty_keys(tags=list(quality.tags)) | build_property_keys(quality.properties, *named)
-    lead = drop_empty_keys(id=texts.pop("id", ""), name=texts.pop("name", ""), description=texts.pop("description", ""))
-    plain = lead | {"type": quality.type} | kinds | {must.operator: must.value for must in quality.must} | texts | common
+    kinds = drop_empty_keys(
+        metric=quality.metric,
+        query=quality.query,
+        engine=quality.engine,
+        implementation=quality.implementation,
+        arguments=dict(quality.arguments) or None,
+    )
+    common = drop_empty_keys(tags=list(quality.tags)) | build_property_keys(
+        quality.properties, *named
+    )
+    lead = drop_empty_keys(
+        id=texts.pop("id", ""), name=texts.pop("name", ""), description=texts.pop("description", "")
+    )
+    plain = (
+        lead
+        | {"type": quality.type}
+        | kinds
+        | {must.operator: must.value for must in quality.must}
+        | texts
+        | common
+    )
     if is_valid_odcs("DataQuality", plain) and read_odcs_quality(plain) == quality:
         return plain
     operators = [{"operator": must.operator, "value": must.value} for must in quality.must]
     whole = {"type": quality.type} | kinds | ({"operators": operators} if operators else {})
-    return lead | {"type": "custom", "engine": _TOOLKIT_ENGINE, "implementation": whole} | texts | common
+    return (
+        lead
+        | {"type": "custom", "engine": _TOOLKIT_ENGINE, "implementation": whole}
+        | texts
+        | common
+    )

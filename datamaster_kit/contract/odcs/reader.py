@@ -14,16 +14,54 @@ from typing import Any
 from ..dcs.fields import VALUE_WITHOUT_EFFECT, DcsReader
 from ..document import Document
 from ..fault import Fault, code
-from ..model import Contract, DataType, Description, Example, Member, Model, Price, Reference, Scalar, Server, ServiceLevel, SupportChannel, Team
+from ..model import (
+    Contract,
+    DataType,
+    Description,
+    Example,
+    Member,
+    Model,
+    Price,
+    Reference,
+    Scalar,
+    Server,
+    ServiceLevel,
+    SupportChannel,
+    Team,
+)
 from .contradictions import contradictions
 from .properties import read_odcs_field, read_reference
 from .older_forms import upgrade_odcs_data, find_odcs_version
-from .parts import LINKS_KEY, read_odcs_links, read_custom_properties, read_odcs_role, take_property, parse_non_empty_text, read_element_texts
+from .parts import (
+    LINKS_KEY,
+    read_odcs_links,
+    read_custom_properties,
+    read_odcs_role,
+    take_property,
+    parse_non_empty_text,
+    read_element_texts,
+)
 from .quality import read_odcs_quality
 from .references import resolve_references
-from .standard_schema import BREACH, ODCS_UNKNOWN_KEY, breaches, merge_breaches, parse_odcs_data, schema_data, find_untyped_options
-from .property_type import NUMBER_FORMATS, canonical_type, read_odcs_fields
-from ..sql.server_types import UNREAD_SERVER_TYPES, server_dialect, parse_server_type
+from .standard_schema import (
+    BREACH,
+    ODCS_UNKNOWN_KEY,
+    breaches,
+    merge_breaches,
+    parse_odcs_data,
+    schema_data,
+    find_untyped_options,
+)
+from .property_type import (
+    NUMBER_FORMATS,
+    canonical_type,
+    read_odcs_fields,
+)
+from ..sql.server_types import (
+    UNREAD_SERVER_TYPES,
+    server_dialect,
+    parse_server_type,
+)
 from ..workflow import read_workflow, record_workflow_faults
 
 # %% auto #0
@@ -32,15 +70,24 @@ __all__ = ['BAD_SHAPE_ERRORS', 'read_server', 'read_odcs']
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #607342bf
 def _read_odcs_examples(value: Any) -> tuple[Example, ...]:
     """Return the sample rows that a custom property `examples` holds."""
-    return tuple(Example(item.get("data"), item.get("type") or "csv", item.get("description") or "") for item in value)
+    return tuple(
+        Example(item.get("data"), item.get("type") or "csv", item.get("description") or "")
+        for item in value
+    )
 
 
-def _read_model_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[Reference, ...]:
+def _read_model_references(
+    item: Mapping[str, Any], properties: dict[str, Any]
+) -> tuple[Reference, ...]:
     """Return the foreign keys of a schema, composite ones included."""
     written = properties.get("references")
-    if isinstance(written, list) and all(isinstance(one, Mapping) and {"fields", "model", "to"} <= set(one) for one in written):
+    if isinstance(written, list) and all(
+        isinstance(one, Mapping) and {"fields", "model", "to"} <= set(one) for one in written
+    ):
         del properties["references"]
-        return tuple(Reference(tuple(one["fields"]), one["model"], tuple(one["to"])) for one in written)
+        return tuple(
+            Reference(tuple(one["fields"]), one["model"], tuple(one["to"])) for one in written
+        )
     relationships = item.get("relationships") or []
     if any(one.keys() - {"type", "from", "to"} for one in relationships):
         properties["odcs.relationships"] = relationships
@@ -48,17 +95,23 @@ def _read_model_references(item: Mapping[str, Any], properties: dict[str, Any]) 
 
 
 def _read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
-    """Return one schema object of ODCS v3 (section Schema), its physical types as a server of the dialect means them."""
+    """Return one schema object of ODCS v3 (section Schema), its physical types as a server of the
+    dialect means them.
+    """
     properties = read_custom_properties(item, ("id", "deprecated", "synonyms", "context"))
     examples = properties.get("examples")
-    if isinstance(examples, list) and all(isinstance(one, Mapping) and "data" in one for one in examples):
+    if isinstance(examples, list) and all(
+        isinstance(one, Mapping) and "data" in one for one in examples
+    ):
         del properties["examples"]
     else:
         examples = []
     physical_type = item.get("physicalType")
     return Model(
         name=item.get("name") or "",
-        fields=read_odcs_fields(item.get("properties") or [], partial(read_odcs_field, dialect=dialect)),
+        fields=read_odcs_fields(
+            item.get("properties") or [], partial(read_odcs_field, dialect=dialect)
+        ),
         description=item.get("description") or "",
         title=item.get("businessName") or "",
         type="table" if physical_type is None else physical_type,
@@ -75,8 +128,15 @@ def _read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #75416b4d
 def _read_member(item: Mapping[str, Any]) -> Member:
     """Return one person of a team."""
-    dates = read_element_texts(item, date_in="dateIn", date_out="dateOut", replaced_by="replacedByUsername")
-    return Member(**read_element_texts(item, username="username", name="name", role="role", description="description"), **dates)
+    dates = read_element_texts(
+        item, date_in="dateIn", date_out="dateOut", replaced_by="replacedByUsername"
+    )
+    return Member(
+        **read_element_texts(
+            item, username="username", name="name", role="role", description="description"
+        ),
+        **dates,
+    )
 
 
 def _read_odcs_team(item: Mapping[str, Any] | list[Mapping[str, Any]]) -> Team:
@@ -84,60 +144,136 @@ def _read_odcs_team(item: Mapping[str, Any] | list[Mapping[str, Any]]) -> Team:
     if isinstance(item, list):
         return Team(members=tuple(map(_read_member, item)))
     properties = read_custom_properties(item, ("id", "tags", LINKS_KEY))
-    contact = {"contact_name": "contactName", "contact_email": "contactEmail", "contact_url": "contactUrl"}
+    contact = {
+        "contact_name": "contactName",
+        "contact_email": "contactEmail",
+        "contact_url": "contactUrl",
+    }
     return Team(
         **read_element_texts(item, name="name", description="description"),
-        **{name: take_property(properties, key, parse_non_empty_text) or "" for name, key in contact.items()},
+        **{
+            name: take_property(properties, key, parse_non_empty_text) or ""
+            for name, key in contact.items()
+        },
         members=tuple(map(_read_member, item.get("members") or ())),
         properties=properties,
     )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #d94b60fc
-_COMMON_SERVER_KEYS = ("server", "type", "environment", "description", "roles", "customProperties", "id")
+_COMMON_SERVER_KEYS = (
+    "server",
+    "type",
+    "environment",
+    "description",
+    "roles",
+    "customProperties",
+    "id",
+)
 
 
 def read_server(item: Mapping[str, Any]) -> Server:
-    """Return one server; `item` is the mapping as written, so that keys of newer versions stay among the options."""
-    options = {key: value for key, value in item.items() if key not in _COMMON_SERVER_KEYS and value is not None}
+    """Return one server; `item` is the mapping as written, so that keys of newer versions stay
+    among the options.
+    """
+    options = {
+        key: value
+        for key, value in item.items()
+        if key not in _COMMON_SERVER_KEYS and value is not None
+    }
     options |= read_custom_properties(item, ("id",))
     kind = item.get("type") or ""
     if kind == "custom":
         kind = take_property(options, "customType", parse_non_empty_text) or kind
-    return Server(item.get("server") or "", kind, item.get("environment") or "", item.get("description") or "", options, tuple(map(read_odcs_role, item.get("roles") or ())))
+    return Server(
+        item.get("server") or "",
+        kind,
+        item.get("environment") or "",
+        item.get("description") or "",
+        options,
+        tuple(map(read_odcs_role, item.get("roles") or ())),
+    )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #e5186c8a
 def _read_service_level(item: Mapping[str, Any], default_element: str = "") -> ServiceLevel:
     """Return one property of the section SLA."""
     options = read_custom_properties(item, ("id", LINKS_KEY, "valueExt"))
-    value = options.pop("value") if isinstance(options.get("value"), list | dict) and item.get("value") is None else item.get("value")
-    texts = read_element_texts(item, property="property", unit="unit", driver="driver", description="description", schedule="schedule", scheduler="scheduler")
-    return ServiceLevel(**texts, value=value, element=item.get("element") or default_element, options=options)
+    value = (
+        options.pop("value")
+        if isinstance(options.get("value"), list | dict) and item.get("value") is None
+        else item.get("value")
+    )
+    texts = read_element_texts(
+        item,
+        property="property",
+        unit="unit",
+        driver="driver",
+        description="description",
+        schedule="schedule",
+        scheduler="scheduler",
+    )
+    return ServiceLevel(
+        **texts, value=value, element=item.get("element") or default_element, options=options
+    )
 
 
 def _read_odcs_description(item: Mapping[str, Any]) -> Description:
     """Return what the data is for."""
-    return Description(**read_element_texts(item, purpose="purpose", usage="usage", limitations="limitations"), properties=read_custom_properties(item, (LINKS_KEY,)))
+    return Description(
+        **read_element_texts(item, purpose="purpose", usage="usage", limitations="limitations"),
+        properties=read_custom_properties(item, (LINKS_KEY,)),
+    )
 
 
 def _read_support(item: Mapping[str, Any]) -> SupportChannel:
     """Return one support channel."""
-    keys = {"channel": "channel", "url": "url", "description": "description", "tool": "tool", "scope": "scope", "invitation_url": "invitationUrl"}
+    keys = {
+        "channel": "channel",
+        "url": "url",
+        "description": "description",
+        "tool": "tool",
+        "scope": "scope",
+        "invitation_url": "invitationUrl",
+    }
     return SupportChannel(**read_element_texts(item, **keys))
 
 
 def _read_price(item: Mapping[str, Any]) -> Price:
     """Return the price of one unit."""
-    return Price(item.get("priceAmount"), item.get("priceCurrency") or "", item.get("priceUnit") or "")
+    return Price(
+        item.get("priceAmount"), item.get("priceCurrency") or "", item.get("priceUnit") or ""
+    )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #e6c0ca9a
-_BAD_WORKFLOW_SHAPE = code("odcs-workflow", "The custom property workflow is not a mapping.", "write model, source and so on below value:")
-_PROPERTY_REPEATED = code("odcs-property-repeated", "A custom property stands twice in one place, and the last one counts.", "remove one of the two", severity="warning")
-_NOT_KEPT = code("odcs-not-kept", "A part of the file that the contract has no place for; writing the contract loses it.", "nothing, unless you need it", severity="note")
+_BAD_WORKFLOW_SHAPE = code(
+    "odcs-workflow",
+    "The custom property workflow is not a mapping.",
+    "write model, source and so on below value:",
+)
+_PROPERTY_REPEATED = code(
+    "odcs-property-repeated",
+    "A custom property stands twice in one place, and the last one counts.",
+    "remove one of the two",
+    severity="warning",
+)
+_NOT_KEPT = code(
+    "odcs-not-kept",
+    "A part of the file that the contract has no place for; writing the contract loses it.",
+    "nothing, unless you need it",
+    severity="note",
+)
 
 
 def _read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
     """Return the contract without its parts: who it is, and its models."""
-    texts = {"name": "name", "version": "version", "status": "status", "tenant": "tenant", "domain": "domain", "data_product": "dataProduct", "created": "contractCreatedTs"}
+    texts = {
+        "name": "name",
+        "version": "version",
+        "status": "status",
+        "tenant": "tenant",
+        "domain": "domain",
+        "data_product": "dataProduct",
+        "created": "contractCreatedTs",
+    }
     price, servers = data.get("price"), tuple(map(read_server, data.get("servers") or ()))
     dialect = server_dialect(server.type for server in servers)
     workflow = properties.pop("workflow", None)
@@ -149,7 +285,10 @@ def _read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Cont
         team=_read_odcs_team(data.get("team") or {}),
         models=tuple(_read_odcs_model(item, dialect) for item in data.get("schema") or ()),
         servers=servers,
-        service_levels=tuple(_read_service_level(item, data.get("slaDefaultElement") or "") for item in data.get("slaProperties") or ()),
+        service_levels=tuple(
+            _read_service_level(item, data.get("slaDefaultElement") or "")
+            for item in data.get("slaProperties") or ()
+        ),
         roles=tuple(map(read_odcs_role, data.get("roles") or ())),
         support=tuple(map(_read_support, data.get("support") or ())),
         price=None if price is None else _read_price(price),
@@ -161,11 +300,20 @@ def _read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Cont
     )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #acf528db
-_KEYS_NOT_KEPT = {"support": ("customProperties", "id"), "price": ("id",), LINKS_KEY: ("id",), "members": ("id", "tags", "customProperties", LINKS_KEY)}
+_KEYS_NOT_KEPT = {
+    "support": ("customProperties", "id"),
+    "price": ("id",),
+    LINKS_KEY: ("id",),
+    "members": ("id", "tags", "customProperties", LINKS_KEY),
+}
 
 
-def _duplicate_property_faults(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
-    """Yield a fault for each custom property that stands twice in one place: an error for the workflow, by which data is read and deleted."""
+def _duplicate_property_faults(
+    value: Any, document: Document, path: tuple[str | int, ...] = ()
+) -> Iterator[Fault]:
+    """Yield a fault for each custom property that stands twice in one place: an error for the
+    workflow, by which data is read and deleted.
+    """
     if isinstance(value, list):
         for place, item in enumerate(value):
             yield from _duplicate_property_faults(item, document, (*path, place))
@@ -174,15 +322,30 @@ def _duplicate_property_faults(value: Any, document: Document, path: tuple[str |
         for place, custom in enumerate(customs if isinstance(customs, list) else ()):
             name = custom.get("property") if isinstance(custom, Mapping) else None
             if isinstance(name, str) and name in seen:
-                kind = _BAD_WORKFLOW_SHAPE if name == "workflow" and not path else _PROPERTY_REPEATED
-                yield document.fault(kind, f"the custom property {name!r} stands here twice", (*path, "customProperties", place), hint="remove one of the two")
+                kind = (
+                    _BAD_WORKFLOW_SHAPE if name == "workflow" and not path else _PROPERTY_REPEATED
+                )
+                yield document.fault(
+                    kind,
+                    f"the custom property {name!r} stands here twice",
+                    (*path, "customProperties", place),
+                    hint="remove one of the two",
+                )
             seen |= {name} if isinstance(name, str) else set()
         for key, item in value.items():
-            if key not in ("customProperties", "examples", "arguments", "implementation", "context"):
+            if key not in (
+                "customProperties",
+                "examples",
+                "arguments",
+                "implementation",
+                "context",
+            ):
                 yield from _duplicate_property_faults(item, document, (*path, key))
 
 
-def _find_keys_not_kept(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> list[Fault]:
+def _find_keys_not_kept(
+    value: Any, document: Document, path: tuple[str | int, ...] = ()
+) -> list[Fault]:
     """Return a note for each key that the contract has no place for."""
     faults: list[Fault] = []
     if isinstance(value, list):
@@ -190,9 +353,19 @@ def _find_keys_not_kept(value: Any, document: Document, path: tuple[str | int, .
             faults += _find_keys_not_kept(item, document, (*path, place))
     elif isinstance(value, Mapping):
         parent = next((step for step in reversed(path) if isinstance(step, str)), "")
-        faults += [document.fault(_NOT_KEPT, f"{key!r} is not kept", (*path, key)) for key in _KEYS_NOT_KEPT.get(parent, ()) if key in value]
+        faults += [
+            document.fault(_NOT_KEPT, f"{key!r} is not kept", (*path, key))
+            for key in _KEYS_NOT_KEPT.get(parent, ())
+            if key in value
+        ]
         for key, item in value.items():
-            if key not in ("customProperties", "examples", "arguments", "implementation", "context"):
+            if key not in (
+                "customProperties",
+                "examples",
+                "arguments",
+                "implementation",
+                "context",
+            ):
                 faults += _find_keys_not_kept(item, document, (*path, key))
     return faults
 
@@ -203,12 +376,21 @@ def _resolve_reference_ids(plain: dict[str, Any]) -> None:
     for model in models:
         for item in (model, *_walk_properties(model)):
             for one in item.get("relationships") or ():
-                one.update({end: _resolve_reference_end(one[end], models) for end in ("from", "to") if end in one})
+                one.update(
+                    {
+                        end: _resolve_reference_end(one[end], models)
+                        for end in ("from", "to")
+                        if end in one
+                    }
+                )
 
 
 def _walk_properties(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the properties of an element and theirs."""
-    for part in (*(item.get("properties") or ()), *filter(None, (item.get("items"), *(item.get("map") or {}).values()))):
+    for part in (
+        *(item.get("properties") or ()),
+        *filter(None, (item.get("items"), *(item.get("map") or {}).values())),
+    ):
         yield part
         yield from _walk_properties(part)
 
@@ -222,7 +404,9 @@ def _resolve_reference_end(end: Any, models: list[dict[str, Any]]) -> Any:
         return end
     names, items = [], models
     for step in steps[1::2]:
-        found = next((item for item in items if item.get("id") == step), None) or next((item for item in items if item.get("name") == step), None)
+        found = next((item for item in items if item.get("id") == step), None) or next(
+            (item for item in items if item.get("name") == step), None
+        )
         if found is None:
             return end
         names.append(found.get("name") or step)
@@ -230,68 +414,142 @@ def _resolve_reference_end(end: Any, models: list[dict[str, Any]]) -> Any:
     return ".".join(names)
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #39d967ed
-def _digit_conflict_faults(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _digit_conflict_faults(
+    physical: str,
+    decided: DataType | None,
+    digits: Mapping[str, Any],
+    options: Mapping[str, Any],
+    document: Document,
+    path: tuple[str | int, ...],
+) -> Iterator[Fault]:
     """Yield the digits and the width beside a physical type that says others, and holds."""
     if not isinstance(decided, Scalar):
         return
     is_whole = decided.name == "decimal" and "(" not in physical  # which takes its digits from them
     for name, value in digits.items():
         if not is_whole and str(value) != str(getattr(decided, name)):
-            yield document.fault(VALUE_WITHOUT_EFFECT, f"the custom property {name!r} is {value!r}, and the physicalType {physical!r}, read as {canonical_type(decided)}, holds", (*path, "physicalType"))
+            yield document.fault(
+                VALUE_WITHOUT_EFFECT,
+                f"the custom property {name!r} is {value!r}, and the physicalType "
+                f"{physical!r}, read as {canonical_type(decided)}, holds",
+                (*path, "physicalType"),
+            )
     width = NUMBER_FORMATS.get(str(options.get("format")))
     if width is not None and width != decided and decided.name in _ODCS_NUMERIC_TYPES:
-        yield document.fault(VALUE_WITHOUT_EFFECT, f"the format {options['format']!r} is {canonical_type(width)}, and the physicalType {physical!r}, read as {canonical_type(decided)}, holds", (*path, "physicalType"))
+        yield document.fault(
+            VALUE_WITHOUT_EFFECT,
+            f"the format {options['format']!r} is {canonical_type(width)}, and the "
+            f"physicalType {physical!r}, read as {canonical_type(decided)}, holds",
+            (*path, "physicalType"),
+        )
 
 
 _ODCS_NUMERIC_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal")
-_TYPE_READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
+_TYPE_READ_AS = code(
+    "type-read-as",
+    "A physical type says less, or more, than the type that it is read as.",
+    "write the type with its precision and scale, name the server, or write logicalTypeOptions",
+    severity="warning",
+)
 
 
-def _server_remarks(contract: Contract, models: Iterable[Mapping[str, Any]], document: Document) -> Iterator[Fault]:
-    """Yield a warning where physical types are those of a database whose words are not known, so that they are read as Spark's."""
-    has_physical = any(item.get("physicalType") for model in models for item in model.get("properties") or ())
+def _server_remarks(
+    contract: Contract, models: Iterable[Mapping[str, Any]], document: Document
+) -> Iterator[Fault]:
+    """Yield a warning where physical types are those of a database whose words are not known, so
+    that they are read as Spark's.
+    """
+    has_physical = any(
+        item.get("physicalType") for model in models for item in model.get("properties") or ()
+    )
     for place, server in enumerate(contract.servers):
-        if server.type.lower() in UNREAD_SERVER_TYPES and has_physical and not server_dialect(item.type for item in contract.servers):
-            yield document.fault(_TYPE_READ_AS, f"what the types of a {server.type} mean is not known; they are read as Spark's: INT and FLOAT have four bytes", ("servers", place, "type"))
+        if (
+            server.type.lower() in UNREAD_SERVER_TYPES
+            and has_physical
+            and not server_dialect(item.type for item in contract.servers)
+        ):
+            yield document.fault(
+                _TYPE_READ_AS,
+                f"what the types of a {server.type} mean is not known; they are read as "
+                "Spark's: INT and FLOAT have four bytes",
+                ("servers", place, "type"),
+            )
 
 
-def _type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
-    """Yield a warning for each physical type below a path whose meaning has a remark, or is guessed."""
+def _type_remarks(
+    items: Any, dialect: str, document: Document, path: tuple[str | int, ...]
+) -> Iterator[Fault]:
+    """Yield a warning for each physical type below a path whose meaning has a remark, or is
+    guessed.
+    """
     for place, item in enumerate(items) if isinstance(items, list) else ():
         yield from _property_type_remarks(item, dialect, document, (*path, place))
 
 
-def _property_type_remarks(item: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _property_type_remarks(
+    item: Any, dialect: str, document: Document, path: tuple[str | int, ...]
+) -> Iterator[Fault]:
     """Yield the warnings of one property and of its parts."""
     if not isinstance(item, Mapping):
         return
     inner = item.get("map") or {}
-    for key, part in (("items", item.get("items")), *((("map", name), inner.get(name)) for name in ("key", "value"))):
-        yield from _property_type_remarks(part, dialect, document, (*path, *(key if isinstance(key, tuple) else (key,))))
+    for key, part in (
+        ("items", item.get("items")),
+        *((("map", name), inner.get(name)) for name in ("key", "value")),
+    ):
+        yield from _property_type_remarks(
+            part, dialect, document, (*path, *(key if isinstance(key, tuple) else (key,)))
+        )
     yield from _type_remarks(item.get("properties"), dialect, document, (*path, "properties"))
     physical, logical = item.get("physicalType"), item.get("logicalType") or ""
     if not physical or item.get("items") or item.get("properties") or inner:
         return
-    digits = {custom["property"]: custom.get("value") for custom in item.get("customProperties") or () if custom.get("property") in ("precision", "scale")}
+    digits = {
+        custom["property"]: custom.get("value")
+        for custom in item.get("customProperties") or ()
+        if custom.get("property") in ("precision", "scale")
+    }
     try:
         decided, remark = parse_server_type(physical, dialect, logical)
     except ValueError:
-        decided, remark = None, "it is not known" if logical in ("integer", "number", "") and not item.get("logicalTypeOptions", {}).get("format") else ""
-    yield from _digit_conflict_faults(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
+        decided, remark = (
+            None,
+            "it is not known"
+            if logical in ("integer", "number", "")
+            and not item.get("logicalTypeOptions", {}).get("format")
+            else "",
+        )
+    yield from _digit_conflict_faults(
+        physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path
+    )
     if logical == "timestamp" and decided == Scalar("date"):
         remark = "it has no time of day, which the logical type has"
     if remark and not digits:
-        shown = f"; it is read as {canonical_type(decided)}" if decided and "read as" not in remark else ""
-        yield document.fault(_TYPE_READ_AS, f"physicalType {physical!r}: {remark}{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}", (*path, "physicalType"))
+        shown = (
+            f"; it is read as {canonical_type(decided)}"
+            if decided and "read as" not in remark
+            else ""
+        )
+        yield document.fault(
+            _TYPE_READ_AS,
+            f"physicalType {physical!r}: "
+            f"{remark}"
+            f"{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}",
+            (*path, "physicalType"),
+        )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #5ac7eeaa
 BAD_SHAPE_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
-def read_odcs(document: Document, root: Path | None = None, lenient: bool = False) -> tuple[Contract, tuple[Fault, ...]]:
-    """Return the contract of an ODCS 3.0, 3.1 or 3.2 document with every fault found, references followed inside `root`.
+def read_odcs(
+    document: Document, root: Path | None = None, lenient: bool = False
+) -> tuple[Contract, tuple[Fault, ...]]:
+    """Return the contract of an ODCS 3.0, 3.1 or 3.2 document with every fault found, references
+    followed inside `root`.
 
-    Where a fault is an error, the contract holds what could be read, at least the id. The schema is that of the document's own version.
+    Where a fault is an error, the contract holds what could be read, at least the id. The schema is
+    that of the document's own version.
     """
     data, faults = resolve_references(document, root)
     version, notes = find_odcs_version(document, data)
@@ -306,21 +564,39 @@ def read_odcs(document: Document, root: Path | None = None, lenient: bool = Fals
             return bare, (*faults, *notes, *broken)
         if not hasattr(error, "errors"):
             raise
-        problems = [document.fault(BREACH, problem["msg"], tuple(problem["loc"])) for problem in error.errors()]  # a key that its version leaves open
+        problems = [
+            document.fault(BREACH, problem["msg"], tuple(problem["loc"]))
+            for problem in error.errors()
+        ]  # a key that its version leaves open
         return bare, (*faults, *notes, *broken, *problems)
     unknown = tuple(fault for fault in more if fault.code == ODCS_UNKNOWN_KEY.name)
     found = merge_breaches(broken, unknown)
     if lenient:
-        found = tuple(replace(fault, severity="warning") if fault.severity == "error" else fault for fault in found)
-    return contract, (*faults, *notes, *found, *find_untyped_options(data, document), *(fault for fault in more if fault not in unknown))
+        found = tuple(
+            replace(fault, severity="warning") if fault.severity == "error" else fault
+            for fault in found
+        )
+    return contract, (
+        *faults,
+        *notes,
+        *found,
+        *find_untyped_options(data, document),
+        *(fault for fault in more if fault not in unknown),
+    )
 
 
-def _read_odcs_data(data: Mapping[str, Any], document: Document) -> tuple[Contract, tuple[Fault, ...]]:
-    """Return the contract of a document's data with what was told on the way; raises what UNREADABLE lists where the data has another shape."""
+def _read_odcs_data(
+    data: Mapping[str, Any], document: Document
+) -> tuple[Contract, tuple[Fault, ...]]:
+    """Return the contract of a document's data with what was told on the way; raises what
+    UNREADABLE lists where the data has another shape.
+    """
     today, notes = upgrade_odcs_data(document, data)
     plain, unknown = parse_odcs_data(today, document)
     found = [*notes, *unknown]
-    plain["servers"] = [server for server in today.get("servers") or () if isinstance(server, Mapping)]
+    plain["servers"] = [
+        server for server in today.get("servers") or () if isinstance(server, Mapping)
+    ]
     _resolve_reference_ids(plain)
     properties = read_custom_properties(plain, ("context",))
     for place, custom in enumerate(plain.get("customProperties") or ()):
@@ -329,10 +605,21 @@ def _read_odcs_data(data: Mapping[str, Any], document: Document) -> tuple[Contra
             record_workflow_faults(reading, custom["value"], ("customProperties", place, "value"))
             found += reading.faults
         elif custom.get("property") == "workflow":
-            found.append(document.fault(_BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties", place)))
+            found.append(
+                document.fault(
+                    _BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties", place)
+                )
+            )
     contract = _read_odcs_head(plain, properties)
     dialect = server_dialect(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
-        found += _type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
+        found += _type_remarks(
+            model.get("properties"), dialect, document, ("schema", place, "properties")
+        )
     found += _server_remarks(contract, plain.get("schema") or (), document)
-    return contract, (*found, *contradictions(today, document), *_duplicate_property_faults(plain, document), *_find_keys_not_kept(plain, document))
+    return contract, (
+        *found,
+        *contradictions(today, document),
+        *_duplicate_property_faults(plain, document),
+        *_find_keys_not_kept(plain, document),
+    )

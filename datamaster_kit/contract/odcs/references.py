@@ -17,15 +17,27 @@ from ..fault import BadInput, Fault, code
 __all__ = ['resolve_references', 'find_referenced_files']
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #c64bc0e4
-_REF_REFUSED = code("ref-refused", "A $ref leaves the project's folder, or names something that is not a file there.", "copy what it names into the project's folder")
-_REF_UNKNOWN = code("ref-unknown", "A $ref names a place that does not exist.", "correct the path after the #")
+_REF_REFUSED = code(
+    "ref-refused",
+    "A $ref leaves the project's folder, or names something that is not a file there.",
+    "copy what it names into the project's folder",
+)
+_REF_UNKNOWN = code(
+    "ref-unknown", "A $ref names a place that does not exist.", "correct the path after the #"
+)
 _REF_CIRCLE = code("ref-circle", "A $ref leads back to itself.", "break the circle")
-_REF_MANY = code("ref-too-many", "The references of a file, followed, are too many.", "write out what they repeat, or split the contract")
+_REF_MANY = code(
+    "ref-too-many",
+    "The references of a file, followed, are too many.",
+    "write out what they repeat, or split the contract",
+)
 _MAX_REFERENCES = 1000
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #ba34568b
 def _json_pointer_value(data: Any, pointer: str) -> Any:
-    """Return the part of a document that a JSON pointer names; raises KeyError where there is none."""
+    """Return the part of a document that a JSON pointer names; raises KeyError where there is
+    none.
+    """
     for part in pointer.lstrip("/").split("/") if pointer.strip("/") else ():
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(data, Mapping) and name in data:
@@ -38,10 +50,17 @@ def _json_pointer_value(data: Any, pointer: str) -> Any:
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #b64187e2
 def _reference_path(reference: str, document: Document, root: Path | None) -> Path:
-    """Return the file that a reference names; raises ValueError where it is not a file inside the root."""
+    """Return the file that a reference names; raises ValueError where it is not a file inside the
+    root.
+    """
     if root is None:
         raise ValueError("no project folder is known, so no other file is read")
-    if "://" in reference or reference.startswith(("file:", "//")) or Path(reference).is_absolute() or "\0" in reference:
+    if (
+        "://" in reference
+        or reference.startswith(("file:", "//"))
+        or Path(reference).is_absolute()
+        or "\0" in reference
+    ):
         raise ValueError(f"{reference!r} is not a path inside the project's folder")
     folder = Path(document.file).parent if Path(document.file).exists() else root
     path = (folder / reference).resolve()
@@ -53,7 +72,9 @@ def _reference_path(reference: str, document: Document, root: Path | None) -> Pa
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #bdce62ce
 class _ReferenceResolver:
-    """The state of one resolution: the documents read, how many references were followed, and the faults found."""
+    """The state of one resolution: the documents read, how many references were followed, and the
+    faults found.
+    """
 
     def __init__(self, document: Document, root: Path | None) -> None:
         self.first, self.root = document, root
@@ -61,19 +82,38 @@ class _ReferenceResolver:
         self.followed = 0
         self.faults: list[Fault] = []
 
-    def resolve_value(self, value: Any, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
+    def resolve_value(
+        self,
+        value: Any,
+        document: Document,
+        path: tuple[str | int, ...],
+        trail: tuple[tuple[str, str], ...],
+    ) -> Any:
         """Return a value with its references replaced."""
         if isinstance(value, list):
-            return [self.resolve_value(item, document, (*path, position), trail) for position, item in enumerate(value)]
+            return [
+                self.resolve_value(item, document, (*path, position), trail)
+                for position, item in enumerate(value)
+            ]
         if not isinstance(value, Mapping):
             return value
-        own = {key: self.resolve_value(item, document, (*path, key), trail) for key, item in value.items() if key != "$ref" or not isinstance(item, str)}
+        own = {
+            key: self.resolve_value(item, document, (*path, key), trail)
+            for key, item in value.items()
+            if key != "$ref" or not isinstance(item, str)
+        }
         if not isinstance(value.get("$ref"), str):
             return own
         target = self.follow_reference(value["$ref"], document, path, trail)
         return {**target, **own} if isinstance(target, Mapping) else own or target
 
-    def follow_reference(self, reference: str, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
+    def follow_reference(
+        self,
+        reference: str,
+        document: Document,
+        path: tuple[str | int, ...],
+        trail: tuple[tuple[str, str], ...],
+    ) -> Any:
         """Return what a reference names, itself resolved, or an empty mapping after a fault."""
         name, _, pointer = reference.partition("#")
         self.followed += 1
@@ -81,15 +121,29 @@ class _ReferenceResolver:
             there = self.read_once(_reference_path(name, document, self.root)) if name else document
             step = (there.file, pointer.strip("/"))
             if step in trail:
-                self.faults.append(self.first.fault(_REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")))
+                self.faults.append(
+                    self.first.fault(
+                        _REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")
+                    )
+                )
                 return {}
             if self.followed > _MAX_REFERENCES:
                 if all(fault.code != _REF_MANY.name for fault in self.faults):
-                    self.faults.append(self.first.fault(_REF_MANY, f"more than {_MAX_REFERENCES:,} references are followed", (*path, "$ref")))
+                    self.faults.append(
+                        self.first.fault(
+                            _REF_MANY,
+                            f"more than {_MAX_REFERENCES:,} references are followed",
+                            (*path, "$ref"),
+                        )
+                    )
                 return {}
-            return self.resolve_value(_json_pointer_value(there.data, pointer), there, path, (*trail, step))
+            return self.resolve_value(
+                _json_pointer_value(there.data, pointer), there, path, (*trail, step)
+            )
         except KeyError:
-            self.faults.append(self.first.fault(_REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref")))
+            self.faults.append(
+                self.first.fault(_REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref"))
+            )
         except (OSError, ValueError) as error:
             self.faults.append(self.first.fault(_REF_REFUSED, f"$ref: {error}", (*path, "$ref")))
         except BadInput as error:
@@ -104,14 +158,18 @@ class _ReferenceResolver:
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #fac9b115
 def resolve_references(document: Document, root: Path | None) -> tuple[Any, tuple[Fault, ...]]:
-    """Return the document's data with every `$ref` replaced, and the faults of those that could not be."""
+    """Return the document's data with every `$ref` replaced, and the faults of those that could not
+    be.
+    """
     walk = _ReferenceResolver(document, root)
     data = walk.resolve_value(document.data, document, (), ())
     return (data, tuple(walk.faults)) if walk.followed else (document.data, ())
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #d857f8e9
 def find_referenced_files(document: Document, root: Path) -> tuple[Path, ...]:
-    """Return the files inside the root that the `$ref`s of a document lead to, also through others."""
+    """Return the files inside the root that the `$ref`s of a document lead to, also through
+    others.
+    """
     walk = _ReferenceResolver(document, root)
     walk.resolve_value(document.data, document, (), ())
     return tuple(sorted(walk.documents))

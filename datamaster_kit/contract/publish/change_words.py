@@ -13,18 +13,42 @@ from typing import Any
 __all__ = ['join_with_and', 'differing_parts', 'change_sentence']
 
 # %% ../../../nbs/contract/publish/03_change_words.ipynb #c8544eb0
-_LABEL_ATTRIBUTES = ("name", "title", "property", "channel", "username", "url", "metric", "query", "description", "id", "model", "type")
+_LABEL_ATTRIBUTES = (
+    "name",
+    "title",
+    "property",
+    "channel",
+    "username",
+    "url",
+    "metric",
+    "query",
+    "description",
+    "id",
+    "model",
+    "type",
+)
 _MAX_SENTENCE_VALUE_CHARS = 60
 
 
 def _shorten_text(text: str) -> str:
     """Return a text for a sentence, its end left out where it is long."""
-    return text if len(text) <= _MAX_SENTENCE_VALUE_CHARS else f"{text[: _MAX_SENTENCE_VALUE_CHARS - 1]}…"
+    return (
+        text
+        if len(text) <= _MAX_SENTENCE_VALUE_CHARS
+        else f"{text[: _MAX_SENTENCE_VALUE_CHARS - 1]}…"
+    )
 
 
 def _item_label(value: Any) -> str:
     """Return what a thing of a contract is called."""
-    found = next((text for name in _LABEL_ATTRIBUTES if (text := getattr(value, name, "")) and isinstance(text, str)), "")
+    found = next(
+        (
+            text
+            for name in _LABEL_ATTRIBUTES
+            if (text := getattr(value, name, "")) and isinstance(text, str)
+        ),
+        "",
+    )
     return found or type(value).__name__.lower()
 
 
@@ -35,7 +59,9 @@ def _value_phrase(value: Any) -> str:
     if isinstance(value, str):
         return f"'{_shorten_text(value)}'"
     if isinstance(value, Mapping):
-        return _shorten_text(", ".join(f"{name}: {_value_phrase(item)}" for name, item in value.items()))
+        return _shorten_text(
+            ", ".join(f"{name}: {_value_phrase(item)}" for name, item in value.items())
+        )
     if isinstance(value, tuple | list | set | frozenset):
         return _shorten_text(", ".join(map(_value_phrase, value)))
     if is_dataclass(value):
@@ -49,21 +75,30 @@ def join_with_and(parts: Sequence[str]) -> str:
 
 
 def differing_parts(before: Any, after: Any) -> list[str]:
-    """Return the names of what differs in two things of one kind or two mappings, each with its own parts that differ: `source (format and options)`."""
+    """Return the names of what differs in two things of one kind or two mappings, each with its own
+    parts that differ: `source (format and options)`.
+    """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         old, new = dict(before), dict(after)
     elif is_dataclass(before) and type(before) is type(after):
-        old, new = ({item.name: getattr(thing, item.name) for item in fields(before)} for thing in (before, after))
+        old, new = (
+            {item.name: getattr(thing, item.name) for item in fields(before)}
+            for thing in (before, after)
+        )
     else:
         return []
     differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     inner = [join_with_and(differing_parts(old.get(name), new.get(name))) for name in differing]
     words = [str(name).replace("_", " ") for name in differing]
-    return [f"{word} ({parts})" if parts else word for word, parts in zip(words, inner, strict=True)]
+    return [
+        f"{word} ({parts})" if parts else word for word, parts in zip(words, inner, strict=True)
+    ]
 
 
 def _items_by_label(value: Any) -> dict[Any, Any]:
-    """Return a mapping, or a list by what its items are called; those of one name are told apart by their number."""
+    """Return a mapping, or a list by what its items are called; those of one name are told apart by
+    their number.
+    """
     if isinstance(value, Mapping):
         return dict(value)
     found: dict[Any, Any] = {}
@@ -78,7 +113,11 @@ def _item_changes(before: Any, after: Any) -> str:
     old, new = _items_by_label(before), _items_by_label(after)
     said = [f"{_shorten_text(str(name))} is new" for name in new if name not in old]
     said += [f"{_shorten_text(str(name))} is gone" for name in old if name not in new]
-    said += [f"{_shorten_text(str(name))} changes" for name in old if name in new and old[name] != new[name]]
+    said += [
+        f"{_shorten_text(str(name))} changes"
+        for name in old
+        if name in new and old[name] != new[name]
+    ]
     return join_with_and(said) or "the order changes"
 
 # %% ../../../nbs/contract/publish/03_change_words.ipynb #9ea48eba
@@ -93,7 +132,9 @@ _FLAG_CHANGE_PHRASES = {
 
 
 def change_sentence(name: str, before: Any, after: Any, subject: str = "") -> str:
-    """Return in a sentence how an attribute changed, of a field or model, or of the contract where none is named."""
+    """Return in a sentence how an attribute changed, of a field or model, or of the contract where
+    none is named.
+    """
     if isinstance(after, bool) and (name, after) in _FLAG_CHANGE_PHRASES:
         return f"{subject} {_FLAG_CHANGE_PHRASES[name, after]}"
     what = f"the {name.replace('_', ' ')}" + (f" of {subject}" if subject else "")
@@ -106,6 +147,10 @@ def change_sentence(name: str, before: Any, after: Any, subject: str = "") -> st
         return f"{what}: {_item_changes(before, after)}"
     if is_dataclass(before) and type(before) is type(after):
         return f"{what} changes in {join_with_and(differing_parts(before, after))}"
-    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > _MAX_SENTENCE_VALUE_CHARS:
+    if (
+        isinstance(before, str)
+        and isinstance(after, str)
+        and max(len(before), len(after)) > _MAX_SENTENCE_VALUE_CHARS
+    ):
         return f"{what} is reworded"
     return f"{what} changes from {_value_phrase(before)} to {_value_phrase(after)}"

@@ -9,8 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_args
 
-from .change_words import change_sentence, differing_parts, join_with_and
-from ..model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
+from .change_words import (
+    change_sentence,
+    differing_parts,
+    join_with_and,
+)
+from ..model import (
+    Array,
+    Contract,
+    DataType,
+    Field,
+    Map,
+    Model,
+    Scalar,
+    Struct,
+)
 from ..sql.sqltype import sql_type
 
 # %% auto #0
@@ -31,7 +44,15 @@ class ContractChange:
     sentence: str
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #e6ef7463
-_WIDER_TYPES = {"byte": ("short", "integer", "long"), "short": ("integer", "long"), "integer": ("long",), "float": ("double",), "date": ("timestamp_ntz",), "varchar": ("string",), "char": ("string", "varchar")}
+_WIDER_TYPES = {
+    "byte": ("short", "integer", "long"),
+    "short": ("integer", "long"),
+    "integer": ("long",),
+    "float": ("double",),
+    "date": ("timestamp_ntz",),
+    "varchar": ("string",),
+    "char": ("string", "varchar"),
+}
 
 
 def _is_type_widening(before: DataType, after: DataType) -> bool:
@@ -47,7 +68,14 @@ def _is_type_widening(before: DataType, after: DataType) -> bool:
     return False
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #355816c0
-_LIMIT_DIRECTIONS = {"minimum": 1, "exclusive_minimum": 1, "min_length": 1, "maximum": -1, "exclusive_maximum": -1, "max_length": -1}
+_LIMIT_DIRECTIONS = {
+    "minimum": 1,
+    "exclusive_minimum": 1,
+    "min_length": 1,
+    "maximum": -1,
+    "exclusive_maximum": -1,
+    "max_length": -1,
+}
 
 
 def _constraint_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
@@ -64,17 +92,35 @@ def _constraint_change_kind(name: str, before: Any, after: Any) -> ContractChang
     return "breaking"
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #c6235f4c
-_COSMETIC_ATTRIBUTES = {"description", "title", "examples", "tags", "links", "properties", "transform_sources", "transform_logic", "transform_description", "physical_type", "critical", "type", "owner"}
+_COSMETIC_ATTRIBUTES = {
+    "description",
+    "title",
+    "examples",
+    "tags",
+    "links",
+    "properties",
+    "transform_sources",
+    "transform_logic",
+    "transform_description",
+    "physical_type",
+    "critical",
+    "type",
+    "owner",
+}
 _BREAKING_ATTRIBUTES = {"primary_key", "physical_name", "classification", "pii", "encrypted_name"}
 _LAYOUT_ATTRIBUTES = {"partition", "cluster"}
 
 
 def _check_change_kind(before: Sequence[Any], after: Sequence[Any]) -> ContractChangeKind:
-    """Return how much changed checks or references matter; one that is told in words alone refuses nothing."""
+    """Return how much changed checks or references matter; one that is told in words alone refuses
+    nothing.
+    """
     if any(check not in after for check in before):
         return "breaking"
     added = [check for check in after if check not in before]
-    return "stricter" if any(getattr(check, "type", "") != "text" for check in added) else "compatible"
+    return (
+        "stricter" if any(getattr(check, "type", "") != "text" for check in added) else "compatible"
+    )
 
 
 def _attribute_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
@@ -97,7 +143,13 @@ def _field_differences(before: Field, after: Field, path: str) -> Iterator[Contr
         if item.name in ("name", "type") or old == new:
             continue
         kind = _attribute_change_kind(item.name, old, new)
-        yield ContractChange(kind, f"{path}.{item.name}", _json_form(old), _json_form(new), change_sentence(item.name, old, new, path))
+        yield ContractChange(
+            kind,
+            f"{path}.{item.name}",
+            _json_form(old),
+            _json_form(new),
+            change_sentence(item.name, old, new, path),
+        )
     yield from _type_differences(before.type, after.type, path)
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #acf6e3e1
@@ -107,7 +159,9 @@ def _json_form(value: Any) -> Any:
         return [_json_form(item) for item in value]
     if is_dataclass(value):
         said = {item.name: getattr(value, item.name) for item in fields(value)}
-        return {name: _json_form(item) for name, item in said.items() if item not in (None, "", (), {})}
+        return {
+            name: _json_form(item) for name, item in said.items() if item not in (None, "", (), {})
+        }
     if isinstance(value, Mapping):
         return {str(name): _json_form(item) for name, item in value.items()}
     return value if isinstance(value, str | int | float | bool | None) else str(value)
@@ -119,33 +173,65 @@ def _type_differences(before: DataType, after: DataType, path: str) -> Iterator[
         case Struct(old), Struct(new):
             yield from _field_list_differences(old, new, path)
         case Array(old_element), Array(new_element):
-            yield from _field_differences(old_element, replace(new_element, name=old_element.name), f"{path}[]")
+            yield from _field_differences(
+                old_element, replace(new_element, name=old_element.name), f"{path}[]"
+            )
         case Map(old_key, old_value), Map(new_key, new_value):
             yield from _field_differences(old_key, new_key, f"{path}.key")
             yield from _field_differences(old_value, new_value, f"{path}.value")
         case _:
             if before != after:
-                kind: ContractChangeKind = "compatible" if _is_type_widening(before, after) else "breaking"
+                kind: ContractChangeKind = (
+                    "compatible" if _is_type_widening(before, after) else "breaking"
+                )
                 old_type, new_type = sql_type(before).lower(), sql_type(after).lower()
-                yield ContractChange(kind, f"{path}.type", old_type, new_type, f"the type of {path} changes from {old_type} to {new_type}")
+                yield ContractChange(
+                    kind,
+                    f"{path}.type",
+                    old_type,
+                    new_type,
+                    f"the type of {path} changes from {old_type} to {new_type}",
+                )
 
 
-def _field_list_differences(before: tuple[Field, ...], after: tuple[Field, ...], path: str) -> Iterator[ContractChange]:
-    """Yield the differences between two lists of fields: gone, added, and changed; the order does not matter to a reader by name."""
+def _field_list_differences(
+    before: tuple[Field, ...], after: tuple[Field, ...], path: str
+) -> Iterator[ContractChange]:
+    """Yield the differences between two lists of fields: gone, added, and changed; the order does
+    not matter to a reader by name.
+    """
     old, new = {item.name: item for item in before}, {item.name: item for item in after}
     for name, item in old.items():
         if name not in new:
-            yield ContractChange("breaking", f"{path}.{name}", sql_type(item.type).lower(), None, f"the field {path}.{name} is gone")
+            yield ContractChange(
+                "breaking",
+                f"{path}.{name}",
+                sql_type(item.type).lower(),
+                None,
+                f"the field {path}.{name} is gone",
+            )
         else:
             yield from _field_differences(item, new[name], f"{path}.{name}")
     for name, item in new.items():
         if name not in old:
             must = "must have a value" if item.required or item.primary_key else ""
             said = f"the field {path}.{name} is new" + (f", and {must}" if must else "")
-            yield ContractChange("stricter" if must else "compatible", f"{path}.{name}", None, sql_type(item.type).lower(), said)
+            yield ContractChange(
+                "stricter" if must else "compatible",
+                f"{path}.{name}",
+                None,
+                sql_type(item.type).lower(),
+                said,
+            )
     common = [name for name in old if name in new]
     if common != [name for name in new if name in old]:
-        yield ContractChange("cosmetic", f"{path}.order", list(old), list(new), f"the fields of {path} are in another order")
+        yield ContractChange(
+            "cosmetic",
+            f"{path}.order",
+            list(old),
+            list(new),
+            f"the fields of {path} are in another order",
+        )
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #5df5630b
 def _model_differences(before: Model, after: Model) -> Iterator[ContractChange]:
@@ -158,29 +244,84 @@ def _model_differences(before: Model, after: Model) -> Iterator[ContractChange]:
         kind: ContractChangeKind = "breaking" if item.name == "physical_name" else "cosmetic"
         if item.name in ("quality", "references"):
             kind = _check_change_kind(old, new)
-        yield ContractChange(kind, f"{before.name}.{item.name}", _json_form(old), _json_form(new), change_sentence(item.name, old, new, before.name))
+        yield ContractChange(
+            kind,
+            f"{before.name}.{item.name}",
+            _json_form(old),
+            _json_form(new),
+            change_sentence(item.name, old, new, before.name),
+        )
 
 
-def _item_list_differences(before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]) -> Iterator[ContractChange]:
-    """Yield the differences of the things that a contract lists by name: gone or changed breaks, new is compatible."""
-    old, new = ({" of ".join(filter(None, (getattr(item, key) for key in keys))): item for item in getattr(contract, attribute)} for contract in (before, after))
+def _item_list_differences(
+    before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]
+) -> Iterator[ContractChange]:
+    """Yield the differences of the things that a contract lists by name: gone or changed breaks,
+    new is compatible.
+    """
+    old, new = (
+        {
+            " of ".join(filter(None, (getattr(item, key) for key in keys))): item
+            for item in getattr(contract, attribute)
+        }
+        for contract in (before, after)
+    )
     words = attribute.replace("_", " ").removesuffix("s")
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            kind: ContractChangeKind = "breaking" if name in old else "stricter" if name.lower().startswith("freshness of ") else "compatible"
-            what = "is new" if name not in old else "is gone" if name not in new else f"changes in {join_with_and(differing_parts(old[name], new[name]))}"
-            yield ContractChange(kind, f"{attribute}.{name}", _json_form(old.get(name)), _json_form(new.get(name)), f"the {words} {name} {what}")
+            kind: ContractChangeKind = (
+                "breaking"
+                if name in old
+                else "stricter"
+                if name.lower().startswith("freshness of ")
+                else "compatible"
+            )
+            what = (
+                "is new"
+                if name not in old
+                else "is gone"
+                if name not in new
+                else f"changes in {join_with_and(differing_parts(old[name], new[name]))}"
+            )
+            yield ContractChange(
+                kind,
+                f"{attribute}.{name}",
+                _json_form(old.get(name)),
+                _json_form(new.get(name)),
+                f"the {words} {name} {what}",
+            )
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #0a59b7ea
-_NAMED_ITEM_KEYS = (("service_levels", ("property", "element")), ("servers", ("name",)), ("roles", ("name",)))
-_IGNORED_ATTRIBUTES = {"id", "models", "specification", "specification_version", *(attribute for attribute, _ in _NAMED_ITEM_KEYS)}
+_NAMED_ITEM_KEYS = (
+    ("service_levels", ("property", "element")),
+    ("servers", ("name",)),
+    ("roles", ("name",)),
+)
+_IGNORED_ATTRIBUTES = {
+    "id",
+    "models",
+    "specification",
+    "specification_version",
+    *(attribute for attribute, _ in _NAMED_ITEM_KEYS),
+}
 
 
 def diff(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
     """Return what changed between two versions of a contract, the breaking changes first."""
-    old, new = {model.name: model for model in before.models}, {model.name: model for model in after.models}
-    found = [ContractChange("breaking", name, name, None, f"the model {name} is gone") for name in old if name not in new]
-    found += [ContractChange("compatible", name, None, name, f"the model {name} is new") for name in new if name not in old]
+    old, new = (
+        {model.name: model for model in before.models},
+        {model.name: model for model in after.models},
+    )
+    found = [
+        ContractChange("breaking", name, name, None, f"the model {name} is gone")
+        for name in old
+        if name not in new
+    ]
+    found += [
+        ContractChange("compatible", name, None, name, f"the model {name} is new")
+        for name in new
+        if name not in old
+    ]
     for name in old:
         if name in new:
             found += _model_differences(old[name], new[name])
@@ -196,4 +337,10 @@ def _contract_head_differences(before: Contract, after: Contract) -> Iterator[Co
         old, new = getattr(before, item.name), getattr(after, item.name)
         if item.name not in _IGNORED_ATTRIBUTES and old != new:
             kind: ContractChangeKind = "compatible" if item.name == "workflow" else "cosmetic"
-            yield ContractChange(kind, item.name, _json_form(old), _json_form(new), change_sentence(item.name, old, new))
+            yield ContractChange(
+                kind,
+                item.name,
+                _json_form(old),
+                _json_form(new),
+                change_sentence(item.name, old, new),
+            )

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .draft import ModelSample, SampledColumn, can_be_key, enum_values, is_personal, values_seen_once
+from .draft import (
+    ModelSample,
+    SampledColumn,
+    can_be_key,
+    enum_values,
+    is_personal,
+    values_seen_once,
+)
 from ..model import STRING, Scalar
 from ..sql.sqltype import sql_type
 
@@ -20,12 +27,17 @@ _MAX_DUPLICATE_SHARE = 0.05
 
 
 def _column_line(column: SampledColumn) -> str:
-    """Return a column in a line: its type, why it is no narrower one, and the values of an enum with their rows."""
+    """Return a column in a line: its type, why it is no narrower one, and the values of an enum
+    with their rows.
+    """
     kind = "text" if column.type == STRING else sql_type(column.type).lower()
     reason = column.reason.partition(", e.g. ")[0] if is_personal(column) else column.reason
     told = [f"{column.name}: {kind}"]
     if found := enum_values(column):
-        told.append("one of " + ", ".join(f"{value} ({count})" for value, count in column.counts if value in found))
+        told.append(
+            "one of "
+            + ", ".join(f"{value} ({count})" for value, count in column.counts if value in found)
+        )
         told += [f"not {', '.join(once)}, seen once"] if (once := values_seen_once(column)) else []
     elif reason:
         told.append(f"because {reason}")
@@ -41,13 +53,32 @@ def _duplicate_share(column: SampledColumn) -> float:
 
 
 def _key_line(columns: Sequence[SampledColumn]) -> str:
-    """Return the columns that could be the key, the one that was taken first, with their shares of duplicates."""
-    identifying = [column for column in columns if isinstance(column.type, Scalar) and column.type.name in ("string", "long", "integer")]
-    close = sorted((column for column in identifying if _duplicate_share(column) <= _MAX_DUPLICATE_SHARE and not column.missing and column.rows), key=_duplicate_share)
+    """Return the columns that could be the key, the one that was taken first, with their shares of
+    duplicates.
+    """
+    identifying = [
+        column
+        for column in columns
+        if isinstance(column.type, Scalar) and column.type.name in ("string", "long", "integer")
+    ]
+    close = sorted(
+        (
+            column
+            for column in identifying
+            if _duplicate_share(column) <= _MAX_DUPLICATE_SHARE
+            and not column.missing
+            and column.rows
+        ),
+        key=_duplicate_share,
+    )
     shares = [f"{column.name} ({_duplicate_share(column):.1%} duplicates)" for column in close[:5]]
     if not shares:
         return "key: none found"
-    return f"key: {', '.join(shares)}" if can_be_key(close[0]) else f"key: none taken; nearest {', '.join(shares)}"
+    return (
+        f"key: {', '.join(shares)}"
+        if can_be_key(close[0])
+        else f"key: none taken; nearest {', '.join(shares)}"
+    )
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #c4b5763f
 def summary_lines(samples: Sequence[ModelSample], output: Path | None = None) -> Iterator[str]:
@@ -56,6 +87,13 @@ def summary_lines(samples: Sequence[ModelSample], output: Path | None = None) ->
         rows = f"{sample.columns[0].rows} rows" if sample.columns[0].rows else "the columns"
         yield f"{sample.name}, from {rows} of {sample.source}:"
         yield from (f"  {_column_line(column)}" for column in sample.columns)
-        yield f"  {_key_line(sample.columns)}" if sample.columns[0].rows else "  key: no row was looked at"
+        yield (
+            f"  {_key_line(sample.columns)}"
+            if sample.columns[0].rows
+            else "  key: no row was looked at"
+        )
     written = str(output) if output else "FILE"
-    yield f"Next: {'' if output else 'write it with -o FILE, '}fill in what is marked TODO, then `datamaster contract lint {written}`."
+    yield (
+        f"Next: {'' if output else 'write it with -o FILE, '}fill in what is marked TODO, then "
+        f"`datamaster contract lint {written}`."
+    )

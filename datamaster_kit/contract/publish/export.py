@@ -10,13 +10,29 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote as quote_url
 
-from ..model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
+from ..model import (
+    Array,
+    Contract,
+    DataType,
+    Field,
+    Map,
+    Model,
+    Scalar,
+    Struct,
+)
 from ..sql.sqltype import quote
-from ..sql.table import Dialect, Table, bronze_table, create_statements, silver_table
+from ..sql.table import (
+    Dialect,
+    Table,
+    bronze_table,
+    create_statements,
+    silver_table,
+)
 from ..visible import escape_log_commands
 
 # %% auto #0
-__all__ = ['spark_type', 'spark_field', 'spark_schema', 'fields_of_spark_schema', 'json_schema', 'ddl']
+__all__ = ['spark_type', 'spark_field', 'spark_schema', 'fields_of_spark_schema', 'json_schema',
+           'ddl']
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #67cb67ae
 def spark_type(type: DataType) -> Any:
@@ -29,9 +45,18 @@ def spark_type(type: DataType) -> Any:
         case Scalar(name):
             return {"null": "void", "time": "time(6)"}.get(name, name)
         case Array(element):
-            return {"type": "array", "elementType": spark_type(element.type), "containsNull": not element.required}
+            return {
+                "type": "array",
+                "elementType": spark_type(element.type),
+                "containsNull": not element.required,
+            }
         case Map(key, value):
-            return {"type": "map", "keyType": spark_type(key.type), "valueType": spark_type(value.type), "valueContainsNull": not value.required}
+            return {
+                "type": "map",
+                "keyType": spark_type(key.type),
+                "valueType": spark_type(value.type),
+                "valueContainsNull": not value.required,
+            }
         case Struct(fields):
             return {"type": "struct", "fields": [spark_field(item) for item in fields]}
     raise TypeError(f"{type!r} is not a type.")
@@ -39,7 +64,12 @@ def spark_type(type: DataType) -> Any:
 
 def spark_field(item: Field) -> dict[str, Any]:
     """Return a field in Spark's JSON form, its description as comment."""
-    return {"name": item.column, "type": spark_type(item.type), "nullable": not item.required, "metadata": {"comment": item.description} if item.description else {}}
+    return {
+        "name": item.column,
+        "type": spark_type(item.type),
+        "nullable": not item.required,
+        "metadata": {"comment": item.description} if item.description else {},
+    }
 
 
 def spark_schema(model: Model) -> dict[str, Any]:
@@ -48,7 +78,9 @@ def spark_schema(model: Model) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #45b0c6eb
 def _type_of_spark(form: Any) -> DataType:
-    """Return the type of Spark's JSON form; raises ValueError for one that the contract has no word for."""
+    """Return the type of Spark's JSON form; raises ValueError for one that the contract has no word
+    for.
+    """
     if isinstance(form, str):
         name, _, arguments = form.rstrip(")").partition("(")
         numbers = [int(part) for part in arguments.split(",") if part.strip()]
@@ -59,9 +91,22 @@ def _type_of_spark(form: Any) -> DataType:
         return Scalar({"void": "null"}.get(name, name))
     match form["type"]:
         case "array":
-            return Array(Field("element", _type_of_spark(form["elementType"]), required=not form["containsNull"]))
+            return Array(
+                Field(
+                    "element",
+                    _type_of_spark(form["elementType"]),
+                    required=not form["containsNull"],
+                )
+            )
         case "map":
-            return Map(Field("key", _type_of_spark(form["keyType"])), Field("value", _type_of_spark(form["valueType"]), required=not form["valueContainsNull"]))
+            return Map(
+                Field("key", _type_of_spark(form["keyType"])),
+                Field(
+                    "value",
+                    _type_of_spark(form["valueType"]),
+                    required=not form["valueContainsNull"],
+                ),
+            )
         case "struct":
             return Struct(fields_of_spark_schema(form))
     raise ValueError(f"{form['type']!r} is not a type of Spark that a contract describes.")
@@ -69,38 +114,78 @@ def _type_of_spark(form: Any) -> DataType:
 
 def fields_of_spark_schema(schema: dict[str, Any]) -> tuple[Field, ...]:
     """Return the fields of a StructType in JSON form."""
-    return tuple(Field(item["name"], _type_of_spark(item["type"]), description=item.get("metadata", {}).get("comment", ""), required=not item["nullable"])
-                 for item in schema["fields"])
+    return tuple(
+        Field(
+            item["name"],
+            _type_of_spark(item["type"]),
+            description=item.get("metadata", {}).get("comment", ""),
+            required=not item["nullable"],
+        )
+        for item in schema["fields"]
+    )
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #077263a3
 _JSON_TYPES: dict[str, dict[str, Any]] = {
-    **{name: {"type": "string"} for name in ("string", "varchar", "char")}, **{name: {"type": "integer"} for name in ("byte", "short", "integer", "long")},
-    **{name: {"type": "number"} for name in ("float", "double", "decimal")}, "boolean": {"type": "boolean"}, "binary": {"type": "string", "contentEncoding": "base64"},
-    "date": {"type": "string", "format": "date"}, "time": {"type": "string", "format": "time"}, "timestamp": {"type": "string", "format": "date-time"},
-    "timestamp_ntz": {"type": "string"}, "variant": {}, "null": {"type": "null"},
+    **{name: {"type": "string"} for name in ("string", "varchar", "char")},
+    **{name: {"type": "integer"} for name in ("byte", "short", "integer", "long")},
+    **{name: {"type": "number"} for name in ("float", "double", "decimal")},
+    "boolean": {"type": "boolean"},
+    "binary": {"type": "string", "contentEncoding": "base64"},
+    "date": {"type": "string", "format": "date"},
+    "time": {"type": "string", "format": "time"},
+    "timestamp": {"type": "string", "format": "date-time"},
+    "timestamp_ntz": {"type": "string"},
+    "variant": {},
+    "null": {"type": "null"},
 }
-_JSON_LIMIT_KEYWORDS = (("minimum", "minimum"), ("maximum", "maximum"), ("exclusive_minimum", "exclusiveMinimum"), ("exclusive_maximum", "exclusiveMaximum"))
+_JSON_LIMIT_KEYWORDS = (
+    ("minimum", "minimum"),
+    ("maximum", "maximum"),
+    ("exclusive_minimum", "exclusiveMinimum"),
+    ("exclusive_maximum", "exclusiveMaximum"),
+)
 _JSON_COUNT_SUFFIXES = {Array: "Items", Map: "Properties"}
 
 
 def _json_constraints(item: Field) -> dict[str, Any]:
     """Return the keywords of a field's constraints; limits of dates and times have none."""
     is_text = isinstance(item.type, Scalar) and _JSON_TYPES[item.type.name].get("type") == "string"
-    unit = next((unit for kind, unit in _JSON_COUNT_SUFFIXES.items() if isinstance(item.type, kind)), "Length")
-    said: dict[str, Any] = {keyword: getattr(item, attribute) for attribute, keyword in _JSON_LIMIT_KEYWORDS if isinstance(getattr(item, attribute), int | float) and not is_text}
-    longest = item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
+    unit = next(
+        (unit for kind, unit in _JSON_COUNT_SUFFIXES.items() if isinstance(item.type, kind)),
+        "Length",
+    )
+    said: dict[str, Any] = {
+        keyword: getattr(item, attribute)
+        for attribute, keyword in _JSON_LIMIT_KEYWORDS
+        if isinstance(getattr(item, attribute), int | float) and not is_text
+    }
+    longest = (
+        item.max_length
+        if item.max_length is not None
+        else (item.type.length if isinstance(item.type, Scalar) else None)
+    )
     said |= {f"min{unit}": item.min_length, f"max{unit}": longest}
     said |= {"pattern": item.pattern or None, "format": item.format or None} if is_text else {}
-    return {keyword: value for keyword, value in said.items() if value is not None and not isinstance(value, bool)}
+    return {
+        keyword: value
+        for keyword, value in said.items()
+        if value is not None and not isinstance(value, bool)
+    }
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #be11d2d3
 def _json_field(item: Field) -> dict[str, Any]:
     """Return a field as JSON schema."""
     schema = {**_json_type(item.type), **_json_constraints(item)}
-    schema |= {key: value for key, value in (("title", item.title), ("description", item.description)) if value}
+    schema |= {
+        key: value
+        for key, value in (("title", item.title), ("description", item.description))
+        if value
+    }
     is_text = schema.get("type") == "string"
     if item.enum:
-        schema["enum"] = [str(value) if is_text else value for value in item.enum] + ([] if item.required else [None])
+        schema["enum"] = [str(value) if is_text else value for value in item.enum] + (
+            [] if item.required else [None]
+        )
     if item.examples:
         schema["examples"] = list(item.examples)
     if not item.required and schema.get("type") not in (None, "null"):
@@ -109,7 +194,9 @@ def _json_field(item: Field) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #457ec6a1
 def _json_type(type: DataType) -> dict[str, Any]:
-    """Return a type as JSON schema; an object allows what the contract does not name, as ingest does."""
+    """Return a type as JSON schema; an object allows what the contract does not name, as ingest
+    does.
+    """
     match type:
         case Scalar(name):
             return dict(_JSON_TYPES[name])
@@ -118,34 +205,66 @@ def _json_type(type: DataType) -> dict[str, Any]:
         case Map(_, value):
             return {"type": "object", "additionalProperties": _json_field(value)}
         case Struct(fields):
-            return {"type": "object", "properties": {item.column: _json_field(item) for item in fields}, "required": [item.column for item in fields if item.required]}
+            return {
+                "type": "object",
+                "properties": {item.column: _json_field(item) for item in fields},
+                "required": [item.column for item in fields if item.required],
+            }
     raise TypeError(f"{type!r} is not a type.")
 
 
 def json_schema(contract: Contract, model: Model) -> dict[str, Any]:
-    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its columns; its `$id` is a URI or a relative reference (RFC 3986, 4.1)."""
+    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its
+    columns; its `$id` is a URI or a relative reference (RFC 3986, 4.1).
+    """
     has_scheme = re.match(r"[A-Za-z][A-Za-z\d+.-]*:", contract.id)
     address = quote_url(f"{contract.id}/{model.name}", safe="/:@" if has_scheme else "/@")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": address, "title": model.title or model.name, "description": model.description}
-    fields = tuple(replace(item, required=item.required or bool(item.primary_key)) for item in model.fields)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": address,
+        "title": model.title or model.name,
+        "description": model.description,
+    }
+    fields = tuple(
+        replace(item, required=item.required or bool(item.primary_key)) for item in model.fields
+    )
     return {**{key: value for key, value in head.items() if value}, **_json_type(Struct(fields))}
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #cec3e3bf
 def ddl(contract: Contract, catalog: str) -> str:
     """Return the SQL script that creates a contract's tables in a catalog of Databricks."""
-    tables = [make(contract, model, catalog) for make in (bronze_table, silver_table) for model in contract.models]
-    statements = [f"CREATE SCHEMA IF NOT EXISTS {quote(catalog)}.{quote(schema)}" for schema in ("bronze", "silver", "gold")]
+    tables = [
+        make(contract, model, catalog)
+        for make in (bronze_table, silver_table)
+        for model in contract.models
+    ]
+    statements = [
+        f"CREATE SCHEMA IF NOT EXISTS {quote(catalog)}.{quote(schema)}"
+        for schema in ("bronze", "silver", "gold")
+    ]
     for table in tables:
         statements += create_statements(table, _sql_name(table), Dialect())
     for table in tables:
-        statements += [f"ALTER TABLE {_sql_name(table)} ADD CONSTRAINT {quote(key.name)} FOREIGN KEY ({', '.join(map(quote, key.columns))}) "
-                       f"REFERENCES {quote(catalog)}.{quote(table.schema)}.{quote(key.table)} ({', '.join(map(quote, key.to_columns))})" for key in table.foreign_keys]
+        statements += [
+            f"ALTER TABLE {_sql_name(table)} ADD CONSTRAINT {quote(key.name)} FOREIGN KEY "
+            f"({', '.join(map(quote, key.columns))}) "
+            f"REFERENCES {quote(catalog)}.{quote(table.schema)}.{quote(key.table)} "
+            f"({', '.join(map(quote, key.to_columns))})"
+            for key in table.foreign_keys
+        ]
     return ";\n\n".join(map(_escape_log_literals, statements)) + ";\n"
 
 
 def _escape_log_literals(statement: str) -> str:
-    """Return a statement as it may be printed into a log: in its literals, what would be taken for a command, and what is not seen, by its number."""
-    return re.sub(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'", lambda match: escape_log_commands(match[0]) if match[0][0] == "'" else match[0], statement, flags=re.DOTALL)
+    """Return a statement as it may be printed into a log: in its literals, what would be taken for
+    a command, and what is not seen, by its number.
+    """
+    return re.sub(
+        r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'",
+        lambda match: escape_log_commands(match[0]) if match[0][0] == "'" else match[0],
+        statement,
+        flags=re.DOTALL,
+    )
 
 
 def _sql_name(table: Table) -> str:

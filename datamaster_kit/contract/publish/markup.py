@@ -25,7 +25,9 @@ def line_break_markup(value: Any) -> Markup:
     """Return a text as markup with its line breaks; nothing for None."""
     from markupsafe import Markup
 
-    return Markup("<br>").join(("" if value is None else value if isinstance(value, Markup) else str(value)).split("\n"))
+    return Markup("<br>").join(
+        ("" if value is None else value if isinstance(value, Markup) else str(value)).split("\n")
+    )
 
 
 @lru_cache(maxsize=512)
@@ -33,29 +35,42 @@ def _template(text: str) -> Template:
     """Return a template, which escapes."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=lambda value: "" if value is None else value)
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: "" if value is None else value,
+    )
     environment.filters["lines"] = line_break_markup
     return environment.from_string(text)
 
 
 def render_html(template: str, **values: Any) -> Markup:
-    """Return a template of HTML with values in it, escaped where they are no markup; the filter `line_break_markup` keeps line breaks."""
+    """Return a template of HTML with values in it, escaped where they are no markup; the filter
+    `line_break_markup` keeps line breaks.
+    """
     from markupsafe import Markup
 
     return Markup(_template(template).render(values))  # noqa: S704  the package writes templates, and they escape
 
 
 def join_markup(parts: Iterable[Any], between: str = "") -> Markup:
-    """Return parts one after another, with markup between them; a part that is no markup is escaped."""
+    """Return parts one after another, with markup between them; a part that is no markup is
+    escaped.
+    """
     from markupsafe import Markup
 
     return Markup(between).join(parts)  # noqa: S704  the package writes what is between
 
 # %% ../../../nbs/contract/publish/01_markup.ipynb #225082d1
 def escape_log_page(page: str) -> str:
-    """Return a page as it may be printed into a log: what would be taken for a command, and what is not seen, as references to characters."""
+    """Return a page as it may be printed into a log: what would be taken for a command, and what is
+    not seen, as references to characters.
+    """
     quiet = LOG_COMMAND.sub(lambda match: f"&#{ord(match[0])};", page)
-    return "".join(letter if letter.isprintable() or letter == "\n" else f"&#{ord(letter)};" for letter in quiet)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else f"&#{ord(letter)};"
+        for letter in quiet
+    )
 
 
 def _source_hash(text: str) -> str:
@@ -66,4 +81,8 @@ def _source_hash(text: str) -> str:
 def page_policy(styles: Iterable[str], script: str = "") -> str:
     """Return the policy of a page that has these styles and this script, and no more."""
     allowed = " ".join(map(_source_hash, styles)) or "'none'"
-    return f"default-src 'none'; style-src {allowed}; script-src {_source_hash(script) if script else chr(39) + 'none' + chr(39)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none'; style-src {allowed}; script-src "
+        f"{_source_hash(script) if script else chr(39) + 'none' + chr(39)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -17,12 +17,16 @@ from ..sql.sqltype import parse_sql_type, sql_type
 __all__ = ['ContractAnswers', 'odcs_draft_head', 'new_contract']
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #6c85a61f
-_BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
+_BAD_ANSWER = code(
+    "answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`"
+)
 
 
 @dataclass(frozen=True)
 class ContractAnswers:
-    """What is asked: `fields` is `name:type,name:type`, the first being the key; `schedule` is a Quartz cron expression or empty."""
+    """What is asked: `fields` is `name:type,name:type`, the first being the key; `schedule` is a
+    Quartz cron expression or empty.
+    """
 
     identifier: str
     title: str
@@ -61,25 +65,81 @@ def _parse_field_list(text: str) -> tuple[list[tuple[str, DataType]], list[Fault
 # %% ../../../nbs/contract/publish/08_new.ipynb #07cdf2b5
 def odcs_draft_head(identifier: str, title: str) -> list[str]:
     """Return the lines that a draft in ODCS begins with."""
-    return ["apiVersion: v3.1.0", "kind: DataContract", f"id: {double_quote_yaml(identifier)}", f"name: {double_quote_yaml(title)}", "version: 0.1.0", "status: draft"]
+    return [
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {double_quote_yaml(identifier)}",
+        f"name: {double_quote_yaml(title)}",
+        "version: 0.1.0",
+        "status: draft",
+    ]
 
 
 def new_contract(answers: ContractAnswers) -> str:
-    """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be used."""
+    """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be
+    used.
+    """
     fields, faults = _parse_field_list(answers.fields)
-    faults += [_BAD_ANSWER.fault(f"{name} is empty") for name in ("identifier", "title", "owner", "model") if not getattr(answers, name).strip()]
+    faults += [
+        _BAD_ANSWER.fault(f"{name} is empty")
+        for name in ("identifier", "title", "owner", "model")
+        if not getattr(answers, name).strip()
+    ]
     if answers.format not in ("csv", "json", "avro", "parquet"):
-        faults.append(_BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet"))
+        faults.append(
+            _BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet")
+        )
     if answers.schedule and len(answers.schedule.split()) not in (6, 7):
-        faults.append(_BAD_ANSWER.fault(f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"))
+        faults.append(
+            _BAD_ANSWER.fault(
+                f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"
+            )
+        )
     if faults:
         raise BadInput(*faults)
     properties = []
     for index, (name, type) in enumerate(fields):
-        properties += [f"      - name: {name}", f"        logicalType: {draft_logical_type(type)}", f"        physicalType: {double_quote_yaml(sql_type(type))}", '        description: ""  # what it means, with its unit']
-        properties += ["        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"] if index == 0 else []
-    levels = ["slaProperties:", "  - property: frequency", "    value: 1", "    unit: d", f"    schedule: {double_quote_yaml(answers.schedule)}", "    scheduler: cron"] if answers.schedule else []
-    return "\n".join([
-        *odcs_draft_head(answers.identifier, answers.title), "description:",
-        '  purpose: ""  # what the data is for', "team:", f"  name: {double_quote_yaml(answers.owner)}", "schema:", f"  - name: {double_quote_yaml(answers.model)}", "    logicalType: object", "    physicalType: table",
-        '    description: ""  # what one row is', "    properties:", *properties, *levels, "customProperties:", "  - property: workflow", f"    value: {{source: {{type: adls, format: {answers.format}}}}}", ""])
+        properties += [
+            f"      - name: {name}",
+            f"        logicalType: {draft_logical_type(type)}",
+            f"        physicalType: {double_quote_yaml(sql_type(type))}",
+            '        description: ""  # what it means, with its unit',
+        ]
+        properties += (
+            ["        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"]
+            if index == 0
+            else []
+        )
+    levels = (
+        [
+            "slaProperties:",
+            "  - property: frequency",
+            "    value: 1",
+            "    unit: d",
+            f"    schedule: {double_quote_yaml(answers.schedule)}",
+            "    scheduler: cron",
+        ]
+        if answers.schedule
+        else []
+    )
+    return "\n".join(
+        [
+            *odcs_draft_head(answers.identifier, answers.title),
+            "description:",
+            '  purpose: ""  # what the data is for',
+            "team:",
+            f"  name: {double_quote_yaml(answers.owner)}",
+            "schema:",
+            f"  - name: {double_quote_yaml(answers.model)}",
+            "    logicalType: object",
+            "    physicalType: table",
+            '    description: ""  # what one row is',
+            "    properties:",
+            *properties,
+            *levels,
+            "customProperties:",
+            "  - property: workflow",
+            f"    value: {{source: {{type: adls, format: {answers.format}}}}}",
+            "",
+        ]
+    )

@@ -11,8 +11,26 @@ from typing import TYPE_CHECKING, Any
 from ..control_totals import read_control_totals
 from ..cron import describe_cron
 from ..fault import BadInput
-from .markup import render_html, line_break_markup, join_markup, page_policy
-from ..model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields, walk_fields
+from .markup import (
+    render_html,
+    line_break_markup,
+    join_markup,
+    page_policy,
+)
+from ..model import (
+    Array,
+    Contract,
+    DataType,
+    Field,
+    Map,
+    Model,
+    Scalar,
+    ServiceLevel,
+    Struct,
+    Workflow,
+    nested_fields,
+    walk_fields,
+)
 from ..period import parse_period
 from ..quality.predicates import value_constraints
 from ..quality.rules import Rule, rules
@@ -47,41 +65,84 @@ _HTML_PAGE_TEMPLATE = """<!doctype html>
 
 
 def render_html_page(title: str, body: Markup, script: str = "", style: str = "") -> str:
-    """Return a whole HTML page that carries everything it needs, and a policy that lets it do no more; `style` is added to that of all pages."""
+    """Return a whole HTML page that carries everything it needs, and a policy that lets it do no
+    more; `style` is added to that of all pages.
+    """
     styles = [_HTML_PAGE_STYLE, style] if style else [_HTML_PAGE_STYLE]
-    return str(render_html(_HTML_PAGE_TEMPLATE, title=title, body=body, script=script, styles=styles, policy=page_policy(styles, script)))
-
-
+    return str(
+        render_html(
+            _HTML_PAGE_TEMPLATE,
+            title=title,
+            body=body,
+            script=script,
+            styles=styles,
+            policy=page_policy(styles, script),
+        )
+    )
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #00d5b0c1
 def _render_link(url: str, words: str = "") -> Markup:
-    """Return a link, or plain text where the address is of another kind than http, https or mailto."""
+    """Return a link, or plain text where the address is of another kind than http, https or
+    mailto.
+    """
     if url.lower().startswith(("https://", "http://", "mailto:")):
-        return render_html('<a href="{{ url }}" rel="noopener noreferrer">{{ words|lines }}</a>', url=url, words=words or url.removeprefix("mailto:"))
+        return render_html(
+            '<a href="{{ url }}" rel="noopener noreferrer">{{ words|lines }}</a>',
+            url=url,
+            words=words or url.removeprefix("mailto:"),
+        )
     return line_break_markup(f"{words} {url}".strip())
 
 
 def _render_page_badge(words: str, kind: str = "") -> Markup:
     """Return a small label."""
-    return render_html('{% if words %}<span class="badge {{ kind }}">{{ words|lines }}</span>{% endif %}', words=words, kind=kind)
+    return render_html(
+        '{% if words %}<span class="badge {{ kind }}">{{ words|lines }}</span>{% endif %}',
+        words=words,
+        kind=kind,
+    )
 
 
 def _facts_table(pairs: Iterable[tuple[str, Any]]) -> Markup:
     """Return a table of names and values, without the empty ones."""
-    return render_html("{% if rows %}<div class=scroll><table><tbody>{% for name, value in rows %}<tr><th scope=row>{{ name|lines }}</th><td>{{ value|lines }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}",
-                rows=[(name, value) for name, value in pairs if value])
+    return render_html(
+        "{% if rows %}<div class=scroll><table><tbody>{% for name, value in rows %}<tr><th "
+        "scope=row>{{ name|lines }}</th><td>{{ value|lines }}</td></tr>{% endfor "
+        "%}</tbody></table></div>{% endif %}",
+        rows=[(name, value) for name, value in pairs if value],
+    )
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #0f34ab31
-_TYPE_NAME_WORDS = {"string": "text", "varchar": "text", "char": "text", "long": "whole number", "integer": "whole number", "short": "whole number", "byte": "whole number", "double": "number",
-         "float": "number", "boolean": "yes or no", "timestamp": "date and time", "timestamp_ntz": "date and time, no zone", "date": "date", "time": "time of day", "binary": "bytes",
-         "variant": "any value", "null": "nothing"}
+_TYPE_NAME_WORDS = {
+    "string": "text",
+    "varchar": "text",
+    "char": "text",
+    "long": "whole number",
+    "integer": "whole number",
+    "short": "whole number",
+    "byte": "whole number",
+    "double": "number",
+    "float": "number",
+    "boolean": "yes or no",
+    "timestamp": "date and time",
+    "timestamp_ntz": "date and time, no zone",
+    "date": "date",
+    "time": "time of day",
+    "binary": "bytes",
+    "variant": "any value",
+    "null": "nothing",
+}
 
 
 def _type_words(type: DataType) -> str:
     """Return a type in words."""
     match type:
         case Scalar("decimal", precision, scale):
-            return f"number, {scale or 0} decimals" if scale else f"whole number, up to {precision or 10} digits"
+            return (
+                f"number, {scale or 0} decimals"
+                if scale
+                else f"whole number, up to {precision or 10} digits"
+            )
         case Scalar(name):
             return _TYPE_NAME_WORDS[name]
         case Array(element):
@@ -94,19 +155,29 @@ def _type_words(type: DataType) -> str:
 
 
 def _level_words(level: ServiceLevel) -> str:
-    """Return a service level's value in words: a period as people say it, anything else as it is written."""
+    """Return a service level's value in words: a period as people say it, anything else as it is
+    written.
+    """
     value = "" if level.value is None else str(level.value)
     try:
-        value = parse_period(f"{value} {level.unit}".strip()).words() if value and level.property not in ("availability", "support", "backup") else f"{value} {level.unit}".strip()
+        value = (
+            parse_period(f"{value} {level.unit}".strip()).words()
+            if value and level.property not in ("availability", "support", "backup")
+            else f"{value} {level.unit}".strip()
+        )
     except ValueError:
         value = f"{value} {level.unit}".strip()
-    schedule = ", ".join(part for part in (value, level.schedule and schedule_words(level.schedule)) if part)
+    schedule = ", ".join(
+        part for part in (value, level.schedule and schedule_words(level.schedule)) if part
+    )
     more = [f"{name.replace('_', ' ')}: {item}" for name, item in level.options.items()]
     return "; ".join(part for part in (schedule, *more) if part)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #2514f171
 def schedule_words(schedule: str) -> str:
-    """Return a schedule in words where it is one of Quartz, else as it is written; times are UTC."""
+    """Return a schedule in words where it is one of Quartz, else as it is written; times are
+    UTC.
+    """
     try:
         return describe_cron(schedule)
     except BadInput:
@@ -121,18 +192,64 @@ def _field_rows(fields: Iterable[Field], depth: int = 0) -> Markup:
     """Return a model's fields as rows of a table, nested ones indented."""
     rows = []
     for item in fields:
-        badges = [_render_page_badge("key", "strong") * bool(item.primary_key), _render_page_badge("always there") * bool(item.required or item.primary_key), _render_page_badge("unique") * item.unique, _render_page_badge("personal", "private") * item.pii,
-                  _render_page_badge(item.classification, "private"), *map(_render_page_badge, item.tags)]
-        promises = "; ".join(constraint.sentence.removeprefix(f"{item.name} ") for constraint in value_constraints("x", item))
-        example = render_html("<span class=soft>For example {{ value|lines }}</span>", value=item.examples[0]) if item.examples and not item.pii else ""
-        told = join_markup((part for part in (line_break_markup(item.description), line_break_markup(promises and f"It {promises}."), example) if part), "<br>")
-        rows.append(render_html(_FIELD_ROW_TEMPLATE, item=item, depth=min(depth, 6), type=_type_words(item.type), badges=join_markup(badges), told=told))
+        badges = [
+            _render_page_badge("key", "strong") * bool(item.primary_key),
+            _render_page_badge("always there") * bool(item.required or item.primary_key),
+            _render_page_badge("unique") * item.unique,
+            _render_page_badge("personal", "private") * item.pii,
+            _render_page_badge(item.classification, "private"),
+            *map(_render_page_badge, item.tags),
+        ]
+        promises = "; ".join(
+            constraint.sentence.removeprefix(f"{item.name} ")
+            for constraint in value_constraints("x", item)
+        )
+        example = (
+            render_html(
+                "<span class=soft>For example {{ value|lines }}</span>", value=item.examples[0]
+            )
+            if item.examples and not item.pii
+            else ""
+        )
+        told = join_markup(
+            (
+                part
+                for part in (
+                    line_break_markup(item.description),
+                    line_break_markup(promises and f"It {promises}."),
+                    example,
+                )
+                if part
+            ),
+            "<br>",
+        )
+        rows.append(
+            render_html(
+                _FIELD_ROW_TEMPLATE,
+                item=item,
+                depth=min(depth, 6),
+                type=_type_words(item.type),
+                badges=join_markup(badges),
+                told=told,
+            )
+        )
         inner = nested_fields(item.type)
-        rows.append(_field_rows(inner if isinstance(item.type, Struct) else (part for part in inner if isinstance(part.type, Struct | Array | Map)), depth + 1))
+        rows.append(
+            _field_rows(
+                inner
+                if isinstance(item.type, Struct)
+                else (part for part in inner if isinstance(part.type, Struct | Array | Map)),
+                depth + 1,
+            )
+        )
     return join_markup(rows)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #8c50392a
-_SEVERITY_WORDS = {"warn": "is counted and told", "quarantine": "keeps the row out of silver", "fail": "holds the delivery"}
+_SEVERITY_WORDS = {
+    "warn": "is counted and told",
+    "quarantine": "keeps the row out of silver",
+    "fail": "holds the delivery",
+}
 
 
 _MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }} <span class=soft>{{ model.table if model.title else "" }}</span></h2><p>{{ model.description|lines }}</p>
@@ -146,17 +263,28 @@ _MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.t
 def _model_section(model: Model, found: Iterable[Rule]) -> Markup:
     """Return a model as HTML: what it is, its fields and its rules."""
     shown = [rule for rule in found if not rule.is_about_reading]
-    return render_html(_MODEL_SECTION_TEMPLATE, model=model, tags=join_markup(map(_render_page_badge, model.tags)), fields=_field_rows(model.fields), rules=shown, words=_SEVERITY_WORDS)
+    return render_html(
+        _MODEL_SECTION_TEMPLATE,
+        model=model,
+        tags=join_markup(map(_render_page_badge, model.tags)),
+        fields=_field_rows(model.fields),
+        rules=shown,
+        words=_SEVERITY_WORDS,
+    )
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #4a319a7e
 def _reference_targets(model: Model) -> list[str]:
     """Return the names of the models that a model refers to, each once."""
-    names = [target.partition(".")[0] for item in model.fields for target in item.references] + [reference.model for reference in model.references]
+    names = [target.partition(".")[0] for item in model.fields for target in item.references] + [
+        reference.model for reference in model.references
+    ]
     return list(dict.fromkeys(name for name in names if name != model.name))
 
 
 def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
-    """Return a column for each model: one right of the models that refer to it; a circle of references ends after as many rounds as there are models."""
+    """Return a column for each model: one right of the models that refer to it; a circle of
+    references ends after as many rounds as there are models.
+    """
     columns = dict.fromkeys(models, 0)
     for _ in models:
         for name, model in models.items():
@@ -169,7 +297,10 @@ def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
 _BOX, _GAP, _HEIGHT, _BOW = 190, 110, 78, 90
 
 
-_ARROW_TEMPLATE = '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} {{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
+_ARROW_TEMPLATE = (
+    '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} '
+    '{{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
+)
 _NODE_TEMPLATE = """<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/><text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
 <text class="faint" x="{{ x + 12 }}" y="{{ y + 42 }}" font-size="12">{{ key }}</text>"""
 _DIAGRAM_TEMPLATE = """<figure><svg role="img" aria-label="{{ told }}" viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}" width="{{ width }}" height="{{ height + bow }}" font-size="14">
@@ -193,25 +324,74 @@ def _render_model_diagram(contract: Contract) -> Markup:
             if target in places:
                 to_x, to_y = places[target]
                 start, end = x + _BOX, to_x if to_x > x else to_x + _BOX
-                # A line over another column bows above its boxes, so that it does not seem to end there.
+                # A line over another column bows above its boxes, so that it does not seem to end
+                # there.
                 rise = _BOW if columns[target] - columns[name] > 1 else 0
-                arrows.append(render_html(_ARROW_TEMPLATE, start=start, y=y + 26, left=start + 50, rise=y + 26 - rise, right=end - 50, to_rise=to_y + 26 - rise, end=end - 3, to_y=to_y + 26))
+                arrows.append(
+                    render_html(
+                        _ARROW_TEMPLATE,
+                        start=start,
+                        y=y + 26,
+                        left=start + 50,
+                        rise=y + 26 - rise,
+                        right=end - 50,
+                        to_rise=to_y + 26 - rise,
+                        end=end - 3,
+                        to_y=to_y + 26,
+                    )
+                )
         key = ", ".join(item.name for item in model.key)
-        boxes.append(render_html(_NODE_TEMPLATE, x=x, y=y, width=_BOX, name=name[:22], key=(key[:24] + "…") if len(key) > 25 else key))
-    width, height = (max(columns.values()) + 1) * (_BOX + _GAP) - _GAP, max(rows.values()) * _HEIGHT - _HEIGHT + 56
-    told = "; ".join(f"{name} refers to {', '.join(_reference_targets(model))}" for name, model in models.items() if _reference_targets(model))
-    return render_html(_DIAGRAM_TEMPLATE, told=told, width=width, height=height, bow=_BOW // 2, arrows=join_markup(arrows), boxes=join_markup(boxes))
+        boxes.append(
+            render_html(
+                _NODE_TEMPLATE,
+                x=x,
+                y=y,
+                width=_BOX,
+                name=name[:22],
+                key=(key[:24] + "…") if len(key) > 25 else key,
+            )
+        )
+    width, height = (
+        (max(columns.values()) + 1) * (_BOX + _GAP) - _GAP,
+        max(rows.values()) * _HEIGHT - _HEIGHT + 56,
+    )
+    told = "; ".join(
+        f"{name} refers to {', '.join(_reference_targets(model))}"
+        for name, model in models.items()
+        if _reference_targets(model)
+    )
+    return render_html(
+        _DIAGRAM_TEMPLATE,
+        told=told,
+        width=width,
+        height=height,
+        bow=_BOW // 2,
+        arrows=join_markup(arrows),
+        boxes=join_markup(boxes),
+    )
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #aeddb42f
-_SEARCH_SCRIPT = ("const box=document.getElementById('search');box.addEventListener('input',()=>{const wanted=box.value.toLowerCase();"
-          "document.querySelectorAll('tr.field').forEach(row=>{row.hidden=!row.textContent.toLowerCase().includes(wanted)})})")
+_SEARCH_SCRIPT = (
+    "const box=document.getElementById('search');box.addEventListener('input',()=>{const "
+    "wanted=box.value.toLowerCase();"
+    "document.querySelectorAll('tr.field').forEach(row=>{row.hidden=!row.textContent.toLowerCase().includes(wanted)})})"
+)
 
 
 def _owner_words(contract: Contract) -> Markup:
     """Return the owner and how to reach them, as HTML."""
     team = contract.team
-    people = ", ".join((member.name or member.username) + (f" ({member.role})" if member.role else "") for member in team.members)
-    said = (team.name, team.contact_name, team.contact_email and _render_link(f"mailto:{team.contact_email}"), team.contact_url and _render_link(team.contact_url), people)
+    people = ", ".join(
+        (member.name or member.username) + (f" ({member.role})" if member.role else "")
+        for member in team.members
+    )
+    said = (
+        team.name,
+        team.contact_name,
+        team.contact_email and _render_link(f"mailto:{team.contact_email}"),
+        team.contact_url and _render_link(team.contact_url),
+        people,
+    )
     return join_markup((line_break_markup(part) for part in said if part), ", ")
 
 
@@ -221,25 +401,48 @@ def _arrival_words(contract: Contract) -> str:
         return ""
     source = contract.workflow.source
     kind = "messages of a topic" if source.type == "eventhub" else f"{source.format} files"
-    versions = ", ".join(f"{'every model' if model == '*' else model}: {' and '.join(names)}" for model, names in contract.workflow.latest_by.items())
+    versions = ", ".join(
+        f"{'every model' if model == '*' else model}: {' and '.join(names)}"
+        for model, names in contract.workflow.latest_by.items()
+    )
     control = read_control_totals(source.options.get("control"), source.format)
-    totals = {"file": "the file beside it", "trailer": "its last record", "header": "its first record"}
+    totals = {
+        "file": "the file beside it",
+        "trailer": "its last record",
+        "header": "its first record",
+    }
     proven = f" Each file is checked to have what {totals[control.place]} says." if control else ""
-    return (f"As {kind}." + proven + (f" The newest version of a row is told by {versions}." if versions else "") + _lifecycle_words(contract.workflow))
+    return (
+        f"As {kind}."
+        + proven
+        + (f" The newest version of a row is told by {versions}." if versions else "")
+        + _lifecycle_words(contract.workflow)
+    )
 
 
-_UNKNOWN_COLUMN_WORDS = {"add": " A column that the contract does not know is added.", "widen": " A value that is too large for its column widens it.",
-                   "fail": " A column or value that does not fit the contract stops the run."}
+_UNKNOWN_COLUMN_WORDS = {
+    "add": " A column that the contract does not know is added.",
+    "widen": " A value that is too large for its column widens it.",
+    "fail": " A column or value that does not fit the contract stops the run.",
+}
 
 
 def _lifecycle_words(workflow: Workflow) -> str:
     """Return what becomes of deleted rows, old versions, misfits and bad deliveries, in words."""
-    marks = [f"{field} is {' or '.join(values)}" for fields in workflow.delete_when.values() for field, values in fields.items()]
+    marks = [
+        f"{field} is {' or '.join(values)}"
+        for fields in workflow.delete_when.values()
+        for field, values in fields.items()
+    ]
     kept = ["every model" if name == "*" else name for name in workflow.history]
     said = [f" A row is deleted where {' and '.join(marks)}."] if marks else []
     said += [f" Every version is kept of {', '.join(kept)}."] if kept else []
     said += [_UNKNOWN_COLUMN_WORDS.get(workflow.schema_evolution, "")]
-    said += [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows is held."] if workflow.maximum_bad_share is not None else []
+    said += (
+        [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows is held."]
+        if workflow.maximum_bad_share is not None
+        else []
+    )
     said += [f" {name} is built by {file}." for name, file in workflow.gold.items()]
     return "".join(said)
 
@@ -247,7 +450,10 @@ def _lifecycle_words(workflow: Workflow) -> str:
 _CONTRACT_TEMPLATE = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>{{ contract.description.purpose|lines }}</p>{{ about }}{% if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
 <h2>What it holds</h2>{{ picture }}<ul>{% for model in contract.models %}<li><a href="#model-{{ model.name }}">{{ model.title or model.name }}</a> <span class=soft>{{ model.description|lines }}</span></li>{% endfor %}</ul>
 <p><label for="search" class=soft>Find a field</label><br><input type="search" id="search" autocomplete="off"></p>{{ sections }}"""
-_LEVEL_TEMPLATE = "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines }}</span>{% endif %}"
+_LEVEL_TEMPLATE = (
+    "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines "
+    "}}</span>{% endif %}"
+)
 
 
 def _rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
@@ -260,16 +466,65 @@ def _rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
 
 def contract_page(contract: Contract) -> str:
     """Return a contract as one self-contained HTML page."""
-    about = _facts_table((("Owner", _owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
-                   ("Limitations", contract.description.limitations), ("How it arrives", _arrival_words(contract)),
-                   ("Servers", "\n".join(f"{server.name}: {server.type} {server.environment} {server.description}" for server in contract.servers)),
-                   ("Roles", "\n".join(f"{role.name}: {role.access} {role.description}" for role in contract.roles)),
-                   ("Help", join_markup((_render_link(channel.url, channel.channel) for channel in contract.support), "<br>")),
-                   ("More", join_markup((_render_link(link.url, link.type) for link in contract.links), "<br>")), ("Identifier", render_html("<code>{{ id }}</code>", id=contract.id))))
-    levels = _facts_table((level.property.capitalize(), render_html(_LEVEL_TEMPLATE, words=_level_words(level), level=level)) for level in contract.service_levels)
-    badges = [_render_page_badge(f"version {contract.version}" if contract.version else "", "strong"), _render_page_badge(contract.status), *map(_render_page_badge, contract.tags)]
-    body = render_html(_CONTRACT_TEMPLATE, contract=contract, title=contract.name or contract.id, badges=join_markup(badges), about=about, levels=levels, picture=_render_model_diagram(contract),
-                sections=join_markup(_model_section(model, _rules_of(contract, model)) for model in contract.models))
+    about = _facts_table(
+        (
+            ("Owner", _owner_words(contract)),
+            ("Domain", contract.domain),
+            ("Data product", contract.data_product),
+            ("Use", contract.description.usage),
+            ("Limitations", contract.description.limitations),
+            ("How it arrives", _arrival_words(contract)),
+            (
+                "Servers",
+                "\n".join(
+                    f"{server.name}: {server.type} {server.environment} {server.description}"
+                    for server in contract.servers
+                ),
+            ),
+            (
+                "Roles",
+                "\n".join(
+                    f"{role.name}: {role.access} {role.description}" for role in contract.roles
+                ),
+            ),
+            (
+                "Help",
+                join_markup(
+                    (_render_link(channel.url, channel.channel) for channel in contract.support),
+                    "<br>",
+                ),
+            ),
+            (
+                "More",
+                join_markup((_render_link(link.url, link.type) for link in contract.links), "<br>"),
+            ),
+            ("Identifier", render_html("<code>{{ id }}</code>", id=contract.id)),
+        )
+    )
+    levels = _facts_table(
+        (
+            level.property.capitalize(),
+            render_html(_LEVEL_TEMPLATE, words=_level_words(level), level=level),
+        )
+        for level in contract.service_levels
+    )
+    badges = [
+        _render_page_badge(f"version {contract.version}" if contract.version else "", "strong"),
+        _render_page_badge(contract.status),
+        *map(_render_page_badge, contract.tags),
+    ]
+    body = render_html(
+        _CONTRACT_TEMPLATE,
+        contract=contract,
+        title=contract.name or contract.id,
+        badges=join_markup(badges),
+        about=about,
+        levels=levels,
+        picture=_render_model_diagram(contract),
+        sections=join_markup(
+            _model_section(model, _rules_of(contract, model)) for model in contract.models
+        ),
+    )
     return render_html_page(contract.name or contract.id, body, _SEARCH_SCRIPT)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #932bff8c
@@ -284,4 +539,8 @@ _CONTRACT_PART_TEMPLATE = """<p><b>{{ contract.name or contract.id }}</b> {{ con
 def contract_part(contract: Contract) -> str:
     """Return what a contract is and the fields of its models as HTML, for a notebook."""
     models = [(model, tuple(walk_fields(model.fields))) for model in contract.models]
-    return str(render_html(_CONTRACT_PART_TEMPLATE, contract=contract, models=models, type_words=_type_words))
+    return str(
+        render_html(
+            _CONTRACT_PART_TEMPLATE, contract=contract, models=models, type_words=_type_words
+        )
+    )

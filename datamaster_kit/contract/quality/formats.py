@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from ..sql.sqltype import sql_literal
 
 # %% auto #0
-__all__ = ['CURRENCIES', 'COUNTRIES', 'FORMAT_REGEXES', 'CHECK_DIGIT_PREDICATES', 'FORMAT_ALIASES', 'canonical_format',
-           'format_predicate', 'valid_format_value', 'has_valid_check_digits']
+__all__ = ['CURRENCIES', 'COUNTRIES', 'FORMAT_REGEXES', 'CHECK_DIGIT_PREDICATES', 'FORMAT_ALIASES',
+           'canonical_format', 'format_predicate', 'valid_format_value',
+           'has_valid_check_digits']
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #17cb77c6
 _CPF_WEIGHTS = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
@@ -25,10 +26,14 @@ def _character_value_sql(text: str, place: int | str) -> str:
 
 
 def _check_digits_predicate(text: str, weights: Sequence[Sequence[int]]) -> str:
-    """Return SQL that is true where the characters after the payload are its check digits, modulo 11."""
+    """Return SQL that is true where the characters after the payload are its check digits, modulo
+    11.
+    """
     kept = []
     for row in weights:
-        total = " + ".join(f"{weight} * {_character_value_sql(text, place)}" for place, weight in enumerate(row, 1))
+        total = " + ".join(
+            f"{weight} * {_character_value_sql(text, place)}" for place, weight in enumerate(row, 1)
+        )
         kept.append(f"(11 - ({total}) % 11) % 11 % 10 = {_character_value_sql(text, len(row) + 1)}")
     return f"{' AND '.join(kept)} AND {text} RLIKE '[1-9A-Z]'"
 
@@ -44,31 +49,51 @@ def _luhn_sum_sql(text: str) -> str:
     """Return SQL for Luhn's sum of a text of digits."""
     digit = _character_value_sql(f"reverse({text})", "i")
     doubled = f"2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END"
-    return f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN {doubled} ELSE {digit} END)"
+    return (
+        f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN "
+        f"{doubled} ELSE {digit} END)"
+    )
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #83fd1bfc
 _CURRENCIES_TEXT = (
-    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK "
-    "DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT "
-    "LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF "
-    "SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST "
-    "XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG")
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN "
+    "BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK "
+    "DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "
+    "IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT "
+    "LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD "
+    "NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF "
+    "SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD "
+    "TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST "
+    "XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG"
+)
 CURRENCIES = _CURRENCIES_TEXT.split()
 _COUNTRIES_TEXT = (
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ "
-    "DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT "
-    "JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL "
-    "NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN "
-    "TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW")
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO "
+    "BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ "
+    "DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM "
+    "GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT "
+    "JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD "
+    "ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL "
+    "NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC "
+    "SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN "
+    "TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+)
 COUNTRIES = _COUNTRIES_TEXT.split()
 _IBANS_TEXT = (
-    "AD8n12c AE19n AL8n16c AT16n AZ4a20c BA16n BE12n BG4a6n8c BH4a14c BI23n BR23n1a1c BY4c4n16c CH5n12c CR18n "
-    "CY8n16c CZ20n DE18n DJ23n DK14n DO4c20n EE16n EG25n ES20n FI14n FK2a12n FO14n FR10n11c2n GB4a14n GE2a16n "
-    "GI4a15c GL14n GR7n16c GT24c HN4a20n HR17n HU24n IE4a14n IL19n IQ4a15n IS22n IT1a10n12c JO4a4n18c KW4a22c "
-    "KZ3n13c LB4n20c LC4a24c LI5n12c LT16n LU3n13c LV4a13c LY21n MC10n11c2n MD20c ME18n MK3n10c2n MN16n MR23n "
-    "MT4a5n18c MU4a19n3a NI4a20n NL4a10n NO11n OM3n16c PK4a16c PL24n PS4a21c PT21n QA4a21c RO4a16c RS18n RU14n15c "
-    "SA2n18c SC4a20n3a SD14n SE20n SI15n SK20n SM1a10n12c SO19n ST21n SV4a20n TL19n TN20n TR6n16c UA6n19c VA18n "
-    "VG4a16n XK16n YE4a4n18c ")
+    "AD8n12c AE19n AL8n16c AT16n AZ4a20c BA16n BE12n BG4a6n8c BH4a14c BI23n BR23n1a1c "
+    "BY4c4n16c CH5n12c CR18n "
+    "CY8n16c CZ20n DE18n DJ23n DK14n DO4c20n EE16n EG25n ES20n FI14n FK2a12n FO14n "
+    "FR10n11c2n GB4a14n GE2a16n "
+    "GI4a15c GL14n GR7n16c GT24c HN4a20n HR17n HU24n IE4a14n IL19n IQ4a15n IS22n IT1a10n12c "
+    "JO4a4n18c KW4a22c "
+    "KZ3n13c LB4n20c LC4a24c LI5n12c LT16n LU3n13c LV4a13c LY21n MC10n11c2n MD20c ME18n "
+    "MK3n10c2n MN16n MR23n "
+    "MT4a5n18c MU4a19n3a NI4a20n NL4a10n NO11n OM3n16c PK4a16c PL24n PS4a21c PT21n QA4a21c "
+    "RO4a16c RS18n RU14n15c "
+    "SA2n18c SC4a20n3a SD14n SE20n SI15n SK20n SM1a10n12c SO19n ST21n SV4a20n TL19n TN20n "
+    "TR6n16c UA6n19c VA18n "
+    "VG4a16n XK16n YE4a4n18c "
+)
 _IBAN_STRUCTURES = _IBANS_TEXT.split()
 _IBAN_CHARACTER_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
 
@@ -78,7 +103,11 @@ def _iban_pattern() -> str:
     shapes = []
     for entry in _IBAN_STRUCTURES:
         parts = re.findall(r"(\d+)([nac])", entry)
-        shapes.append(entry[:2] + "[0-9]{2}" + "".join(f"{_IBAN_CHARACTER_CLASSES[kind]}{{{count}}}" for count, kind in parts))
+        shapes.append(
+            entry[:2]
+            + "[0-9]{2}"
+            + "".join(f"{_IBAN_CHARACTER_CLASSES[kind]}{{{count}}}" for count, kind in parts)
+        )
     return f"^({'|'.join(shapes)})$"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #84a24249
@@ -97,35 +126,53 @@ FORMAT_REGEXES: dict[str, str] = {
 CHECK_DIGIT_PREDICATES: dict[str, _CheckDigitPredicate] = {
     "cpf": lambda text: _check_digits_predicate(text, _CPF_WEIGHTS),
     "cnpj": lambda text: _check_digits_predicate(text, _CNPJ_WEIGHTS),
-    "iban": lambda text: f"{_remainder_97_sql(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1",
+    "iban": lambda text: (
+        f"{_remainder_97_sql(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1"
+    ),
     "card": lambda text: f"{_luhn_sum_sql(text)} % 10 = 0",
     "lei": lambda text: f"{_remainder_97_sql(text)} = 1",
 }
 _FORMAT_SEPARATORS = {"cpf": "[.-]", "cnpj": "[./-]", "card": "[ -]"}
-FORMAT_ALIASES = {"swift": "bic", "credit-card": "card", "card-number": "card", "iso-4217": "currency", "iso-3166": "country"}
+FORMAT_ALIASES = {
+    "swift": "bic",
+    "credit-card": "card",
+    "card-number": "card",
+    "iso-4217": "currency",
+    "iso-3166": "country",
+}
 
 
 def canonical_format(name: str) -> str:
-    """Return the format's own name for a name or an alias of it, whatever its case; empty for one that is not known here."""
+    """Return the format's own name for a name or an alias of it, whatever its case; empty for one
+    that is not known here.
+    """
     name = name.strip().lower().replace("_", "-")
     name = FORMAT_ALIASES.get(name, name)
     return name if name in FORMAT_REGEXES else ""
 
 
 def format_predicate(column: str, name: str) -> str:
-    """Return SQL that is true for a value of a format that `canonical_format` knows, check digits included."""
+    """Return SQL that is true for a value of a format that `canonical_format` knows, check digits
+    included.
+    """
     name = canonical_format(name)
     shape = f"{column} RLIKE {sql_literal(FORMAT_REGEXES[name].replace('$', chr(92) + 'z'))}"
     if name not in CHECK_DIGIT_PREDICATES:
         return shape
-    bare = f"regexp_replace({column}, {sql_literal(_FORMAT_SEPARATORS[name])}, '')" if name in _FORMAT_SEPARATORS else column
+    bare = (
+        f"regexp_replace({column}, {sql_literal(_FORMAT_SEPARATORS[name])}, '')"
+        if name in _FORMAT_SEPARATORS
+        else column
+    )
     return f"{shape} AND exists(array({bare}), v -> {CHECK_DIGIT_PREDICATES[name]('v')})"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #256f54d3
 def _append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     """Return a payload with its check digits, modulo 11."""
     for row in weights:
-        total = sum(weight * (ord(character) - 48) for weight, character in zip(row, payload, strict=True))
+        total = sum(
+            weight * (ord(character) - 48) for weight, character in zip(row, payload, strict=True)
+        )
         payload += str((11 - total % 11) % 11 % 10)
     return payload
 
@@ -138,12 +185,16 @@ def _iso_7064_check_digits(head: str, tail: str) -> str:
 
 def _luhn_digit(payload: str) -> str:
     """Return the last digit of a card number."""
-    doubled = (int(character) * (2 - place % 2) for place, character in enumerate(reversed(payload)))
+    doubled = (
+        int(character) * (2 - place % 2) for place, character in enumerate(reversed(payload))
+    )
     return str(-sum(value - 9 * (value > 9) for value in doubled) % 10)
 
 
 def valid_format_value(name: str, number: int) -> str:
-    """Return the valid value of a format that a number stands for: the same each time, and most numbers have values of their own."""
+    """Return the valid value of a format that a number stands for: the same each time, and most
+    numbers have values of their own.
+    """
     digits = str(number * 7_919_737_391 + 1_000_003)
     match canonical_format(name):
         case "cpf":
@@ -171,11 +222,17 @@ def valid_format_value(name: str, number: int) -> str:
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #1a58644f
 def has_valid_check_digits(name: str, bare: str) -> bool:
-    """The check digits of a text without separators are right, as the SQL of CHECKS says; False where its shape is another."""
+    """The check digits of a text without separators are right, as the SQL of CHECKS says; False
+    where its shape is another.
+    """
     if re.fullmatch(FORMAT_REGEXES[name].strip("^$"), bare) is None:
         return False
     if name in ("cpf", "cnpj"):
-        return _append_check_digits(bare[:-2], _CPF_WEIGHTS if name == "cpf" else _CNPJ_WEIGHTS) == bare and bare.strip("0") != ""
+        return (
+            _append_check_digits(bare[:-2], _CPF_WEIGHTS if name == "cpf" else _CNPJ_WEIGHTS)
+            == bare
+            and bare.strip("0") != ""
+        )
     if name == "card":
         return _luhn_digit(bare[:-1]) == bare[-1]
     turned = bare[4:] + bare[:4] if name == "iban" else bare

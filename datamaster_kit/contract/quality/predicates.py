@@ -11,19 +11,27 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..model import Array, DataType, Field, Map, Scalar, Struct
-from .formats import FORMAT_REGEXES, format_predicate, canonical_format
+from .formats import (
+    FORMAT_REGEXES,
+    format_predicate,
+    canonical_format,
+)
 from ..sql.patterns import java_pattern, matching_limit
 from ..sql.sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'NUMBER_SIZE_FORMATS', 'Constraint', 'is_text_type', 'literal_of_type',
-           'match_predicate', 'format_constraint', 'range_constraint', 'length_constraint', 'greatest_length',
-           'pattern_constraint', 'enum_constraint', 'value_constraints', 'field_constraints']
+__all__ = ['NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'NUMBER_SIZE_FORMATS', 'Constraint',
+           'is_text_type', 'literal_of_type', 'match_predicate', 'format_constraint',
+           'range_constraint', 'length_constraint', 'greatest_length',
+           'pattern_constraint', 'enum_constraint', 'value_constraints',
+           'field_constraints']
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
 class Constraint:
-    """One constraint of a field: `predicate` is SQL over `column`; `not_executed` says why there is none."""
+    """One constraint of a field: `predicate` is SQL over `column`; `not_executed` says why there is
+    none.
+    """
 
     kind: str
     sentence: str
@@ -41,7 +49,9 @@ def is_text_type(type: DataType) -> bool:
 
 
 def literal_of_type(value: Any, type: DataType) -> str:
-    """Return a value as a literal of a type; raises ValueError for a value or a type that has none."""
+    """Return a value as a literal of a type; raises ValueError for a value or a type that has
+    none.
+    """
     if not isinstance(type, Scalar) or type.name in ("variant", "binary"):
         raise ValueError("values of its type cannot be compared")
     if is_text_type(type):
@@ -56,10 +66,14 @@ def literal_of_type(value: Any, type: DataType) -> str:
 
 
 def _number_literal(value: Any, type: Scalar) -> str:
-    """Return a number as a literal, its digits as they are written; raises ValueError for what is no number that Spark holds."""
+    """Return a number as a literal, its digits as they are written; raises ValueError for what is
+    no number that Spark holds.
+    """
     try:
         number = Decimal("no" if isinstance(value, bool) else str(value))
-        digits = format(number, "f") if number.is_finite() and abs(number.adjusted()) <= 400 else "no"
+        digits = (
+            format(number, "f") if number.is_finite() and abs(number.adjusted()) <= 400 else "no"
+        )
     except InvalidOperation:
         digits = "no"
     if digits == "no":
@@ -72,9 +86,15 @@ def _number_literal(value: Any, type: Scalar) -> str:
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #9a8c14dd
 def match_predicate(text: str, pattern: str) -> str:
-    """Return SQL that is true where a text matches a pattern; a text that is too long to be matched breaks it, and its beginning alone meets the pattern, in whatever order Spark judges the two."""
+    """Return SQL that is true where a text matches a pattern; a text that is too long to be matched
+    breaks it, and its beginning alone meets the pattern, in whatever order Spark judges the two.
+    """
     java, limit = sql_literal(java_pattern(pattern)), matching_limit(pattern)
-    return f"{text} RLIKE {java}" if limit is None else f"length({text}) <= {limit} AND left({text}, {limit}) RLIKE {java}"
+    return (
+        f"{text} RLIKE {java}"
+        if limit is None
+        else f"length({text}) <= {limit} AND left({text}, {limit}) RLIKE {java}"
+    )
 
 
 # The lengths are those of RFC 3696 (an address: 64 + 1 + 255) and RFC 1035 (a host's name).
@@ -83,64 +103,132 @@ VALUE_FORMAT_PATTERNS = {
     "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
     "uri": r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+$",
     "url": r"^[A-Za-z][A-Za-z0-9+.\-]*:\/\/[^\s]+$",
-    "hostname": r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?)*+$",
+    "hostname": r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9\-]{0,"
+    r"61}[A-Za-z0-9])?(?:\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?)*+$",
     "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?!$)|$)){4}$",
     "ipv6": r"^(?=.*:.*:)(?!.*:::)(?!.*::.*::)(([0-9a-fA-F]{1,4})?:){1,7}([0-9a-fA-F]{1,4}|:)?$",
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
     "time": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+\-][0-9]{2}:[0-9]{2})?$",
-    "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+\-][0-9]{2}:?[0-9]{2})?$",
+    "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt "
+    r"][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+\-][0-9]{2}:?[0-9]{2})?$",
 }
 _CALENDAR_FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
-NUMBER_SIZE_FORMATS = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "u8", "u16", "u32", "u64", "u128", "float", "double", "binary", "password")
+NUMBER_SIZE_FORMATS = (
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "f32",
+    "f64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "float",
+    "double",
+    "binary",
+    "password",
+)
 
 
 def format_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's format, not executed where its values are no text or the format is not known."""
+    """Return the constraint of a field's format, not executed where its values are no text or the
+    format is not known.
+    """
     sentence = f"{item.name} is written as {item.format}"
     if not is_text_type(item.type):
-        return Constraint("format", sentence, not_executed="it says how a value is written, and the column holds the value itself; its type is checked")
+        return Constraint(
+            "format",
+            sentence,
+            not_executed="it says how a value is written, and the column holds the value itself; its type "
+            "is checked",
+        )
     if canonical_format(item.format):
         return Constraint("format", sentence, format_predicate(column, item.format))
     if item.format not in VALUE_FORMAT_PATTERNS:
-        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join((*VALUE_FORMAT_PATTERNS, *FORMAT_REGEXES))}")
+        return Constraint(
+            "format",
+            sentence,
+            not_executed=f"the format {item.format!r} is not one of "
+            f"{', '.join((*VALUE_FORMAT_PATTERNS, *FORMAT_REGEXES))}",
+        )
     written = match_predicate(column, VALUE_FORMAT_PATTERNS[item.format])
-    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {_CALENDAR_FORMAT_TYPES[item.format]}) IS NOT NULL" if item.format in _CALENDAR_FORMAT_TYPES else ""))
+    return Constraint(
+        "format",
+        sentence,
+        written
+        + (
+            f" AND try_cast({column} AS {_CALENDAR_FORMAT_TYPES[item.format]}) IS NOT NULL"
+            if item.format in _CALENDAR_FORMAT_TYPES
+            else ""
+        ),
+    )
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #741e2967
-_RANGE_LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
+_RANGE_LIMITS = (
+    ("minimum", ">=", "at least"),
+    ("maximum", "<=", "at most"),
+    ("exclusive_minimum", ">", "more than"),
+    ("exclusive_maximum", "<", "less than"),
+)
 
 
 def range_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's limits; raises ValueError where its type has no order, or not that of numbers."""
+    """Return the constraint of a field's limits; raises ValueError where its type has no order, or
+    not that of numbers.
+    """
     said, written = [], []
     for attribute, operator, words in _RANGE_LIMITS:
         limit = getattr(item, attribute)
         if limit is None or isinstance(limit, bool):
             continue
-        if item.type == Scalar("boolean") or (is_text_type(item.type) and not isinstance(limit, str)):
-            raise ValueError(f"a limit such as {limit} belongs to numbers and dates, and its values are neither")
+        if item.type == Scalar("boolean") or (
+            is_text_type(item.type) and not isinstance(limit, str)
+        ):
+            raise ValueError(
+                f"a limit such as {limit} belongs to numbers and dates, and its values are neither"
+            )
         said.append(f"{words} {limit}")
         written.append(f"{column} {operator} {literal_of_type(limit, item.type)}")
     return Constraint("range", f"{item.name} is {' and '.join(said)}", " AND ".join(written))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #77b612d6
 def length_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a text's length, in characters, or of a list's size; raises ValueError for a struct, which has neither."""
+    """Return the constraint of a text's length, in characters, or of a list's size; raises
+    ValueError for a struct, which has neither.
+    """
     if isinstance(item.type, Struct) or item.type == Scalar("variant"):
         raise ValueError("its values have no length")
     is_list = isinstance(item.type, Array | Map)
     measure = f"size({column})" if is_list else f"length({_column_as_text(column, item.type)})"
     said, written = [], []
-    for limit, operator, words in ((item.min_length, ">=", "at least"), (greatest_length(item), "<=", "at most")):
+    for limit, operator, words in (
+        (item.min_length, ">=", "at least"),
+        (greatest_length(item), "<=", "at most"),
+    ):
         if limit is not None:
             said.append(f"{words} {limit}")
             written.append(f"{measure} {operator} {int(limit)}")
-    return Constraint("length", f"{item.name} has {' and '.join(said)} {'elements' if is_list else 'characters'}", " AND ".join(written))
+    return Constraint(
+        "length",
+        f"{item.name} has {' and '.join(said)} {'elements' if is_list else 'characters'}",
+        " AND ".join(written),
+    )
 
 
 def greatest_length(item: Field) -> int | None:
     """Return the greatest length of a field: what is said of it, else that of its type."""
-    return item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
+    return (
+        item.max_length
+        if item.max_length is not None
+        else (item.type.length if isinstance(item.type, Scalar) else None)
+    )
 
 
 def _column_as_text(column: str, type: DataType) -> str:
@@ -154,22 +242,44 @@ def pattern_constraint(column: str, item: Field) -> Constraint:
     """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
     limit = matching_limit(item.pattern)
     shorter = f" and has at most {limit:,} characters" if limit is not None else ""
-    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", match_predicate(_column_as_text(column, item.type), item.pattern))
+    return Constraint(
+        "pattern",
+        f"{item.name} matches {item.pattern}{shorter}",
+        match_predicate(_column_as_text(column, item.type), item.pattern),
+    )
 
 
 def enum_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's allowed values; raises ValueError for one that its type cannot hold."""
-    allowed = ", ".join(literal_of_type(value, item.type) for value in item.enum if value is not None)
-    listed = ", ".join(str(value) for value in item.enum[:8]) + (" ..." if len(item.enum) > 8 else "")
-    return Constraint("enum", f"{item.name} is one of {listed}", f"{column} IN ({allowed or 'NULL'})")
+    """Return the constraint of a field's allowed values; raises ValueError for one that its type
+    cannot hold.
+    """
+    allowed = ", ".join(
+        literal_of_type(value, item.type) for value in item.enum if value is not None
+    )
+    listed = ", ".join(str(value) for value in item.enum[:8]) + (
+        " ..." if len(item.enum) > 8 else ""
+    )
+    return Constraint(
+        "enum", f"{item.name} is one of {listed}", f"{column} IN ({allowed or 'NULL'})"
+    )
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
-    """Yield the constraints on a field's own value, each as SQL that is NULL for an absent value."""
-    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in _RANGE_LIMITS)
+    """Yield the constraints on a field's own value, each as SQL that is NULL for an absent
+    value.
+    """
+    has_limit = any(
+        getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool)
+        for attribute, _, _ in _RANGE_LIMITS
+    )
     has_length = item.min_length is not None or greatest_length(item) is not None
-    for kind, is_said, make in (("pattern", bool(item.pattern), pattern_constraint), ("format", bool(item.format) and item.format not in NUMBER_SIZE_FORMATS, format_constraint),
-                                ("enum", bool(item.enum), enum_constraint), ("range", has_limit, range_constraint), ("length", has_length, length_constraint)):
+    for kind, is_said, make in (
+        ("pattern", bool(item.pattern), pattern_constraint),
+        ("format", bool(item.format) and item.format not in NUMBER_SIZE_FORMATS, format_constraint),
+        ("enum", bool(item.enum), enum_constraint),
+        ("range", has_limit, range_constraint),
+        ("length", has_length, length_constraint),
+    ):
         if is_said:
             try:
                 yield make(column, item)
@@ -177,27 +287,69 @@ def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
                 yield Constraint(kind, f"{item.name} keeps its {kind}", not_executed=str(error))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #e679b18f
-def field_constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple[str, Constraint]]:
-    """Yield every constraint of a field and of what is inside it, with its dotted path; predicates are true or NULL for absent values."""
+def field_constraints(
+    item: Field, column: str = "", depth: int = 0
+) -> Iterator[tuple[str, Constraint]]:
+    """Yield every constraint of a field and of what is inside it, with its dotted path; predicates
+    are true or NULL for absent values.
+    """
     column = column or quote(item.column)
     if item.required:
-        yield item.name, Constraint("required", f"{item.name} is always there", f"{column} IS NOT NULL")
+        yield (
+            item.name,
+            Constraint("required", f"{item.name} is always there", f"{column} IS NOT NULL"),
+        )
     for constraint in value_constraints(column, item):
         kept = f"{column} IS NULL OR ({constraint.predicate})" if constraint.predicate else ""
-        yield item.name, Constraint(constraint.kind, constraint.sentence, kept, constraint.not_executed)
+        yield (
+            item.name,
+            Constraint(constraint.kind, constraint.sentence, kept, constraint.not_executed),
+        )
     match item.type:
         case Struct(fields):
             for member in fields:
-                yield from _part_constraints(item, column, "", "", field_constraints(member, f"{column}.{quote(member.column)}", depth))
+                yield from _part_constraints(
+                    item,
+                    column,
+                    "",
+                    "",
+                    field_constraints(member, f"{column}.{quote(member.column)}", depth),
+                )
         case Array(element):
-            yield from _part_constraints(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", field_constraints(element, f"e{depth}", depth + 1))
+            yield from _part_constraints(
+                item,
+                column,
+                f"forall({column}, e{depth} -> coalesce(",
+                ", false))",
+                field_constraints(element, f"e{depth}", depth + 1),
+            )
         case Map(key, value):
-            for part, function in ((replace(key, required=False), "map_keys"), (value, "map_values")):
-                yield from _part_constraints(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", field_constraints(part, f"e{depth}", depth + 1))
+            for part, function in (
+                (replace(key, required=False), "map_keys"),
+                (value, "map_values"),
+            ):
+                yield from _part_constraints(
+                    item,
+                    column,
+                    f"forall({function}({column}), e{depth} -> coalesce(",
+                    ", false))",
+                    field_constraints(part, f"e{depth}", depth + 1),
+                )
 
 
-def _part_constraints(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
+def _part_constraints(
+    parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]
+) -> Iterator[tuple[str, Constraint]]:
     """Yield constraints of a part, written so that they hold where the parent is absent."""
     for path, constraint in found:
-        predicate = f"{column} IS NULL OR {before}({constraint.predicate}){after}" if constraint.predicate else ""
-        yield f"{parent.name}.{path}", replace(constraint, sentence=f"{parent.name}: {constraint.sentence}", predicate=predicate)
+        predicate = (
+            f"{column} IS NULL OR {before}({constraint.predicate}){after}"
+            if constraint.predicate
+            else ""
+        )
+        yield (
+            f"{parent.name}.{path}",
+            replace(
+                constraint, sentence=f"{parent.name}: {constraint.sentence}", predicate=predicate
+            ),
+        )

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ..model import Threshold
 
 # %% auto #0
-__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'is_rule_met', 'limit_of', 'escape_braces', 'render_query',
-           'mark_not_executed']
+__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'is_rule_met', 'limit_of', 'escape_braces',
+           'render_query', 'mark_not_executed']
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #f8ccd918
 RuleSeverity = Literal["warn", "quarantine", "fail"]
@@ -25,9 +25,12 @@ RuleSeverity = Literal["warn", "quarantine", "fail"]
 class Rule:
     """One promise about a model's rows.
 
-    `predicate` (row rules) is Spark SQL over the row, true where it is kept; NULL counts as broken. `query` (set rules) gives one number and
-    names tables as `{model}`. `sees` says which rows a set rule is about: those of one delivery, or all good rows of the table. `must` is what the
-    number of broken rows, or the query's number, has to satisfy, counted in `unit` (rows or percent).
+    `predicate` (row rules) is Spark SQL over the row, true where it is kept; NULL counts as broken.
+    `query` (set rules) gives one number and
+    names tables as `{model}`. `sees` says which rows a set rule is about: those of one delivery, or
+    all good rows of the table. `must` is what the
+    number of broken rows, or the query's number, has to satisfy, counted in `unit` (rows or
+    percent).
     """
 
     id: str
@@ -51,11 +54,15 @@ class Rule:
 
     @property
     def is_about_reading(self) -> bool:
-        """The rule looks at what a reader rescued, and not at values: a record that could not be read, a value that is none of its type."""
+        """The rule looks at what a reader rescued, and not at values: a record that could not be
+        read, a value that is none of its type.
+        """
         return self.kind in ("record", "type")
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #211992f4
-# SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes its ends: "mustBeBetween is the equivalent to mustBeGreaterThan and mustBeLessThan" (ODCS 3.0 to 3.2, Data quality).
+# SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes
+# its ends: "mustBeBetween is the equivalent to mustBeGreaterThan and mustBeLessThan" (ODCS 3.0 to
+# 3.2, Data quality).
 OPERATOR_TESTS: dict[str, Callable[[float, Any], bool]] = {
     "mustBe": lambda value, limit: value == limit,
     "mustNotBe": lambda value, limit: value != limit,
@@ -73,7 +80,9 @@ OPERATOR_TESTS: dict[str, Callable[[float, Any], bool]] = {
 
 
 def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
-    """Return whether a rule passes, given its number and how many rows it looked at; a query that gives no number does not pass."""
+    """Return whether a rule passes, given its number and how many rows it looked at; a query that
+    gives no number does not pass.
+    """
     if value is None:
         return False
     measured = (100 * value / total if total else 0.0) if rule.unit == "percent" else value
@@ -81,18 +90,28 @@ def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
 
 
 def limit_of(must: Threshold) -> Any:
-    """Return an operator's threshold as a number, or as the two numbers of a range; raises ValueError for an operator or threshold that is none."""
+    """Return an operator's threshold as a number, or as the two numbers of a range; raises
+    ValueError for an operator or threshold that is none.
+    """
     is_range = must.operator.endswith(("Between", "Within"))
     limits = list(must.value) if isinstance(must.value, list | tuple) else [must.value]
     if must.operator not in OPERATOR_TESTS:
         raise ValueError(f"the operator {must.operator!r} is not known")
     if len(limits) != (2 if is_range else 1):
-        raise ValueError(f"{must.operator} takes {'two numbers' if is_range else 'one number'}, and not {must.value!r}")
+        raise ValueError(
+            f"{must.operator} takes {'two numbers' if is_range else 'one number'}, and not "
+            f"{must.value!r}"
+        )
     try:
-        numbers = [float("no" if isinstance(limit, bool) or "_" in str(limit) else limit) for limit in limits]
+        numbers = [
+            float("no" if isinstance(limit, bool) or "_" in str(limit) else limit)
+            for limit in limits
+        ]
     except (TypeError, ValueError):
         numbers = [math.nan]
-    if not all(map(math.isfinite, numbers)):  # a threshold without end is kept by every number, or by none
+    if not all(
+        map(math.isfinite, numbers)
+    ):  # a threshold without end is kept by every number, or by none
         raise ValueError(f"the threshold {must.value!r} of {must.operator} is not a number")
     return numbers if is_range else numbers[0]
 
@@ -103,9 +122,14 @@ def escape_braces(text: str) -> str:
 
 
 def render_query(rule: Rule, tables: Mapping[str, str]) -> str:
-    """Return a set rule's query with the target's names; raises KeyError for a model that `tables` lacks."""
+    """Return a set rule's query with the target's names; raises KeyError for a model that `tables`
+    lacks.
+    """
     parts = re.split(r"(\{\{|\}\}|\{[^{}]*\})", rule.query)
-    return "".join({"{{": "{", "}}": "}"}.get(part) or (tables[part[1:-1]] if part.startswith("{") else part) for part in parts)
+    return "".join(
+        {"{{": "{", "}}": "}"}.get(part) or (tables[part[1:-1]] if part.startswith("{") else part)
+        for part in parts
+    )
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #323c0fd0
 def mark_not_executed(rule: Rule, reason: str) -> Rule:

@@ -10,11 +10,14 @@ import re
 from ..document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['AGGREGATE_FUNCTIONS', 'GENERATOR_FUNCTIONS', 'WINDOW_FUNCTIONS', 'VALUE_FUNCTIONS', 'ALLOWED_FUNCTIONS',
-           'REFUSED_FUNCTIONS', 'function_refusal']
+__all__ = ['AGGREGATE_FUNCTIONS', 'GENERATOR_FUNCTIONS', 'WINDOW_FUNCTIONS', 'VALUE_FUNCTIONS',
+           'ALLOWED_FUNCTIONS', 'REFUSED_FUNCTIONS', 'function_refusal']
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #0f6009ee
-AGGREGATE_FUNCTIONS = frozenset(re.findall(r"\w+", """
+AGGREGATE_FUNCTIONS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 any any_value approx_count_distinct approx_percentile approx_top_k approx_top_k_accumulate approx_top_k_combine array_agg avg bit_and bit_or bit_xor
 bitmap_and_agg bitmap_construct_agg bitmap_or_agg bool_and bool_or collect_list collect_set corr count count_if count_min_sketch covar_pop covar_samp every
 first first_value grouping grouping_id histogram_numeric hll_sketch_agg hll_union_agg kll_merge_agg_bigint kll_merge_agg_double kll_merge_agg_float
@@ -22,9 +25,36 @@ kll_sketch_agg_bigint kll_sketch_agg_double kll_sketch_agg_float kurtosis last l
 percentile_approx percentile_cont percentile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
 schema_of_variant_agg skewness some std stddev stddev_pop stddev_samp string_agg sum theta_intersection_agg theta_sketch_agg theta_union_agg try_avg try_sum
 var_pop var_samp variance
-"""))
-GENERATOR_FUNCTIONS = frozenset(("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer", "stack", "variant_explode", "variant_explode_outer"))
-WINDOW_FUNCTIONS = frozenset(("cume_dist", "dense_rank", "lag", "lead", "nth_value", "ntile", "percent_rank", "rank", "row_number"))
+""",
+    )
+)
+GENERATOR_FUNCTIONS = frozenset(
+    (
+        "explode",
+        "explode_outer",
+        "inline",
+        "inline_outer",
+        "json_tuple",
+        "posexplode",
+        "posexplode_outer",
+        "stack",
+        "variant_explode",
+        "variant_explode_outer",
+    )
+)
+WINDOW_FUNCTIONS = frozenset(
+    (
+        "cume_dist",
+        "dense_rank",
+        "lag",
+        "lead",
+        "nth_value",
+        "ntile",
+        "percent_rank",
+        "rank",
+        "row_number",
+    )
+)
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #a9577c89
 VALUE_FUNCTIONS = {
@@ -70,7 +100,12 @@ VALUE_FUNCTIONS = {
         kll_sketch_to_string_bigint kll_sketch_to_string_double kll_sketch_to_string_float st_asbinary st_geogfromwkb st_geomfromwkb st_setsrid st_srid
         theta_difference theta_intersection theta_sketch_estimate theta_union""",
 }
-ALLOWED_FUNCTIONS = AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS | WINDOW_FUNCTIONS | {name for names in VALUE_FUNCTIONS.values() for name in names.split()}
+ALLOWED_FUNCTIONS = (
+    AGGREGATE_FUNCTIONS
+    | GENERATOR_FUNCTIONS
+    | WINDOW_FUNCTIONS
+    | {name for names in VALUE_FUNCTIONS.values() for name in names.split()}
+)
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #6cab38bd
 _REFUSAL_REASONS = {
@@ -92,11 +127,15 @@ _REFUSAL_REASONS = {
         monotonically_increasing_id rand randn random randstr shuffle spark_partition_id uniform uuid""",
     "it ends the run, or makes rows out of nothing": "assert_true raise_error range",
 }
-REFUSED_FUNCTIONS = {name: reason for reason, names in _REFUSAL_REASONS.items() for name in names.split()}
+REFUSED_FUNCTIONS = {
+    name: reason for reason, names in _REFUSAL_REASONS.items() for name in names.split()
+}
 
 
 def function_refusal(name: str) -> str:
-    """Return why a contract's SQL may not call a function, by its name; an empty text where it may."""
+    """Return why a contract's SQL may not call a function, by its name; an empty text where it
+    may.
+    """
     plain = name.lower()
     if plain in ALLOWED_FUNCTIONS:
         return ""

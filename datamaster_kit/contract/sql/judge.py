@@ -25,32 +25,61 @@ if TYPE_CHECKING:
 __all__ = ['literal_text', 'render_tree_sql', 'parse_contract_sql']
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1e543fc0
-_TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
-                         |(?P<name>`(?:[^`]|``)+`)|\$?\{\s*(?P<slot>\w+)\s*\}|(?P<word>\w+)|(?P<sign>[-+*/%=<>!~&|^(),.;:?\[\]])""", re.DOTALL | re.VERBOSE)
-_ESCAPED = re.compile(r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|''|"\"""", re.DOTALL)
-_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
+_TOKENS = re.compile(
+    r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
+                         |(?P<name>`(?:[^`]|``)+`)|\$?\{\s*(?P<slot>\w+)\s*\}|(?P<word>\w+)|(?P<sign>[-+*/%=<>!~&|^(),.;:?\[\]])""",
+    re.DOTALL | re.VERBOSE,
+)
+_ESCAPED = re.compile(
+    r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|''|"\"""", re.DOTALL
+)
+_ESCAPES = {
+    "0": "\0",
+    "b": "\b",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "Z": "\x1a",
+    "%": "\\%",
+    "_": "\\_",
+}
 _TEXT_MARK = "\ue000"  # of Unicode's private use
 _OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
 
 
 def literal_text(token: str) -> str:
-    """Return the text of a literal in single or double quotes, as Spark reads it; raises ValueError for half a character."""
+    """Return the text of a literal in single or double quotes, as Spark reads it; raises ValueError
+    for half a character.
+    """
+
     def character(match: re.Match[str]) -> str:
         if code := match[1] or match[2]:
             return chr(int(code, 16))
-        return chr(int(match[3], 8)) if match[3] else _ESCAPES.get(match[4], match[4]) if match[4] else match[0][0]
+        return (
+            chr(int(match[3], 8))
+            if match[3]
+            else _ESCAPES.get(match[4], match[4])
+            if match[4]
+            else match[0][0]
+        )
 
     if token[0] in "rR":
         return token[2:-1]
     other = '"' if token[0] == "'" else "'"
-    text = "".join(part if part == other * 2 else _ESCAPED.sub(character, part) for part in re.split(f"({other}{other})", token[1:-1]))
+    text = "".join(
+        part if part == other * 2 else _ESCAPED.sub(character, part)
+        for part in re.split(f"({other}{other})", token[1:-1])
+    )
     if re.search("[\ud800-\udfff]", text):
         raise ValueError("a text has half of a character")
     return text
 
 
 def _end_of_comment(sql: str, start: int) -> int:
-    """Return where a comment ends that begins there; comments may hold comments. Raises ValueError where it does not end, or is a hint."""
+    """Return where a comment ends that begins there; comments may hold comments.
+
+    Raises ValueError where it does not end, or is a hint.
+    """
     if sql.startswith("/*+", start):
         raise ValueError("it has a hint")
     depth = 0
@@ -62,12 +91,14 @@ def _end_of_comment(sql: str, start: int) -> int:
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #8462537d
 def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return SQL with each text replaced by a marked number, and the texts; raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders, in lower case."""
+    """Return SQL with each text replaced by a marked number, and the texts; raises ValueError for
+    what Spark's SQL has no sign for. `names` are those of the placeholders, in lower case.
+    """
     parts, texts, at, is_after_text = [], list[str](), 0, False
     while at < len(sql):
         match = _TOKENS.match(sql, at)
         if not match:
-            raise ValueError(f"it is not SQL: {sql[at:at + 20]!r} is out of place")
+            raise ValueError(f"it is not SQL: {sql[at : at + 20]!r} is out of place")
         kind, token, at = match.lastgroup, match[0], match.end()
         if kind == "comment":
             at, kind = _end_of_comment(sql, match.start()), "space"
@@ -83,7 +114,7 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
             raise ValueError(f"{token} is no number: write it with digits")
         elif token == "|" and sql.startswith(">", at):
             raise ValueError("it has |>, which is not read here: write SELECT ... FROM ...")
-        elif token.lower() in _OTHER_NAMES and re.match(r"\s*\(", sql[at:at + 100]):
+        elif token.lower() in _OTHER_NAMES and re.match(r"\s*\(", sql[at : at + 100]):
             parts.append(_OTHER_NAMES[token.lower()])
         elif kind == "slot":
             if not names.get(match["slot"].lower()):
@@ -96,7 +127,9 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #65992dc4
 def _parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
-    """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one with commas (Spark's grammar, *primaryExpression*)."""
+    """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one
+    with commas (Spark's grammar, *primaryExpression*).
+    """
     from sqlglot import exp
 
     given = parser._parse_csv(parser._parse_lambda)
@@ -114,29 +147,57 @@ def _contract_dialect() -> Any:
     from sqlglot.generators.databricks import DatabricksGenerator
     from sqlglot.parsers.databricks import DatabricksParser
 
-    translated = (exp.Select, exp.Table, exp.From, exp.WithinGroup, exp.BitwiseLeftShift, exp.BitwiseRightShift)  # into what older engines read
+    translated = (
+        exp.Select,
+        exp.Table,
+        exp.From,
+        exp.WithinGroup,
+        exp.BitwiseLeftShift,
+        exp.BitwiseRightShift,
+    )  # into what older engines read
 
     class Spoken(Databricks):
         class Parser(DatabricksParser):
             def _warn_unsupported(self) -> None:
-                """Log nothing: what is no query is refused, and a log would show somebody else's text as it is."""
+                """Log nothing: what is no query is refused, and a log would show somebody else's
+                text as it is.
+                """
 
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS = {  # noqa: RUF012
-                **{name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
-                **{name: partial(_parse_word_arguments, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
-                "OVERLAY": partial(_parse_word_arguments, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
+                **{
+                    name: parse
+                    for name, parse in DatabricksParser.FUNCTION_PARSERS.items()
+                    if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+                },
+                **{
+                    name: partial(_parse_word_arguments, name=name, words=("FROM", "FOR"))
+                    for name in ("SUBSTR", "SUBSTRING")
+                },
+                "OVERLAY": partial(
+                    _parse_word_arguments, name="OVERLAY", words=("PLACING", "FROM", "FOR")
+                ),
             }
-            NO_PAREN_FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF", "ANY")}  # noqa: RUF012
+            NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
+                name: parse
+                for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items()
+                if name in ("CASE", "IF", "ANY")
+            }
 
         class Generator(DatabricksGenerator):
             EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar[set[type[exp.Expr]]] = set()
             TRANSFORMS = {  # noqa: RUF012
-                **{kind: write for kind, write in DatabricksGenerator.TRANSFORMS.items() if kind not in translated},
+                **{
+                    kind: write
+                    for kind, write in DatabricksGenerator.TRANSFORMS.items()
+                    if kind not in translated
+                },
                 exp.NullSafeEQ: lambda self, node: self.binary(node, "<=>"),
                 exp.RegexpLike: lambda self, node: self.binary(node, "RLIKE"),
                 exp.CurrentTimestamp: lambda *_: "CURRENT_TIMESTAMP",
-                exp.Literal: lambda self, node: sql_literal(node.this) if node.is_string else node.this,
+                exp.Literal: lambda self, node: (
+                    sql_literal(node.this) if node.is_string else node.this
+                ),
             }
 
     return Spoken
@@ -146,20 +207,35 @@ def render_tree_sql(tree: exp.Expr) -> str:
     """Return a tree as Databricks SQL, without its comments; nothing of it goes into a log."""
     from sqlglot.errors import ErrorLevel
 
-    return tree.sql(dialect=_contract_dialect(), comments=False, unsupported_level=ErrorLevel.IGNORE)
+    return tree.sql(
+        dialect=_contract_dialect(), comments=False, unsupported_level=ErrorLevel.IGNORE
+    )
 
 
-_DATE_UNIT_FUNCTIONS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
+_DATE_UNIT_FUNCTIONS = (
+    "dateadd",
+    "date_add",
+    "date_diff",
+    "datediff",
+    "timestampadd",
+    "timestampdiff",
+)
 
 
 def _parse_statement(sql: str) -> exp.Expr:
-    """Return the one statement or expression in a text; raises ValueError where there is none, or several."""
+    """Return the one statement or expression in a text; raises ValueError where there is none, or
+    several.
+    """
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read=_contract_dialect()) if statement is not None]
+        statements = [
+            statement
+            for statement in sqlglot.parse(sql, read=_contract_dialect())
+            if statement is not None
+        ]
     except (SqlglotError, RecursionError) as error:
         raise ValueError(f"it is not SQL: {_ANSI_STYLE.sub('', first_line(error))}") from None
     if len(statements) != 1:
@@ -171,7 +247,11 @@ def _parse_statement(sql: str) -> exp.Expr:
         own = next((name for name, other in _OTHER_NAMES.items() if call.name == other), "")
         if own:
             call.set("this", own.upper())
-        unit = call.expressions[0] if call.name.lower() in _DATE_UNIT_FUNCTIONS and len(call.expressions) == 3 else None
+        unit = (
+            call.expressions[0]
+            if call.name.lower() in _DATE_UNIT_FUNCTIONS and len(call.expressions) == 3
+            else None
+        )
         if isinstance(unit, exp.Column) and len(unit.parts) == 1:
             unit.replace(exp.Var(this=unit.name))
     return statements[0]
@@ -182,23 +262,35 @@ _ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def parse_contract_sql(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
-    """Return the one statement or expression in a contract's text, judged; `names` are those of its placeholders. Raises ValueError with why it is refused."""
+    """Return the one statement or expression in a contract's text, judged; `names` are those of its
+    placeholders. Raises ValueError with why it is refused.
+    """
     return _parse_and_judge(sql, tuple(sorted((names or {}).items()))).copy()
 
 
 @lru_cache(maxsize=1024)
 def _parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
-    """Return the tree of `parse_contract_sql`, which is not to be changed: checks, rules and pages each ask for the same text."""
+    """Return the tree of `parse_contract_sql`, which is not to be changed: checks, rules and pages
+    each ask for the same text.
+    """
     from sqlglot import exp
 
     if len(sql) > _LONGEST_SQL:
         raise ValueError(f"it has more than {_LONGEST_SQL:,} characters")
     plain, texts = _extract_texts(sql.strip().rstrip(";"), dict(names))
     tree = _parse_statement(plain)
-    while isinstance(tree, exp.Subquery) and not any(value for name, value in tree.args.items() if name != "this"):
+    while isinstance(tree, exp.Subquery) and not any(
+        value for name, value in tree.args.items() if name != "this"
+    ):
         tree = tree.this
-    found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(_TEXT_MARK)]
-    if sorted(node.this for node in found) != sorted(f"{_TEXT_MARK}{number}" for number in range(len(texts))):
+    found = [
+        node
+        for node in tree.find_all(exp.Literal)
+        if node.is_string and node.this.startswith(_TEXT_MARK)
+    ]
+    if sorted(node.this for node in found) != sorted(
+        f"{_TEXT_MARK}{number}" for number in range(len(texts))
+    ):
         raise ValueError("a text stands where it cannot be one")
     for node in found:
         node.set("this", texts[int(node.this[1:])])
@@ -207,16 +299,24 @@ def _parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
     return tree
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #e8d404bf
-_ALLOWED_NODES = frozenset(re.findall(r"\w+", """
+_ALLOWED_NODES = frozenset(
+    re.findall(
+        r"\w+",
+        """
 Add Alias All And Anonymous Any Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor Boolean Bracket CTE Case Cast Collate Column ColumnDef
 Cube CurrentDate CurrentTimestamp DPipe DataType DataTypeParam Distinct Div Dot EQ Escape Except Exists Extract Filter From GT GTE Group GroupingSets Having HexString ILike
 Identifier If IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is JSONExtract JSONPath JSONPathKey JSONPathRoot JSONPathSubscript Join LT LTE Lambda Lateral Like Limit Literal
 Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias TimeUnit Trim TryCast
 Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
-"""))
+""",
+    )
+)
 _UNSUPPORTED_NODES = {
-    "AtTimeZone": "it has AT TIME ZONE, which neither Spark nor Databricks has: write from_utc_timestamp(value, zone), to_utc_timestamp(value, zone) or convert_timezone(from, to, value)",
-    "Qualify": "it has QUALIFY, which Databricks has and Spark 4.1 has not: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n FROM ...) WHERE n = 1",
+    "AtTimeZone": "it has AT TIME ZONE, which neither Spark nor Databricks has: write "
+    "from_utc_timestamp(value, zone), to_utc_timestamp(value, zone) or "
+    "convert_timezone(from, to, value)",
+    "Qualify": "it has QUALIFY, which Databricks has and Spark 4.1 has not: write SELECT ... FROM "
+    "(SELECT ..., row_number() OVER (...) AS n FROM ...) WHERE n = 1",
 }
 _ALLOWED_JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
 _OF_A_TABLE = ("this", "db", "catalog", "alias", "joins", "laterals")
@@ -227,7 +327,22 @@ def _comparison_nodes() -> tuple[type[exp.Expr], ...]:
     """Return the nodes that compare values."""
     from sqlglot import exp
 
-    return (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.RegexpLike)
+    return (
+        exp.EQ,
+        exp.NEQ,
+        exp.GT,
+        exp.GTE,
+        exp.LT,
+        exp.LTE,
+        exp.NullSafeEQ,
+        exp.NullSafeNEQ,
+        exp.Is,
+        exp.In,
+        exp.Between,
+        exp.Like,
+        exp.ILike,
+        exp.RegexpLike,
+    )
 
 
 def _node_refusal(node: exp.Expr) -> str:
@@ -239,24 +354,55 @@ def _node_refusal(node: exp.Expr) -> str:
         return _UNSUPPORTED_NODES[kind]
     if kind not in _ALLOWED_NODES:
         return f"it has {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind).upper()}"
-    if not isinstance(node, exp.Identifier | exp.Literal | exp.Anonymous | exp.HexString | exp.JSONPathKey | exp.JSONPathSubscript):
-        strange = [text for text in node.args.values() if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)]
+    if not isinstance(
+        node,
+        exp.Identifier
+        | exp.Literal
+        | exp.Anonymous
+        | exp.HexString
+        | exp.JSONPathKey
+        | exp.JSONPathSubscript,
+    ):
+        strange = [
+            text
+            for text in node.args.values()
+            if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)
+        ]
         if strange:
             return f"it has {strange[0]!r}"
-    if isinstance(node, _comparison_nodes()) and any(isinstance(part, (*_comparison_nodes(), exp.Not)) for part in node.iter_expressions()):
-        return "it compares what is compared already: write brackets, because engines read that in different orders"
+    if isinstance(node, _comparison_nodes()) and any(
+        isinstance(part, (*_comparison_nodes(), exp.Not)) for part in node.iter_expressions()
+    ):
+        return (
+            "it compares what is compared already: write brackets, because engines read that in "
+            "different orders"
+        )
     match node:
         case exp.Any() | exp.All() if not isinstance(node.parent, exp.Like | exp.ILike):
-            return f"it has {kind.upper()} behind something else than LIKE, which Spark has not: write IN, or EXISTS (SELECT ...)"
+            return (
+                f"it has {kind.upper()} behind something else than LIKE, which Spark has not: "
+                "write IN, or EXISTS (SELECT ...)"
+            )
         case exp.Distinct() if node.args.get("on"):
             return "it has DISTINCT ON, which Spark has not"
-        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - _ALLOWED_JOINS:
+        case exp.Join() if (
+            unknown := {
+                str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")
+            }
+            - _ALLOWED_JOINS
+        ):
             return f"it has {' '.join(sorted(unknown))} JOIN, which Spark has not"
         case exp.Anonymous():
-            return function_refusal(this) or _size_refusal(node) if isinstance(this, str) else f"the function {node.name} is in quotes"
+            return (
+                function_refusal(this) or _size_refusal(node)
+                if isinstance(this, str)
+                else f"the function {node.name} is in quotes"
+            )
         case exp.Dot() if node.find(exp.Anonymous) and isinstance(node.expression, exp.Func):
             return f"the function {render_tree_sql(node)} belongs to a catalog"
-        case exp.Literal() if not node.is_string and not re.fullmatch(r"[0-9.]+([eE][+-]?[0-9]+)?", node.this):
+        case exp.Literal() if not node.is_string and not re.fullmatch(
+            r"[0-9.]+([eE][+-]?[0-9]+)?", node.this
+        ):
             return f"{node.this!r} is not a number"
         case exp.DataType() if node.this == exp.DataType.Type.USERDEFINED:
             return f"it has the type {render_tree_sql(node)}"
@@ -270,8 +416,25 @@ def _node_refusal(node: exp.Expr) -> str:
 
 
 _MAX_SIZE_NUMBER = 10_000
-_SIZE_ARGUMENTS = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
-_MIN_ERROR_ARGUMENTS = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
+_SIZE_ARGUMENTS = {
+    "repeat": 1,
+    "space": 0,
+    "lpad": 1,
+    "rpad": 1,
+    "array_repeat": 1,
+    "array_insert": 1,
+    "stack": 0,
+    "format_number": 1,
+    "round": 1,
+    "bround": 1,
+    "ceil": 1,
+    "ceiling": 1,
+    "floor": 1,
+}
+_MIN_ERROR_ARGUMENTS = {
+    "approx_count_distinct": (1, Decimal("0.01")),
+    "count_min_sketch": (1, Decimal("0.00001")),
+}
 _CSV_FUNCTIONS = ("from_csv", "to_csv", "schema_of_csv")
 
 
@@ -280,20 +443,74 @@ def _size_refusal(call: exp.Expr) -> str:
     from sqlglot import exp
 
     name, given = call.name.lower(), call.expressions
-    if name in _SIZE_ARGUMENTS and len(given) > _SIZE_ARGUMENTS[name] and not _is_small(given[_SIZE_ARGUMENTS[name]]) and not (name == "format_number" and _is_text_literal(given[1])):
-        return f"the function {name} needs a number of at most {_MAX_SIZE_NUMBER:,} here, so that it is known how much it makes"
-    if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in _WHOLE_DAY_UNITS) and not all(map(_is_small, given)):
-        return f"the function sequence needs numbers of at most {_MAX_SIZE_NUMBER:,}, or steps of whole days, so that it is known how much it makes"
-    if name in ("format_string", "printf") and given and (not isinstance(given[0], exp.Literal) or re.search(r"%[^a-zA-Z%]*[0-9]{5}", given[0].name)):
-        return f"the function {name} needs a format that is a text, with widths of at most four digits"
-    if name in _MIN_ERROR_ARGUMENTS and len(given) > _MIN_ERROR_ARGUMENTS[name][0] and not _is_number_at_least(given[_MIN_ERROR_ARGUMENTS[name][0]], _MIN_ERROR_ARGUMENTS[name][1]):
-        return f"the function {name} needs an error of at least {_MIN_ERROR_ARGUMENTS[name][1]:f}, so that it is known how much memory it takes"
+    if (
+        name in _SIZE_ARGUMENTS
+        and len(given) > _SIZE_ARGUMENTS[name]
+        and not _is_small(given[_SIZE_ARGUMENTS[name]])
+        and not (name == "format_number" and _is_text_literal(given[1]))
+    ):
+        return (
+            f"the function {name} needs a number of at most {_MAX_SIZE_NUMBER:,} here, so that "
+            "it is known how much it makes"
+        )
+    if (
+        name == "sequence"
+        and not (
+            len(given) == 3
+            and isinstance(given[2], exp.Interval)
+            and str(given[2].args.get("unit")).upper().rstrip("S") in _WHOLE_DAY_UNITS
+        )
+        and not all(map(_is_small, given))
+    ):
+        return (
+            f"the function sequence needs numbers of at most {_MAX_SIZE_NUMBER:,}, or steps of "
+            "whole days, so that it is known how much it makes"
+        )
+    if (
+        name in ("format_string", "printf")
+        and given
+        and (
+            not isinstance(given[0], exp.Literal)
+            or re.search(r"%[^a-zA-Z%]*[0-9]{5}", given[0].name)
+        )
+    ):
+        return (
+            f"the function {name} needs a format that is a text, with widths of at most four digits"
+        )
+    if (
+        name in _MIN_ERROR_ARGUMENTS
+        and len(given) > _MIN_ERROR_ARGUMENTS[name][0]
+        and not _is_number_at_least(
+            given[_MIN_ERROR_ARGUMENTS[name][0]], _MIN_ERROR_ARGUMENTS[name][1]
+        )
+    ):
+        return (
+            f"the function {name} needs an error of at least {_MIN_ERROR_ARGUMENTS[name][1]:f}, "
+            "so that it is known how much memory it takes"
+        )
     if name == "window" and len(given) > 2 and not _is_slow_slide(given[1], given[2]):
-        return "the function window needs two periods that are texts, the second at least a thousandth of the first, so that it is known in how many windows a row is"
-    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (_is_text_literal(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
-        return f"the function {name} needs a key of letters and digits that is a text, because Spark takes it for a pattern"
-    if name in _CSV_FUNCTIONS and len(given) > (1 if name != "from_csv" else 2) and not _has_plain_options(given[-1]):
-        return f"the function {name} needs options that are texts, and neither maxColumns nor maxCharsPerColumn, so that it is known how much memory it takes"
+        return (
+            "the function window needs two periods that are texts, the second at least a "
+            "thousandth of the first, so that it is known in how many windows a row is"
+        )
+    if (
+        name in ("parse_url", "try_parse_url")
+        and len(given) > 2
+        and not (_is_text_literal(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name))
+    ):
+        return (
+            f"the function {name} needs a key of letters and digits that is a text, because "
+            "Spark takes it for a pattern"
+        )
+    if (
+        name in _CSV_FUNCTIONS
+        and len(given) > (1 if name != "from_csv" else 2)
+        and not _has_plain_options(given[-1])
+    ):
+        return (
+            f"the function {name} needs options that are texts, and neither maxColumns nor "
+            "maxCharsPerColumn, so that it is known how much memory it takes"
+        )
     return ""
 
 
@@ -309,13 +526,24 @@ def _is_number_at_least(node: exp.Expr, least: Decimal) -> bool:
     from sqlglot import exp
 
     number = node.this if isinstance(node, exp.Cast) else node
-    return isinstance(number, exp.Literal) and re.fullmatch(r"[0-9.]{1,40}", number.name) is not None and number.name.count(".") < 2 and any(map(str.isdigit, number.name)) and Decimal(number.name) >= least
+    return (
+        isinstance(number, exp.Literal)
+        and re.fullmatch(r"[0-9.]{1,40}", number.name) is not None
+        and number.name.count(".") < 2
+        and any(map(str.isdigit, number.name))
+        and Decimal(number.name) >= least
+    )
 
 
 def _is_slow_slide(length: exp.Expr, slide: exp.Expr) -> bool:
     """Two nodes are texts of periods, the second not shorter than a thousandth of the first."""
     try:
-        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if _is_text_literal(node) else 0 for node in (length, slide)]
+        periods = [
+            parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds
+            if _is_text_literal(node)
+            else 0
+            for node in (length, slide)
+        ]
     except ValueError:
         return False
     return bool(periods[1] > 0 and periods[0] <= 1000 * periods[1])
@@ -325,9 +553,17 @@ def _has_plain_options(options: exp.Expr) -> bool:
     """A node is `map(...)` of texts, none of which asks for memory."""
     from sqlglot import exp
 
-    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(_is_text_literal, options.expressions))):
+    if not (
+        isinstance(options, exp.Anonymous)
+        and options.name.lower() == "map"
+        and all(map(_is_text_literal, options.expressions))
+    ):
         return False
-    return not {key.name.lower() for key in options.expressions[::2]} & {"maxcolumns", "maxcharspercolumn", "inputbuffersize"}
+    return not {key.name.lower() for key in options.expressions[::2]} & {
+        "maxcolumns",
+        "maxcharspercolumn",
+        "inputbuffersize",
+    }
 
 
 _WHOLE_DAY_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
@@ -338,18 +574,33 @@ def _is_small(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     number = node.this if isinstance(node, exp.Neg) else node
-    return isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit() and len(number.name) < 10 and int(number.name) <= _MAX_SIZE_NUMBER
+    return (
+        isinstance(number, exp.Literal)
+        and not number.is_string
+        and number.name.isdigit()
+        and len(number.name) < 10
+        and int(number.name) <= _MAX_SIZE_NUMBER
+    )
 
 
 def _source_refusal(node: exp.Expr) -> str:
-    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them, or an empty text."""
+    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them, or an empty
+    text.
+    """
     from sqlglot import exp
 
-    if isinstance(node, exp.Table) and [name for name, value in node.args.items() if value and name not in _OF_A_TABLE]:
+    if isinstance(node, exp.Table) and [
+        name for name, value in node.args.items() if value and name not in _OF_A_TABLE
+    ]:
         return f"it has {render_tree_sql(node)}"
     if isinstance(node.this, exp.Anonymous):
         is_generator = node.this.name.lower() in GENERATOR_FUNCTIONS and not node.args.get("db")
-        return "" if is_generator else f"the function {node.this.name.lower()} makes rows, and is none of {', '.join(sorted(GENERATOR_FUNCTIONS))}"
+        return (
+            ""
+            if is_generator
+            else f"the function {node.this.name.lower()} makes rows, and is none of "
+            f"{', '.join(sorted(GENERATOR_FUNCTIONS))}"
+        )
     allowed = exp.Identifier if isinstance(node, exp.Table) else exp.Subquery
     return "" if isinstance(node.this, allowed) else f"rows come from {render_tree_sql(node.this)}"
 
@@ -365,36 +616,88 @@ def _judge_tree(tree: exp.Expr) -> None:
             raise ValueError(refused)
     for call in tree.find_all(exp.Anonymous):
         if call.name.lower() in ("aggregate", "reduce") and _has_doubling_merge(call):
-            raise ValueError(f"the function {call.name.lower()} makes what it gathers larger with each element: what it gathers may stand once in what it makes of it")
+            raise ValueError(
+                f"the function {call.name.lower()} makes what it gathers larger with each "
+                "element: what it gathers may stand once in what it makes of it"
+            )
     if _largest_value_parts(tree) > _MAX_VALUE_PARTS:
-        raise ValueError(f"calls within calls make more than {_MAX_VALUE_PARTS:,} parts of one value")
+        raise ValueError(
+            f"calls within calls make more than {_MAX_VALUE_PARTS:,} parts of one value"
+        )
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1b19fe4d
 _MAX_VALUE_PARTS = 1_000_000
-_JOINING_FUNCTIONS = frozenset(re.findall(r"\w+", """
+_JOINING_FUNCTIONS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct zip_with
-"""))
-_GROWTH_FACTORS = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
+""",
+    )
+)
+_GROWTH_FACTORS = {
+    "hex": 2,
+    "base64": 2,
+    "encode": 4,
+    "url_encode": 3,
+    "to_json": 2,
+    "to_csv": 2,
+    "quote": 2,
+    "try_to_binary": 1,
+}  # by their own signs
 _ROW_SOURCE_ARGUMENTS = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
-_CHOICE_FUNCTIONS = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
-_MEASURE_FUNCTIONS = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
-                       "startswith", "endswith", "instr", "locate", "position", "ascii", "hash", "xxhash64", "crc32", "exists", "forall"))
+_CHOICE_FUNCTIONS = frozenset(
+    ("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when")
+)
+_MEASURE_FUNCTIONS = frozenset(
+    (
+        "length",
+        "len",
+        "char_length",
+        "character_length",
+        "octet_length",
+        "bit_length",
+        "size",
+        "cardinality",
+        "array_size",
+        "array_contains",
+        "array_position",
+        "contains",
+        "startswith",
+        "endswith",
+        "instr",
+        "locate",
+        "position",
+        "ascii",
+        "hash",
+        "xxhash64",
+        "crc32",
+        "exists",
+        "forall",
+    )
+)
 
 
 def _nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the nodes of a tree: what is within a node before it, and where rows come from before what is made of them."""
+    """Yield the nodes of a tree: what is within a node before it, and where rows come from before
+    what is made of them.
+    """
     stack = [(tree, False)]
     while stack:
         node, is_over = stack.pop()
         if is_over:
             yield node
             continue
-        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in _ROW_SOURCE_ARGUMENTS)
+        inner = sorted(
+            node.iter_expressions(), key=lambda part: part.arg_key not in _ROW_SOURCE_ARGUMENTS
+        )
         stack += [(node, True), *((part, False) for part in reversed(inner))]
 
 
 def _largest_value_parts(tree: exp.Expr) -> int:
-    """Return of how many parts the largest value of a tree is made at most, by what is written in it."""
+    """Return of how many parts the largest value of a tree is made at most, by what is written in
+    it.
+    """
     from sqlglot import exp
 
     sizes: dict[int, int] = {}
@@ -402,19 +705,35 @@ def _largest_value_parts(tree: exp.Expr) -> int:
     most = 1
     for node in _nodes_in_order(tree):
         inner = [sizes[id(part)] for part in node.iter_expressions()]
-        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else _node_value_parts(node, inner)
+        size = (
+            max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts)
+            if isinstance(node, exp.Column)
+            else _node_value_parts(node, inner)
+        )
         sizes[id(node)] = size = min(size, _MAX_VALUE_PARTS + 1)
         most = max(most, size)
         alias = node.args.get("alias")
-        made = [node.alias] if isinstance(node, exp.Alias) else [column.name for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
-        is_unnamed = isinstance(node.parent, exp.Select) and node.arg_key == "expressions" and not isinstance(node, exp.Alias | exp.Column)
+        made = (
+            [node.alias]
+            if isinstance(node, exp.Alias)
+            else [column.name for column in alias.columns]
+            if isinstance(alias, exp.TableAlias)
+            else []
+        )
+        is_unnamed = (
+            isinstance(node.parent, exp.Select)
+            and node.arg_key == "expressions"
+            and not isinstance(node, exp.Alias | exp.Column)
+        )
         for name in [*made, *([""] if is_unnamed else [])]:
             names[name.lower()] = max(size, names.get(name.lower(), 1))
     return most
 
 
 def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
-    """Return of how many parts the value of a node is made at most, given that of each node in it."""
+    """Return of how many parts the value of a node is made at most, given that of each node in
+    it.
+    """
     from sqlglot import exp
 
     largest = max(inner, default=1)
@@ -427,10 +746,25 @@ def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         return prod(inner)
     name, given = node.name.lower(), node.expressions
-    sizes = given if name == "sequence" else given[_SIZE_ARGUMENTS[name]:][:1] if name in _SIZE_ARGUMENTS else []
-    written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if _is_small(part)]
+    sizes = (
+        given
+        if name == "sequence"
+        else given[_SIZE_ARGUMENTS[name] :][:1]
+        if name in _SIZE_ARGUMENTS
+        else []
+    )
+    written_sizes = [
+        part.this if isinstance(part, exp.Neg) else part for part in sizes if _is_small(part)
+    ]
     number = max((int(size.name) for size in written_sizes), default=1)
-    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in _JOINING_FUNCTIONS else largest) * _growth_factor(node, inner), number)
+    return (
+        largest * number
+        if name in ("repeat", "array_repeat")
+        else max(
+            (sum(inner) if name in _JOINING_FUNCTIONS else largest) * _growth_factor(node, inner),
+            number,
+        )
+    )
 
 
 def _growth_factor(call: exp.Expr, inner: list[int]) -> int:
@@ -446,92 +780,186 @@ def _growth_factor(call: exp.Expr, inner: list[int]) -> int:
 
 
 def _has_doubling_merge(call: exp.Expr) -> bool:
-    """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it could double with each element."""
+    """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it
+    could double with each element.
+    """
     from sqlglot import exp
 
     merge = call.expressions[2] if len(call.expressions) > 2 else None
-    return isinstance(merge, exp.Lambda) and bool(merge.expressions) and _copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
+    return (
+        isinstance(merge, exp.Lambda)
+        and bool(merge.expressions)
+        and _copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
+    )
 
 
 def _copies_in(tree: exp.Expr, names: set[str]) -> int:
-    """Return how often a value of these names stands in the value of a tree at most; several, where that depends on the data."""
+    """Return how often a value of these names stands in the value of a tree at most; several, where
+    that depends on the data.
+    """
     from sqlglot import exp
 
-    bounded = (exp.Predicate, exp.Connector, exp.Not, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Extract)
+    bounded = (
+        exp.Predicate,
+        exp.Connector,
+        exp.Not,
+        exp.Add,
+        exp.Sub,
+        exp.Mul,
+        exp.Div,
+        exp.IntDiv,
+        exp.Mod,
+        exp.Neg,
+        exp.Extract,
+    )
     copies: dict[int, int] = {}
     inside = {id(part) for call in tree.find_all(exp.Lambda) for part in call.walk()}
     for node in _nodes_in_order(tree):
         inner = [copies[id(part)] for part in node.iter_expressions()]
         if isinstance(node, exp.Identifier):
-            is_value = (type(node.parent), node.arg_key) not in ((exp.Lambda, "expressions"), (exp.Dot, "expression"))
-            copies[id(node)] = int(is_value and node.name.lower() in names and id(node) not in inside)
-        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in _MEASURE_FUNCTIONS):
+            is_value = (type(node.parent), node.arg_key) not in (
+                (exp.Lambda, "expressions"),
+                (exp.Dot, "expression"),
+            )
+            copies[id(node)] = int(
+                is_value and node.name.lower() in names and id(node) not in inside
+            )
+        elif isinstance(node, bounded) or (
+            isinstance(node, exp.Anonymous) and node.name.lower() in _MEASURE_FUNCTIONS
+        ):
             copies[id(node)] = 0
-        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in _CHOICE_FUNCTIONS):
+        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (
+            isinstance(node, exp.Anonymous) and node.name.lower() in _CHOICE_FUNCTIONS
+        ):
             copies[id(node)] = max(inner, default=0)
-        elif isinstance(node, exp.Anonymous) and any(isinstance(part, exp.Lambda) for part in node.expressions):
+        elif isinstance(node, exp.Anonymous) and any(
+            isinstance(part, exp.Lambda) for part in node.expressions
+        ):
             copies[id(node)] = _copies_of_lambdas(node, sum(inner), names)
         else:
-            copies[id(node)] = min(sum(inner) * (_growth_factor(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
+            copies[id(node)] = min(
+                sum(inner)
+                * (
+                    _growth_factor(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1
+                ),
+                9,
+            )
     return copies[id(tree)]
 
 
 def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
-    """Return how often a value of these names stands in the value of a call with lambdas, given how often it stands in the call's lists."""
+    """Return how often a value of these names stands in the value of a call with lambdas, given how
+    often it stands in the call's lists.
+    """
     from sqlglot import exp
 
     found = [part for part in call.expressions if isinstance(part, exp.Lambda)]
     own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
     within = max(_copies_in(part.this, names | own) for part in found)
     is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
-    return lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
-
+    return (
+        lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
+    )
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1d9a11a1
-_BEFORE_BRACKETS = frozenset(re.findall(r"\w+", """
+_BEFORE_BRACKETS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 all and any array as between by case cast cross cube decimal distinct div else end escape except exists extract filter from group having if ilike in intersect is join lateral like limit not
 offset on or order over rlike rollup select sets some then trim try_cast union using values when where xor
-"""))
+""",
+    )
+)
 _CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
 
-_ADDABLE_WORDS = frozenset(re.findall(r"\w+", """
+_ADDABLE_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 as cast try_cast not cross join on true between and current row partition order by rlike except any null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary timestamp void interval distinct
-"""))
-_DROPPABLE_WORDS = frozenset(re.findall(r"\w+", """
+""",
+    )
+)
+_DROPPABLE_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading trailing integer dec numeric byte short long real character varchar char null from is for placing
 text bool precision int2 int4 float4 float8 timestamptz blob varbinary uuid
-"""))
-_WORDS = re.compile(r"(?<![\w.])(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:BD|[LSYDF])?\b|[^\W\d]\w*", re.IGNORECASE)
+""",
+    )
+)
+_WORDS = re.compile(
+    r"(?<![\w.])(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:BD|[LSYDF])?\b|[^\W\d]\w*",
+    re.IGNORECASE,
+)
 
 
 def _sql_words(sql: str) -> Counter[str]:
-    """Return the words and numbers of SQL, in lower case, as often as they are there; without texts, but with the number that a text is."""
-    bare = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: f" {match[1]} " if re.fullmatch("[-+]?[0-9.]+(e[0-9]+)?", match[1], re.IGNORECASE) else " ", sql, flags=re.DOTALL)
-    bare = re.sub(r"\b((?:var)?char(?:acter)?)\s*\(\s*[0-9]+\s*\)", r"\1", bare, flags=re.IGNORECASE)
-    return Counter(format(Decimal(word.rstrip("LlSsYyDdFfBb")).normalize(), "f") if word[0] in ".0123456789" else word.lower() for word in _WORDS.findall(bare.replace("`", " ")))
+    """Return the words and numbers of SQL, in lower case, as often as they are there; without
+    texts, but with the number that a text is.
+    """
+    bare = re.sub(
+        r"'((?:[^'\\]|\\.)*)'",
+        lambda match: (
+            f" {match[1]} "
+            if re.fullmatch("[-+]?[0-9.]+(e[0-9]+)?", match[1], re.IGNORECASE)
+            else " "
+        ),
+        sql,
+        flags=re.DOTALL,
+    )
+    bare = re.sub(
+        r"\b((?:var)?char(?:acter)?)\s*\(\s*[0-9]+\s*\)", r"\1", bare, flags=re.IGNORECASE
+    )
+    return Counter(
+        format(Decimal(word.rstrip("LlSsYyDdFfBb")).normalize(), "f")
+        if word[0] in ".0123456789"
+        else word.lower()
+        for word in _WORDS.findall(bare.replace("`", " "))
+    )
 
 
 def _judge_words(plain: str, sql: str) -> None:
-    """Raise ValueError where SQL was written with other words than it was read: the parser took it for something of another engine."""
+    """Raise ValueError where SQL was written with other words than it was read: the parser took it
+    for something of another engine.
+    """
     for name, other in _OTHER_NAMES.items():
         plain = plain.replace(other, name)
     before, after = _sql_words(plain), _sql_words(sql)
-    gained = [word for word in after if word not in before and word not in _ADDABLE_WORDS and not word[:1].isdigit()]
+    gained = [
+        word
+        for word in after
+        if word not in before and word not in _ADDABLE_WORDS and not word[:1].isdigit()
+    ]
     lost = [word for word in before if word not in after and word not in _DROPPABLE_WORDS and word]
     if gained or lost or after["interval"] > before["interval"]:
-        raise ValueError(f"it would be written with other words ({', '.join([*lost, *gained]) or 'an interval of several units'}): write it as Spark has it" + ("" if gained or lost else ", with the units in one text: INTERVAL '1 year 2 months'"))
+        raise ValueError(
+            "it would be written with other words "
+            f"({', '.join([*lost, *gained]) or 'an interval of several units'}): write it as "
+            "Spark has it"
+            + ("" if gained or lost else ", with the units in one text: INTERVAL '1 year 2 months'")
+        )
 
 
 def _judge_writing(tree: exp.Expr, plain: str) -> None:
-    """Raise ValueError where a tree, as it is written, has another call than those that were judged, other words than were read, or is read as something else."""
+    """Raise ValueError where a tree, as it is written, has another call than those that were
+    judged, other words than were read, or is read as something else.
+    """
     sql = render_tree_sql(tree)
     _judge_words(plain, sql)
     bare = re.sub(r"`(?:[^`]|``)*`", "``", re.sub(r"'(?:[^'\\]|\\.)*'", "''", sql, flags=re.DOTALL))
     for word in _CALLED.findall(bare):
         if word.lower() not in _BEFORE_BRACKETS and (refused := function_refusal(word)):
             raise ValueError(refused)
-    if "${" in sql or _TEXT_MARK in bare or re.search(r"\bUSING\s*''", bare, re.IGNORECASE) or render_tree_sql(_parse_rendered_sql(sql)) != sql:
+    if (
+        "${" in sql
+        or _TEXT_MARK in bare
+        or re.search(r"\bUSING\s*''", bare, re.IGNORECASE)
+        or render_tree_sql(_parse_rendered_sql(sql)) != sql
+    ):
         raise ValueError("it cannot be written again as it was read; write it more simply")
 
 
@@ -541,6 +969,10 @@ def _parse_rendered_sql(sql: str) -> exp.Expr:
 
     plain, texts = _extract_texts(sql, {})
     tree = _parse_statement(plain)
-    for node in [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(_TEXT_MARK)]:
+    for node in [
+        node
+        for node in tree.find_all(exp.Literal)
+        if node.is_string and node.this.startswith(_TEXT_MARK)
+    ]:
         node.set("this", texts[int(node.this[1:])])
     return tree

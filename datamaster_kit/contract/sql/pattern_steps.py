@@ -34,7 +34,11 @@ class ExplodingPatternError(ValueError):
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #afcdb8bf
 _ALL_CHARACTERS = ((0, 0x110000),)
-_CATEGORIES = {"DIGIT": ((48, 58),), "SPACE": ((9, 14), (32, 33)), "WORD": ((48, 58), (65, 91), (95, 96), (97, 123))}
+_CATEGORIES = {
+    "DIGIT": ((48, 58),),
+    "SPACE": ((9, 14), (32, 33)),
+    "WORD": ((48, 58), (65, 91), (95, 96), (97, 123)),
+}
 _Intervals = tuple[tuple[int, int], ...]
 
 
@@ -49,7 +53,9 @@ def _complement(intervals: _Intervals) -> _Intervals:
 
 
 def _with_both_cases(intervals: _Intervals) -> _Intervals:
-    """Return the characters of the intervals, and the ASCII letters among them in the other case."""
+    """Return the characters of the intervals, and the ASCII letters among them in the other
+    case.
+    """
     found = list(intervals)
     for low, high in intervals:
         for first, shift in ((65, 32), (97, -32)):
@@ -126,7 +132,9 @@ class _Automaton:
         self.is_case_free = is_case_free
 
     def count_work(self, steps: int) -> None:
-        """Count what the judgement itself costs; raises ExplodingPatternError where that is too much."""
+        """Count what the judgement itself costs; raises ExplodingPatternError where that is too
+        much.
+        """
         self.work += steps
         if self.work > _MAX_WORK:
             raise ExplodingPatternError("it is too large to be judged")
@@ -134,7 +142,10 @@ class _Automaton:
     def add_character(self, intervals: _Intervals) -> _Piece:
         """Add a position for one character."""
         if len(self.sets) >= _MAX_PATTERN_PARTS:
-            raise ExplodingPatternError(f"it has more than {_MAX_PATTERN_PARTS:,} parts when its counted repetitions are written out")
+            raise ExplodingPatternError(
+                f"it has more than {_MAX_PATTERN_PARTS:,} parts when its counted repetitions "
+                "are written out"
+            )
         self.sets.append(_with_both_cases(intervals) if self.is_case_free else intervals)
         self.kind_of.append(self.kinds.setdefault(self.sets[-1], len(self.kinds)))
         self.follow.append({})
@@ -156,21 +167,43 @@ class _Automaton:
             self.follow[place] = _sum_ways(self.follow[place], first, ways)
             self.edges += len(self.follow[place]) - before
         if self.edges > _MAX_EDGES:
-            raise ExplodingPatternError("too many of its parts can follow one another for its steps to be counted")
+            raise ExplodingPatternError(
+                "too many of its parts can follow one another for its steps to be counted"
+            )
 
     def sequence(self, one: _Piece, other: _Piece) -> _Piece:
         """Return one piece followed by another."""
         self.link(one.last, other.first)
         self.count_work(len(one.first) + len(other.last) + len(one.sure) + len(other.sure))
-        return _Piece(_sum_ways(one.first, other.first, one.empty), _sum_ways(other.last, one.last, other.empty), _sum_ways(one.open, other.open if one.is_empty_open else {}),
-                     other.sure | (one.sure if other.is_empty_sure else frozenset()), one.empty * other.empty,
-                     one.is_empty_open and other.is_empty_open, one.is_empty_sure and other.is_empty_sure)
+        return _Piece(
+            _sum_ways(one.first, other.first, one.empty),
+            _sum_ways(other.last, one.last, other.empty),
+            _sum_ways(one.open, other.open if one.is_empty_open else {}),
+            other.sure | (one.sure if other.is_empty_sure else frozenset()),
+            one.empty * other.empty,
+            one.is_empty_open and other.is_empty_open,
+            one.is_empty_sure and other.is_empty_sure,
+        )
 
     def choice(self, one: _Piece, other: _Piece) -> _Piece:
         """Return one piece or another."""
-        self.count_work(len(one.first) + len(other.first) + len(one.last) + len(other.last) + len(one.sure) + len(other.sure))
-        return _Piece(_sum_ways(one.first, other.first), _sum_ways(one.last, other.last), _sum_ways(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
-                     one.is_empty_open or other.is_empty_open, one.is_empty_sure or other.is_empty_sure)
+        self.count_work(
+            len(one.first)
+            + len(other.first)
+            + len(one.last)
+            + len(other.last)
+            + len(one.sure)
+            + len(other.sure)
+        )
+        return _Piece(
+            _sum_ways(one.first, other.first),
+            _sum_ways(one.last, other.last),
+            _sum_ways(one.open, other.open),
+            one.sure | other.sure,
+            one.empty + other.empty,
+            one.is_empty_open or other.is_empty_open,
+            one.is_empty_sure or other.is_empty_sure,
+        )
 
     def loop(self, one: _Piece, is_optional: bool) -> _Piece:
         """Return a piece once or more often, or also never."""
@@ -214,16 +247,26 @@ def _item_piece(automaton: _Automaton, kind: str, value: Any) -> _Piece:
                 return _Piece()
             return _Piece(ahead.first, {}, ahead.open, frozenset(), 1, True, False)
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return _repeat_piece(automaton, int(value[0]), int(value[1]), lambda: _pattern_piece(automaton, value[2]))
-    raise ExplodingPatternError("it repeats what it matched before, which no number of steps bounds")
+            return _repeat_piece(
+                automaton, int(value[0]), int(value[1]), lambda: _pattern_piece(automaton, value[2])
+            )
+    raise ExplodingPatternError(
+        "it repeats what it matched before, which no number of steps bounds"
+    )
 
 
-def _repeat_piece(automaton: _Automaton, least: int, most: int, make: Callable[[], _Piece]) -> _Piece:
-    """Return a piece that is repeated from `least` to `most` times; `make` adds one more copy of it."""
+def _repeat_piece(
+    automaton: _Automaton, least: int, most: int, make: Callable[[], _Piece]
+) -> _Piece:
+    """Return a piece that is repeated from `least` to `most` times; `make` adds one more copy of
+    it.
+    """
     if least > automaton.copies or automaton.copies < most < 2**31:
         piece = automaton.loop(make(), least == 0)
         if piece.empty > (least == 0):
-            raise ExplodingPatternError(f"it repeats what can be empty more than {automaton.copies} times")
+            raise ExplodingPatternError(
+                f"it repeats what can be empty more than {automaton.copies} times"
+            )
         return piece
     piece = _Piece()
     if most >= 2**31:
@@ -243,7 +286,9 @@ def _position_pair(automaton: _Automaton, one: int, other: int) -> int:
 
 
 def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
-    """Return the pairs of positions that one text leads to; None where they are too many to be listed."""
+    """Return the pairs of positions that one text leads to; None where they are too many to be
+    listed.
+    """
     found: set[int] = set()
     waiting = [(starts, starts)]
     work = 0
@@ -262,31 +307,51 @@ def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
 
 
 def _predecessor_groups(automaton: _Automaton, starts: _Ways) -> list[list[list[tuple[int, int]]]]:
-    """Return, for each position, the groups of positions before it with their ways: those of one group may be there by one text."""
+    """Return, for each position, the groups of positions before it with their ways: those of one
+    group may be there by one text.
+    """
     pairs = _common_text_pairs(automaton, starts)
     before: list[list[list[tuple[int, int]]]] = [[] for _ in automaton.sets]
     for place, following in enumerate(automaton.follow):
         for target, ways in following.items():
             groups = before[target]
             automaton.count_work(sum(map(len, groups)))
-            near = [group for group in groups if len(groups) > MAX_COPIES or any(
-                _position_pair(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
-            before[target] = [*(group for group in groups if group not in near), [(place, ways), *(pair for group in near for pair in group)]]
+            near = [
+                group
+                for group in groups
+                if len(groups) > MAX_COPIES
+                or any(
+                    _position_pair(automaton, other, place) in pairs
+                    if pairs is not None
+                    else automaton.can_meet(other, place)
+                    for other, _ in group
+                )
+            ]
+            before[target] = [
+                *(group for group in groups if group not in near),
+                [(place, ways), *(pair for group in near for pair in group)],
+            ]
     return before
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #024f5777
 @dataclass(frozen=True)
 class _StepBound:
-    """The most steps of a search in a text of up to LONGEST characters, and whether they grow no faster than the text."""
+    """The most steps of a search in a text of up to LONGEST characters, and whether they grow no
+    faster than the text.
+    """
 
     most: float
     is_linear: bool
 
 
-def _count_steps(automaton: _Automaton, starts: _Ways, sure: frozenset[int], most: float, keeps: bool = True) -> _StepBound:
-    """Return the most steps from some starts on; a match that nothing can undo ends the search, so that a `sure` end is reached once a character.
+def _count_steps(
+    automaton: _Automaton, starts: _Ways, sure: frozenset[int], most: float, keeps: bool = True
+) -> _StepBound:
+    """Return the most steps from some starts on; a match that nothing can undo ends the search, so
+    that a `sure` end is reached once a character.
 
-    Counting ends above `most`, and where each position `keeps` the most ways that it ever had, also where a round changes nothing; without, it goes on, and is nearer to the truth.
+    Counting ends above `most`, and where each position `keeps` the most ways that it ever had, also
+    where a round changes nothing; without, it goes on, and is nearer to the truth.
     """
     before = _predecessor_groups(automaton, starts)
     costs = [sum(map(len, groups)) for groups in before]
@@ -295,14 +360,29 @@ def _count_steps(automaton: _Automaton, starts: _Ways, sure: frozenset[int], mos
     for read in range(1, _MAX_VALUE_LENGTH + 1):
         touched = {place for other in fresh for place in automaton.follow[other]} | (fresh & sure)
         automaton.count_work(sum(costs[place] for place in touched))
-        grown = {place: max([ways[place] if keeps else 0.0, *(sum(ways[other] * times for other, times in group) for group in before[place])]) for place in touched}
-        grown = {place: min(count, 1.0) if place in sure else count for place, count in grown.items()}
+        grown = {
+            place: max(
+                [
+                    ways[place] if keeps else 0.0,
+                    *(
+                        sum(ways[other] * times for other, times in group)
+                        for group in before[place]
+                    ),
+                ]
+            )
+            for place in touched
+        }
+        grown = {
+            place: min(count, 1.0) if place in sure else count for place, count in grown.items()
+        }
         fresh = {place for place, count in grown.items() if count != ways[place] or not keeps}
         if not keeps:
             ways = [0.0] * len(before)
         if not fresh:
             rest = sum(ways)
-            return _StepBound(total + rest * (_MAX_VALUE_LENGTH - read), rest <= _MAX_STEPS_PER_CHARACTER)
+            return _StepBound(
+                total + rest * (_MAX_VALUE_LENGTH - read), rest <= _MAX_STEPS_PER_CHARACTER
+            )
         for place in fresh:
             ways[place] = grown[place]
         total += sum(ways)
@@ -312,26 +392,41 @@ def _count_steps(automaton: _Automaton, starts: _Ways, sure: frozenset[int], mos
 
 
 def _search_steps(automaton: _Automaton, piece: _Piece, keeps: bool = True) -> _StepBound:
-    """Return the most steps of a search, which begins anew at every character; what doubles is infinitely many, even where a match would end it before."""
+    """Return the most steps of a search, which begins anew at every character; what doubles is
+    infinitely many, even where a match would end it before.
+    """
     if _count_steps(automaton, piece.first, frozenset(), _MAX_STEPS**2, keeps).most > _MAX_STEPS**2:
         return _StepBound(inf, False)
     search = automaton.add_character(_ALL_CHARACTERS)
     automaton.link(search.last, _sum_ways(search.first, piece.open))
-    return _count_steps(automaton, _sum_ways(search.first, piece.first), piece.sure, _MAX_STEPS, keeps)
+    return _count_steps(
+        automaton, _sum_ways(search.first, piece.first), piece.sure, _MAX_STEPS, keeps
+    )
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #7a03ec8b
 def _is_unambiguous(automaton: _Automaton, piece: _Piece, python: str) -> bool:
-    """Every text leaves one way through the pattern, so that its repeated groups may be possessive."""
+    """Every text leaves one way through the pattern, so that its repeated groups may be
+    possessive.
+    """
+
     def is_one_way(ways: _Ways) -> bool:
-        return max(ways.values(), default=1) == 1 and not any(automaton.can_meet(one, other) for one, other in combinations(ways, 2))
+        return max(ways.values(), default=1) == 1 and not any(
+            automaton.can_meet(one, other) for one, other in combinations(ways, 2)
+        )
 
     has_place = re.search(r"\\[bB]|\(\?[a-z]*m|\(\?<[=!]|[*+?}]\?", python) is not None
-    return not has_place and not automaton.offers_nothing and all(map(is_one_way, (piece.first, *automaton.follow)))
+    return (
+        not has_place
+        and not automaton.offers_nothing
+        and all(map(is_one_way, (piece.first, *automaton.follow)))
+    )
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Up to which length values are matched, None for any; and whether repeated groups may be possessive."""
+    """Up to which length values are matched, None for any; and whether repeated groups may be
+    possessive.
+    """
 
     longest: int | None
     is_possessive: bool
@@ -341,8 +436,10 @@ def judge_pattern(python: str, frames: int) -> Judgement:
     """Return how a pattern, written for Python, may be run.
 
     Args:
-        python: the pattern, every class that Python does not know written as any character, and `(?=)` after each `|`, lest Python's reader joins alternatives.
-        frames: the most calls that Java makes for a character of a group that it repeats; 0 where it repeats none.
+        python: the pattern, every class that Python does not know written as any character, and
+            `(?=)` after each `|`, lest Python's reader joins alternatives.
+        frames: the most calls that Java makes for a character of a group that it repeats; 0 where
+            it repeats none.
 
     Raises:
         ExplodingPatternError: a value of LONGEST characters may take more than MOST_STEPS steps.
@@ -357,7 +454,9 @@ def judge_pattern(python: str, frames: int) -> Judgement:
 
 @lru_cache(maxsize=4096)
 def _judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
-    """Return how a pattern may be run where a repetition of up to so many times is written out; why it may not, where it may not."""
+    """Return how a pattern may be run where a repetition of up to so many times is written out; why
+    it may not, where it may not.
+    """
     try:
         return _judge_with_copies(python, frames, copies)
     except ExplodingPatternError as error:
@@ -366,7 +465,8 @@ def _judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
 
 def _judge_with_copies(python: str, frames: int, copies: int) -> Judgement:
     """Return how a pattern may be run; raises ExplodingPatternError where it may not."""
-    from re import _parser as reader  # type: ignore[attr-defined]  # the standard library's own reader, whose tree has no public name
+    # The standard library's own reader, whose tree has no public name.
+    from re import _parser as reader  # type: ignore[attr-defined]
 
     tree = reader.parse(python, re.ASCII)
     automaton = _Automaton(bool(re.search(r"\(\?[a-z]*i", python)), copies)
@@ -376,7 +476,13 @@ def _judge_with_copies(python: str, frames: int, copies: int) -> Judgement:
         piece = _Piece(piece.first, piece.last, piece.first, frozenset())  # `^` is at every line
     steps = _search_steps(automaton, piece, copies == MAX_COPIES)
     if steps.most > _MAX_STEPS:
-        raise ExplodingPatternError(f"a value of {_MAX_VALUE_LENGTH:,} characters can take more than {_MAX_STEPS // 1_000_000} million steps: repetitions in it can match the same characters")
+        raise ExplodingPatternError(
+            f"a value of {_MAX_VALUE_LENGTH:,} characters can take more than "
+            f"{_MAX_STEPS // 1_000_000} million steps: repetitions in it can match the same "
+            "characters"
+        )
     limits = [_MAX_VALUE_LENGTH] if not steps.is_linear else []
-    limits += [min(_MAX_VALUE_LENGTH, _STACK_FRAMES // frames)] if frames and not is_possessive else []
+    limits += (
+        [min(_MAX_VALUE_LENGTH, _STACK_FRAMES // frames)] if frames and not is_possessive else []
+    )
     return Judgement(min(limits, default=None), is_possessive)

@@ -14,16 +14,19 @@ from .pattern_properties import CATEGORY_NAMES, java_property
 from .pattern_steps import MAX_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['pattern_parts', 'as_java', 'java_pattern', 'python_pattern', 'make_possessive', 'judge_java_pattern',
-           'matching_limit']
+__all__ = ['pattern_parts', 'as_java', 'java_pattern', 'python_pattern', 'make_possessive',
+           'judge_java_pattern', 'matching_limit']
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #043f5555
 _PATTERN_PART = re.compile(
-    r"(?P<escape>\\(?:[pP]\{[A-Za-z_=]+\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|k<[A-Za-z][A-Za-z0-9]*>|.))"
+    r"(?P<escape>\\(?:[pP]\{[A-Za-z_=]+\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|"
+    r"k<[A-Za-z][A-Za-z0-9]*>|.))"
     r"|(?P<group>\((?:\?(?:[:=!>]|<[=!]|<[A-Za-z][A-Za-z0-9]*>|[ims]+(?:-[ims]+)?[:)]))?)"
     r"|(?P<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})[?+]?)"
     r"|(?P<class>\[\^?(?:\\.|[^\]\\])*\])"
-    r"|(?P<character>.)", re.DOTALL)
+    r"|(?P<character>.)",
+    re.DOTALL,
+)
 
 
 _ONE_ESCAPE = re.compile(r"\\(?:[pP]\{[A-Za-z_=]+\}|.)", re.DOTALL)
@@ -31,25 +34,36 @@ _MAX_REPEATS = 2**31 - 1
 
 
 def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield the parts of a pattern, each with its kind; raises ValueError at what cannot begin a part."""
+    """Yield the parts of a pattern, each with its kind; raises ValueError at what cannot begin a
+    part.
+    """
     for match in _PATTERN_PART.finditer(pattern):
         kind, text = str(match.lastgroup), match[0]
-        if kind == "group" and pattern[match.end():match.end() + 1] == "?":
-            raise ValueError(f"{pattern[match.start():match.end() + 3]!r} opens no group that Java and ECMA-262 share")
+        if kind == "group" and pattern[match.end() : match.end() + 1] == "?":
+            raise ValueError(
+                f"{pattern[match.start() : match.end() + 3]!r} opens no group that Java and "
+                "ECMA-262 share"
+            )
         if kind == "character" and text in "[\\":
             raise ValueError(f"{text!r} at its position {match.start() + 1} is not closed")
         yield kind, text
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #3d21da79
 def _java_escape(text: str, follows: str, is_in_class: bool) -> str:
-    """Return an escape as Java writes it; raises ValueError for one that Java has not, or takes for something else."""
+    """Return an escape as Java writes it; raises ValueError for one that Java has not, or takes for
+    something else.
+    """
     if text[:3] in (r"\p{", r"\P{"):
         return f"{text[:3]}{java_property(text[3:-1])}}}"
     if is_in_class and text == r"\b":
         return r"\x08"
     if text == r"\0" and not follows.isdigit():
         return r"\x00"
-    if text == r"\U" or (is_in_class and re.fullmatch(r"\\[0-9N]", text)) or (re.fullmatch(r"\\[1-7]", text) and re.match("[0-7]{2}", follows)):
+    if (
+        text == r"\U"
+        or (is_in_class and re.fullmatch(r"\\[0-9N]", text))
+        or (re.fullmatch(r"\\[1-7]", text) and re.match("[0-7]{2}", follows))
+    ):
         raise ValueError(f"the escape {text!r} is not supported")
     return text
 
@@ -57,30 +71,40 @@ def _java_escape(text: str, follows: str, is_in_class: bool) -> str:
 def _java_class(text: str) -> str:
     """Return a class as Java writes it; raises ValueError for one that is empty."""
     opening = "[^" if text.startswith("[^") else "["
-    inside = text[len(opening):-1]
+    inside = text[len(opening) : -1]
     if not inside:
         raise ValueError("an empty class matches nothing, or anything")
-    inside = _ONE_ESCAPE.sub(lambda match: _java_escape(match[0], inside[match.end():match.end() + 2], True), inside)
+    inside = _ONE_ESCAPE.sub(
+        lambda match: _java_escape(match[0], inside[match.end() : match.end() + 2], True), inside
+    )
     inside = re.sub(r"(\\.)|\[", lambda match: match[1] or r"\[", inside, flags=re.DOTALL)
     inside = re.sub(r"(\\[dDwWsS])-(?=.)", r"\1\\-", inside)
     return f"{opening}{inside.replace('&&', chr(92) + '&' + chr(92) + '&')}]"
 
 
 def as_java(pattern: str) -> str:
-    """Return an ECMA-262 pattern as Java writes it, not judged; raises ValueError with the reason where that cannot be done."""
+    """Return an ECMA-262 pattern as Java writes it, not judged; raises ValueError with the reason
+    where that cannot be done.
+    """
     if len(pattern) > 10_000:
         raise ValueError("it has more than 10,000 characters")
-    pattern = re.sub(r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern)  # flags before the anchor mean the same, and Python's reader takes them there only
+    pattern = re.sub(
+        r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern
+    )  # flags before the anchor mean the same, and Python's reader takes them there only
     is_multiline, java = [False], ""
     at = 0
     for kind, text in pattern_parts(pattern):
         at += len(text)
         if kind == "group":
-            is_on = re.match(r"\(\?[is]*m", text) is not None or (is_multiline[-1] and not re.match(r"\(\?[ims]*-[is]*m", text))
-            is_multiline = [*is_multiline[:-1], is_on] if text.endswith(")") else [*is_multiline, is_on]
+            is_on = re.match(r"\(\?[is]*m", text) is not None or (
+                is_multiline[-1] and not re.match(r"\(\?[ims]*-[is]*m", text)
+            )
+            is_multiline = (
+                [*is_multiline[:-1], is_on] if text.endswith(")") else [*is_multiline, is_on]
+            )
         elif (kind, text) == ("character", ")"):
             is_multiline = is_multiline[:-1] or [False]
-        java += _as_java_part(kind, text, pattern[at:at + 2], is_multiline[-1])
+        java += _as_java_part(kind, text, pattern[at : at + 2], is_multiline[-1])
     _require_compiles(java)
     return java
 
@@ -91,14 +115,20 @@ def _as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str
         return _java_class(text)
     if kind == "escape":
         return _java_escape(text, follows, False)
-    if kind == "quantifier" and any(int(number) > _MAX_REPEATS for number in re.findall("[0-9]+", text)):
+    if kind == "quantifier" and any(
+        int(number) > _MAX_REPEATS for number in re.findall("[0-9]+", text)
+    ):
         raise ValueError(f"it repeats something more than {_MAX_REPEATS:,} times")
-    return {("character", "$"): "$" if is_multiline else r"\z", ("character", "{"): r"\{"}.get((kind, text), text)
+    return {("character", "$"): "$" if is_multiline else r"\z", ("character", "{"): r"\{"}.get(
+        (kind, text), text
+    )
 
 
 @lru_cache(maxsize=2048)
 def java_pattern(pattern: str) -> str:
-    """Return an ECMA-262 pattern as Java may run it; raises ValueError with the reason where it cannot be written for Java, ExplodingPatternError where it would not be safe to run."""
+    """Return an ECMA-262 pattern as Java may run it; raises ValueError with the reason where it
+    cannot be written for Java, ExplodingPatternError where it would not be safe to run.
+    """
     java = as_java(pattern)
     return make_possessive(java) if judge_java_pattern(java).is_possessive else java
 
@@ -119,21 +149,38 @@ def _require_compiles(java: str) -> None:
         raise ValueError(f"it is not a regular expression: {error}") from None
 
 
-_LETTER_PROPERTIES = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
+_LETTER_PROPERTIES = (
+    "IsAlphabetic",
+    "IsLetter",
+    "IsUppercase",
+    "IsLowercase",
+    "IsLatin",
+    "Alpha",
+    "Lower",
+    "Upper",
+)
 
 
 def _property_characters(text: str, others: str) -> str:
-    """Return the inside of a class of at least the characters of a property of Java; `others` where that is not known. Of letters ASCII has A to Z, in either case."""
+    """Return the inside of a class of at least the characters of a property of Java; `others` where
+    that is not known. Of letters ASCII has A to Z, in either case.
+    """
     name = text[3:-1].removeprefix("Is") if text[3:-1] not in _LETTER_PROPERTIES else "L"
     if others != _EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
         return others
     kind = name[0] if name[0] == "L" else name
-    within = "".join(rf"\x{number:02x}" for number in range(128) if unicodedata.category(chr(number)).startswith(kind))
+    within = "".join(
+        rf"\x{number:02x}"
+        for number in range(128)
+        if unicodedata.category(chr(number)).startswith(kind)
+    )
     return within + r"\x80-\U0010ffff"
 
 
 def python_pattern(java: str, others: str) -> str:
-    """Return a pattern of Java as Python writes it; what only Java knows, such as `\\p{L}`, becomes the class of characters `others`."""
+    """Return a pattern of Java as Python writes it; what only Java knows, such as `\\p{L}`, becomes
+    the class of characters `others`.
+    """
     said = {r"\z": r"\Z"}
 
     def is_javas(text: str) -> bool:
@@ -141,26 +188,51 @@ def python_pattern(java: str, others: str) -> str:
 
     def part_text(kind: str, text: str) -> str:
         if kind == "class":
-            if others == _EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, _ONE_ESCAPE.findall(text))):
+            if (
+                others == _EVERY_CHARACTER
+                and text.startswith("[^")
+                and any(map(is_javas, _ONE_ESCAPE.findall(text)))
+            ):
                 return f"[{others}]"
-            return _ONE_ESCAPE.sub(lambda match: _property_characters(match[0], others) if is_javas(match[0]) else match[0], text)
+            return _ONE_ESCAPE.sub(
+                lambda match: (
+                    _property_characters(match[0], others) if is_javas(match[0]) else match[0]
+                ),
+                text,
+            )
         if kind == "escape":
-            return f"[{_property_characters(text, others)}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
+            return (
+                f"[{_property_characters(text, others)}]"
+                if is_javas(text)
+                else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
+            )
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
-    apart = "(?=)" if others == _EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
-    return "".join(part_text(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in pattern_parts(java))
+    apart = (
+        "(?=)" if others == _EVERY_CHARACTER else ""
+    )  # Python's reader would join alternatives, which Java tries one by one
+    return "".join(
+        part_text(kind, text) + (apart if (kind, text) == ("character", "|") else "")
+        for kind, text in pattern_parts(java)
+    )
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #988e5b09
 def _is_long(quantifier: str) -> bool:
     """A quantifier repeats more than a few times, and is not possessive."""
     most = re.match(r"\{(\d+)(,?)(\d*)", quantifier)
-    return not (len(quantifier) > 1 and quantifier[-1] == "+") and (quantifier[0] in "*+" or (
-        most is not None and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MAX_COPIES // 8)))
+    return not (len(quantifier) > 1 and quantifier[-1] == "+") and (
+        quantifier[0] in "*+"
+        or (
+            most is not None
+            and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MAX_COPIES // 8)
+        )
+    )
 
 
 def _repeat_frames(found: list[tuple[str, str]]) -> int:
-    """Return the most calls that Java makes for a character of a group that it repeats more than a few times; 0 where there is none."""
+    """Return the most calls that Java makes for a character of a group that it repeats more than a
+    few times; 0 where there is none.
+    """
     costs, most, closed = [0], 0, 0
     for kind, text in found:
         if kind == "group" and not text.endswith(")"):
@@ -179,15 +251,28 @@ def make_possessive(java: str) -> str:
     """Return a pattern with its repeated groups made possessive."""
     found = list(pattern_parts(java))
     before = [("", ""), *found]
-    return "".join(text + "+" * (kind == "quantifier" and _is_long(text) and previous == ("character", ")") and len(text.rstrip("?")) == len(text))
-                   for (kind, text), previous in zip(found, before, strict=False))
+    return "".join(
+        text
+        + "+"
+        * (
+            kind == "quantifier"
+            and _is_long(text)
+            and previous == ("character", ")")
+            and len(text.rstrip("?")) == len(text)
+        )
+        for (kind, text), previous in zip(found, before, strict=False)
+    )
 
 
 def judge_java_pattern(java: str) -> Judgement:
     """Return how a pattern of Java may be run; raises ExplodingPatternError where it may not."""
-    return judge_pattern(python_pattern(java, _EVERY_CHARACTER), _repeat_frames(list(pattern_parts(java))))
+    return judge_pattern(
+        python_pattern(java, _EVERY_CHARACTER), _repeat_frames(list(pattern_parts(java)))
+    )
 
 
 def matching_limit(pattern: str) -> int | None:
-    """Return how long a value may be that the pattern is matched with: a longer one breaks it; None for any length."""
+    """Return how long a value may be that the pattern is matched with: a longer one breaks it; None
+    for any length.
+    """
     return judge_java_pattern(java_pattern(pattern)).longest

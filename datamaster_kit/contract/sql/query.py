@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..document import nearest_name_hint
 from ..model import Contract, Model
-from .functions import AGGREGATE_FUNCTIONS, GENERATOR_FUNCTIONS, REFUSED_FUNCTIONS
+from .functions import (
+    AGGREGATE_FUNCTIONS,
+    GENERATOR_FUNCTIONS,
+    REFUSED_FUNCTIONS,
+)
 from .judge import parse_contract_sql, render_tree_sql
 from .sql_patterns import null_if_longer, raise_if_longer, guard_patterns
 
@@ -25,7 +29,9 @@ __all__ = ['ParsedQuery', 'render_placeholders', 'read_query']
 # %% ../../../nbs/contract/sql/08_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
 class ParsedQuery:
-    """A contract's SQL: a `query` with placeholders, the `condition` on one row whose TRUE rows it counts, a condition that good rows `kept`, or a `refusal`."""
+    """A contract's SQL: a `query` with placeholders, the `condition` on one row whose TRUE rows it
+    counts, a condition that good rows `kept`, or a `refusal`.
+    """
 
     query: str = ""
     condition: str = ""
@@ -38,12 +44,16 @@ _FIELD_WORDS = ("field", "column", "property")
 
 
 def _placeholder_names(model: Model, field: str) -> dict[str, str]:
-    """Return what each placeholder stands for, in a check of a model or of its field with this column."""
+    """Return what each placeholder stands for, in a check of a model or of its field with this
+    column.
+    """
     return {**dict.fromkeys(_MODEL_WORDS, model.table), **dict.fromkeys(_FIELD_WORDS, field)}
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d2ea83d6
 def _cte_tables(tree: exp.Expr) -> set[int]:
-    """Return the identities of the table nodes that name one of the query's own WITH clauses, by SQL's rules of scope."""
+    """Return the identities of the table nodes that name one of the query's own WITH clauses, by
+    SQL's rules of scope.
+    """
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import Scope, traverse_scope
 
@@ -51,21 +61,42 @@ def _cte_tables(tree: exp.Expr) -> set[int]:
         scopes = traverse_scope(tree)
     except (SqlglotError, RecursionError) as error:
         raise ValueError(f"its names cannot be resolved: {error}") from None
-    return {id(table) for scope in scopes for table in scope.tables
-            if not table.db and isinstance(scope.sources.get(table.alias_or_name), Scope) and table.name in scope.cte_sources}
+    return {
+        id(table)
+        for scope in scopes
+        for table in scope.tables
+        if not table.db
+        and isinstance(scope.sources.get(table.alias_or_name), Scope)
+        and table.name in scope.cte_sources
+    }
 
 
 def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
-    """Return a query's SQL with `{model}` for each table; raises ValueError for a table that is no model of the contract."""
+    """Return a query's SQL with `{model}` for each table; raises ValueError for a table that is no
+    model of the contract.
+    """
     from sqlglot import exp
 
-    known = {name.lower(): model.name for model in contract.models for name in (model.table, model.name)}
+    known = {
+        name.lower(): model.name for model in contract.models for name in (model.table, model.name)
+    }
     marker, said = "slot_", render_tree_sql(tree)
     while marker in said:
         marker += "_"
     own, slots = _cte_tables(tree), list(dict.fromkeys(known.values()))
-    tables = [table for table in tree.find_all(exp.Table) if id(table) not in own and isinstance(table.this, exp.Identifier)]
-    _refuse_session_words(tree, [model for model in contract.models if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}])
+    tables = [
+        table
+        for table in tree.find_all(exp.Table)
+        if id(table) not in own and isinstance(table.this, exp.Identifier)
+    ]
+    _refuse_session_words(
+        tree,
+        [
+            model
+            for model in contract.models
+            if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}
+        ],
+    )
     for table in tables:
         if table.db or table.name.lower() not in known:
             raise ValueError(f"the table {render_tree_sql(table)} is not a model of the contract")
@@ -77,35 +108,66 @@ def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
 
 
 def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
-    """Raise ValueError for a word that Spark takes for a function, such as `user`, where it may be no field of what is read, and for what Spark knows of a row's file."""
+    """Raise ValueError for a word that Spark takes for a function, such as `user`, where it may be
+    no field of what is read, and for what Spark knows of a row's file.
+    """
     from sqlglot import exp
 
-    fields = {name.lower() for model in models for item in model.fields for name in (item.name, item.column)}
-    has_others = tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None  # whose columns need not be the models'
+    fields = {
+        name.lower()
+        for model in models
+        for item in model.fields
+        for name in (item.name, item.column)
+    }
+    has_others = (
+        tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None
+    )  # whose columns need not be the models'
     for column in tree.find_all(exp.Column):
         first = column.parts[0].name.lower()
-        if "_metadata" in [part.name.lower() for part in column.parts[:2]] and "_metadata" not in fields:
-            raise ValueError("'_metadata' is not a field of a model that the query reads, and tells of the table's files")
+        if (
+            "_metadata" in [part.name.lower() for part in column.parts[:2]]
+            and "_metadata" not in fields
+        ):
+            raise ValueError(
+                "'_metadata' is not a field of a model that the query reads, and tells of "
+                "the table's files"
+            )
         if first in REFUSED_FUNCTIONS and len(column.parts) == 1 and first not in fields:
-            raise ValueError(f"{column.name!r} is not a field of a model that the query reads, and would be the session's")
+            raise ValueError(
+                f"{column.name!r} is not a field of a model that the query reads, and would "
+                "be the session's"
+            )
         if first in REFUSED_FUNCTIONS and len(column.parts) == 1 and has_others:
-            raise ValueError(f"{column.name!r} could be the session's here: write it with its table before it")
+            raise ValueError(
+                f"{column.name!r} could be the session's here: write it with its table before it"
+            )
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d11032df
 def _count_condition(tree: exp.Expr) -> exp.Expr | None:
-    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other query."""
+    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other
+    query.
+    """
     from sqlglot import exp
 
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or not tree.args.get("where"):
         return None
-    if any(value for clause, value in tree.args.items() if clause not in ("expressions", "from", "from_", "where")):
+    if any(
+        value
+        for clause, value in tree.args.items()
+        if clause not in ("expressions", "from", "from_", "where")
+    ):
         return None
     origin = tree.args.get("from_") or tree.args.get("from")
     if origin is None:  # `SELECT 1 WHERE EXISTS (...)` reads its models within the condition
         return None
     counted, source = tree.expressions[0].unalias(), origin.this
-    is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
-    is_count = isinstance(counted, exp.Anonymous) and render_tree_sql(counted).lower() in ("count(*)", "count(1)")
+    is_table = isinstance(source, exp.Table) and not any(
+        value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog")
+    )
+    is_count = isinstance(counted, exp.Anonymous) and render_tree_sql(counted).lower() in (
+        "count(*)",
+        "count(1)",
+    )
     condition: exp.Expr = tree.args["where"].this
     if not is_table or not is_count or not _is_one_row(condition):
         return None
@@ -117,7 +179,9 @@ def _is_one_row(condition: exp.Expr) -> bool:
     from sqlglot import exp
 
     return not condition.find(exp.Query, exp.Window, exp.Lateral) and not any(
-        node.name.lower() in AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS for node in condition.find_all(exp.Anonymous))
+        node.name.lower() in AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS
+        for node in condition.find_all(exp.Anonymous)
+    )
 
 
 def _row_condition(condition: exp.Expr, table: str) -> exp.Expr:
@@ -132,19 +196,33 @@ def _row_condition(condition: exp.Expr, table: str) -> exp.Expr:
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #02e142e9
 def _condition_sql(condition: exp.Expr, model: Model) -> str:
-    """Return a condition on one row of a model as SQL, by the names of its columns; raises ValueError for one that it has not."""
+    """Return a condition on one row of a model as SQL, by the names of its columns; raises
+    ValueError for one that it has not.
+    """
     from sqlglot import exp
 
-    columns = {item.name.lower(): item.column for item in model.fields} | {item.column.lower(): item.column for item in model.fields}
+    columns = {item.name.lower(): item.column for item in model.fields} | {
+        item.column.lower(): item.column for item in model.fields
+    }
     holder = exp.Paren(this=condition)
     has_lambdas = holder.find(exp.Lambda) is not None
     for column in list(holder.find_all(exp.Column)):
         first = column.parts[0]
-        bound = [lambda_.expressions for lambda_ in _ancestors(column, exp.Lambda)] if has_lambdas else []
-        if any(first.name.lower() == variable.name.lower() for variables in bound for variable in variables):
+        bound = (
+            [lambda_.expressions for lambda_ in _ancestors(column, exp.Lambda)]
+            if has_lambdas
+            else []
+        )
+        if any(
+            first.name.lower() == variable.name.lower()
+            for variables in bound
+            for variable in variables
+        ):
             continue
         if first.name.lower() not in columns or isinstance(column.this, exp.Star):
-            raise ValueError(f"{first.name!r} is not a field of {model.name}{_nearest_hint(first.name, columns)}")
+            raise ValueError(
+                f"{first.name!r} is not a field of {model.name}{_nearest_hint(first.name, columns)}"
+            )
         if columns[first.name.lower()].lower() != first.name.lower():
             first.set("this", columns[first.name.lower()])
             first.set("quoted", True)
@@ -167,7 +245,10 @@ def _nearest_hint(name: str, known: Mapping[str, str]) -> str:
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #8645b5ea
 def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> ParsedQuery:
-    """Return what a contract's SQL says, or why it is not run. A text without SELECT is a condition that good rows satisfy."""
+    """Return what a contract's SQL says, or why it is not run.
+
+    A text without SELECT is a condition that good rows satisfy.
+    """
     from sqlglot import exp
 
     try:
@@ -176,11 +257,18 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> P
             return ParsedQuery(kept=_good_row_condition(tree, model))
         condition = _count_condition(tree.copy())
         source = tree.find(exp.Table)
-        is_own = source is not None and source.name.lower() in (model.name.lower(), model.table.lower())
-        condition = _guard_condition(condition, is_bad=True) if condition is not None and is_own else None
+        is_own = source is not None and source.name.lower() in (
+            model.name.lower(),
+            model.table.lower(),
+        )
+        condition = (
+            _guard_condition(condition, is_bad=True) if condition is not None and is_own else None
+        )
         guard_patterns(tree, raise_if_longer)
         query = render_placeholders(tree, contract)
-        return ParsedQuery(query, _condition_sql(condition, model) if condition is not None and is_own else "")
+        return ParsedQuery(
+            query, _condition_sql(condition, model) if condition is not None and is_own else ""
+        )
     except ValueError as error:
         return ParsedQuery(refusal=str(error))
     except RecursionError:
@@ -188,26 +276,42 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> P
 
 
 def _good_row_condition(tree: exp.Expr, model: Model) -> str:
-    """Return a text that is no query as a condition that good rows satisfy; raises ValueError where one row does not decide it."""
+    """Return a text that is no query as a condition that good rows satisfy; raises ValueError where
+    one row does not decide it.
+    """
     if not _is_one_row(tree):
         raise ValueError("it is not a SELECT, and one row does not decide it")
     return _condition_sql(_guard_condition(_row_condition(tree, model.table), is_bad=False), model)
 
 
 def _guard_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
-    """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is too long for its pattern is bad; raises ValueError where a pattern may not be run."""
+    """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is
+    too long for its pattern is bad; raises ValueError where a pattern may not be run.
+    """
     from sqlglot import exp
 
     def absent_in_row(value: exp.Expr, longest: int) -> exp.Expr:
         if _ancestors(value, exp.Lambda):
-            raise ValueError(f"a pattern whose time grows faster than the value is matched within a list, where values of more than {longest} characters cannot be told: write one that begins with ^ or has no repetition")
+            raise ValueError(
+                "a pattern whose time grows faster than the value is matched within a list, "
+                f"where values of more than {longest} characters cannot be told: write one "
+                "that begins with ^ or has no repetition"
+            )
         return null_if_longer(value, longest)
 
     holder = exp.Paren(this=condition)
     for value, longest in guard_patterns(holder, absent_in_row):
         length = exp.Anonymous(this="length", expressions=[value.copy()])
         limit = exp.Literal.number(longest)
-        is_long = exp.Anonymous(this="coalesce", expressions=[exp.GT(this=length, expression=limit), exp.Boolean(this=False)])
+        is_long = exp.Anonymous(
+            this="coalesce",
+            expressions=[exp.GT(this=length, expression=limit), exp.Boolean(this=False)],
+        )
         whole = exp.Paren(this=holder.this.copy())
-        holder.set("this", exp.Or(this=whole, expression=is_long) if is_bad else exp.And(this=whole, expression=exp.Not(this=is_long)))
+        holder.set(
+            "this",
+            exp.Or(this=whole, expression=is_long)
+            if is_bad
+            else exp.And(this=whole, expression=exp.Not(this=is_long)),
+        )
     return holder.this

@@ -19,16 +19,43 @@ __all__ = ['DIALECTS', 'UNREAD_SERVER_TYPES', 'TypeMeaning', 'server_dialect', '
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #73a1224d
 _SPARK = "databricks"
 DIALECTS = {
-    "databricks": _SPARK, "hive": _SPARK, "postgresql": "postgres", "postgres": "postgres", "redshift": "redshift", "oracle": "oracle",
-    "sqlserver": "tsql", "synapse": "tsql", "mysql": "mysql", "mariadb": "mysql", "snowflake": "snowflake", "bigquery": "bigquery",
+    "databricks": _SPARK,
+    "hive": _SPARK,
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "redshift": "redshift",
+    "oracle": "oracle",
+    "sqlserver": "tsql",
+    "synapse": "tsql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "snowflake": "snowflake",
+    "bigquery": "bigquery",
 }
 
 
-UNREAD_SERVER_TYPES = ("athena", "clickhouse", "cloudsql", "db2", "denodo", "dremio", "duckdb", "glue", "impala", "informix", "presto", "trino", "vertica", "zen")
+UNREAD_SERVER_TYPES = (
+    "athena",
+    "clickhouse",
+    "cloudsql",
+    "db2",
+    "denodo",
+    "dremio",
+    "duckdb",
+    "glue",
+    "impala",
+    "informix",
+    "presto",
+    "trino",
+    "vertica",
+    "zen",
+)
 
 
 def server_dialect(types: Iterable[str]) -> str:
-    """Return the dialect of the first server that has one, Databricks before all others; empty where none has."""
+    """Return the dialect of the first server that has one, Databricks before all others; empty
+    where none has.
+    """
     found = [DIALECTS[type.lower()] for type in types if type.lower() in DIALECTS]
     return _SPARK if _SPARK in found else found[0] if found else ""
 
@@ -39,54 +66,192 @@ _VARIANT_TYPE = Scalar("variant")
 _WHOLE_38 = Scalar("decimal", 38, 0)
 _UNBOUNDED = Scalar("decimal", 38, 18)
 _SERVER_TYPE_MEANINGS: dict[str, DataType] = {
-    "TINYINT": Scalar("byte"), "SMALLINT": Scalar("short"), "MEDIUMINT": Scalar("integer"), "INT": Scalar("integer"), "BIGINT": Scalar("long"),
-    "UTINYINT": Scalar("short"), "USMALLINT": Scalar("integer"), "UMEDIUMINT": Scalar("integer"), "UINT": Scalar("long"), "UBIGINT": Scalar("decimal", 20, 0),
-    "UDOUBLE": Scalar("double"), "SMALLSERIAL": Scalar("short"), "SERIAL": Scalar("integer"), "BIGSERIAL": Scalar("long"), "YEAR": Scalar("short"),
-    "FLOAT": Scalar("float"), "DOUBLE": Scalar("double"), "MONEY": Scalar("decimal", 19, 4), "SMALLMONEY": Scalar("decimal", 10, 4),
-    "BOOLEAN": Scalar("boolean"), "BIT": Scalar("boolean"), "DATE": Scalar("date"), "TIME": Scalar("time"),
-    "TIMESTAMP": _TIMESTAMP_NTZ_TYPE, "TIMESTAMPNTZ": _TIMESTAMP_NTZ_TYPE, "DATETIME": _TIMESTAMP_NTZ_TYPE, "DATETIME2": _TIMESTAMP_NTZ_TYPE, "SMALLDATETIME": _TIMESTAMP_NTZ_TYPE,
-    "TIMESTAMPTZ": Scalar("timestamp"), "TIMESTAMPLTZ": Scalar("timestamp"), "VARIANT": _VARIANT_TYPE, "SUPER": _VARIANT_TYPE, "OBJECT": _VARIANT_TYPE,
-    **dict.fromkeys(("BINARY", "VARBINARY", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "IMAGE", "ROWVERSION"), _BINARY_TYPE),
-    **dict.fromkeys(("TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "NAME", "UUID", "JSON", "JSONB", "XML", "INET", "IPADDRESS", "ENUM", "SET", "HSTORE", "INTERVAL",
-                     "TIMETZ", "POINT", "GEOGRAPHY", "GEOMETRY", "INT4RANGE", "INT8RANGE", "NUMRANGE", "TSRANGE", "TSTZRANGE", "DATERANGE"), STRING),
+    "TINYINT": Scalar("byte"),
+    "SMALLINT": Scalar("short"),
+    "MEDIUMINT": Scalar("integer"),
+    "INT": Scalar("integer"),
+    "BIGINT": Scalar("long"),
+    "UTINYINT": Scalar("short"),
+    "USMALLINT": Scalar("integer"),
+    "UMEDIUMINT": Scalar("integer"),
+    "UINT": Scalar("long"),
+    "UBIGINT": Scalar("decimal", 20, 0),
+    "UDOUBLE": Scalar("double"),
+    "SMALLSERIAL": Scalar("short"),
+    "SERIAL": Scalar("integer"),
+    "BIGSERIAL": Scalar("long"),
+    "YEAR": Scalar("short"),
+    "FLOAT": Scalar("float"),
+    "DOUBLE": Scalar("double"),
+    "MONEY": Scalar("decimal", 19, 4),
+    "SMALLMONEY": Scalar("decimal", 10, 4),
+    "BOOLEAN": Scalar("boolean"),
+    "BIT": Scalar("boolean"),
+    "DATE": Scalar("date"),
+    "TIME": Scalar("time"),
+    "TIMESTAMP": _TIMESTAMP_NTZ_TYPE,
+    "TIMESTAMPNTZ": _TIMESTAMP_NTZ_TYPE,
+    "DATETIME": _TIMESTAMP_NTZ_TYPE,
+    "DATETIME2": _TIMESTAMP_NTZ_TYPE,
+    "SMALLDATETIME": _TIMESTAMP_NTZ_TYPE,
+    "TIMESTAMPTZ": Scalar("timestamp"),
+    "TIMESTAMPLTZ": Scalar("timestamp"),
+    "VARIANT": _VARIANT_TYPE,
+    "SUPER": _VARIANT_TYPE,
+    "OBJECT": _VARIANT_TYPE,
+    **dict.fromkeys(
+        (
+            "BINARY",
+            "VARBINARY",
+            "BLOB",
+            "TINYBLOB",
+            "MEDIUMBLOB",
+            "LONGBLOB",
+            "IMAGE",
+            "ROWVERSION",
+        ),
+        _BINARY_TYPE,
+    ),
+    **dict.fromkeys(
+        (
+            "TEXT",
+            "TINYTEXT",
+            "MEDIUMTEXT",
+            "LONGTEXT",
+            "NAME",
+            "UUID",
+            "JSON",
+            "JSONB",
+            "XML",
+            "INET",
+            "IPADDRESS",
+            "ENUM",
+            "SET",
+            "HSTORE",
+            "INTERVAL",
+            "TIMETZ",
+            "POINT",
+            "GEOGRAPHY",
+            "GEOMETRY",
+            "INT4RANGE",
+            "INT8RANGE",
+            "NUMRANGE",
+            "TSRANGE",
+            "TSTZRANGE",
+            "DATERANGE",
+        ),
+        STRING,
+    ),
 }
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #1c8c99a0
 _DIALECT_TYPE_MEANINGS: dict[str, dict[str, DataType]] = {
-    "postgres": {"MONEY": Scalar("decimal", 19, 2), "BIT": STRING, "SERIAL2": Scalar("short"), "SERIAL4": Scalar("integer"), "SERIAL8": Scalar("long"),
-                 **dict.fromkeys(("CITEXT", "CIDR", "MACADDR", "MACADDR8", "TSVECTOR", "TSQUERY", "BIT VARYING", "VARBIT"), STRING), "OID": Scalar("long")},
+    "postgres": {
+        "MONEY": Scalar("decimal", 19, 2),
+        "BIT": STRING,
+        "SERIAL2": Scalar("short"),
+        "SERIAL4": Scalar("integer"),
+        "SERIAL8": Scalar("long"),
+        **dict.fromkeys(
+            (
+                "CITEXT",
+                "CIDR",
+                "MACADDR",
+                "MACADDR8",
+                "TSVECTOR",
+                "TSQUERY",
+                "BIT VARYING",
+                "VARBIT",
+            ),
+            STRING,
+        ),
+        "OID": Scalar("long"),
+    },
     "redshift": {"DECIMAL": Scalar("decimal", 18, 0)},
-    "oracle": {"INT": _WHOLE_38, "SMALLINT": _WHOLE_38, "FLOAT": Scalar("double"), "BINARY_FLOAT": Scalar("float"), "DATE": _TIMESTAMP_NTZ_TYPE, "LONG": STRING, "LONG RAW": _BINARY_TYPE,
-               "RAW": _BINARY_TYPE, "BFILE": _BINARY_TYPE, **dict.fromkeys(("NCLOB", "ROWID", "UROWID", "XMLTYPE"), STRING)},
-    "tsql": {"DECIMAL": Scalar("decimal", 18, 0), "FLOAT": Scalar("double"), "REAL": Scalar("float"), "VARIANT": STRING, **dict.fromkeys(("HIERARCHYID", "SYSNAME"), STRING)},
-    "mysql": {"DECIMAL": Scalar("decimal", 10, 0), "UDECIMAL": Scalar("decimal", 10, 0), "REAL": Scalar("double"), "SERIAL": Scalar("decimal", 20, 0)},
-    "snowflake": {**dict.fromkeys(("INT", "BIGINT", "SMALLINT", "TINYINT"), _WHOLE_38), "DECIMAL": _WHOLE_38, "FLOAT": Scalar("double")},
-    "bigquery": {**dict.fromkeys(("INT", "SMALLINT", "TINYINT"), Scalar("long")), "FLOAT": Scalar("double"), "DECIMAL": Scalar("decimal", 38, 9)},
+    "oracle": {
+        "INT": _WHOLE_38,
+        "SMALLINT": _WHOLE_38,
+        "FLOAT": Scalar("double"),
+        "BINARY_FLOAT": Scalar("float"),
+        "DATE": _TIMESTAMP_NTZ_TYPE,
+        "LONG": STRING,
+        "LONG RAW": _BINARY_TYPE,
+        "RAW": _BINARY_TYPE,
+        "BFILE": _BINARY_TYPE,
+        **dict.fromkeys(("NCLOB", "ROWID", "UROWID", "XMLTYPE"), STRING),
+    },
+    "tsql": {
+        "DECIMAL": Scalar("decimal", 18, 0),
+        "FLOAT": Scalar("double"),
+        "REAL": Scalar("float"),
+        "VARIANT": STRING,
+        **dict.fromkeys(("HIERARCHYID", "SYSNAME"), STRING),
+    },
+    "mysql": {
+        "DECIMAL": Scalar("decimal", 10, 0),
+        "UDECIMAL": Scalar("decimal", 10, 0),
+        "REAL": Scalar("double"),
+        "SERIAL": Scalar("decimal", 20, 0),
+    },
+    "snowflake": {
+        **dict.fromkeys(("INT", "BIGINT", "SMALLINT", "TINYINT"), _WHOLE_38),
+        "DECIMAL": _WHOLE_38,
+        "FLOAT": Scalar("double"),
+    },
+    "bigquery": {
+        **dict.fromkeys(("INT", "SMALLINT", "TINYINT"), Scalar("long")),
+        "FLOAT": Scalar("double"),
+        "DECIMAL": Scalar("decimal", 38, 9),
+    },
 }
 _TOO_WIDE = {
     "oracle": {"FLOAT": "it has up to 38 digits there, and DOUBLE has 15"},
     "bigquery": {"BIGDECIMAL": "it has up to 76 digits there, and DECIMAL has 38"},
-    "postgres": {"TIMETZ": "Spark has no time with an offset"}, "redshift": {"TIMETZ": "Spark has no time with an offset"},
+    "postgres": {"TIMETZ": "Spark has no time with an offset"},
+    "redshift": {"TIMETZ": "Spark has no time with an offset"},
 }
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #afcdb54a
 TypeMeaning = tuple[DataType, str]
-_LENGTH_TYPES = {"CHAR": "char", "NCHAR": "char", "BPCHAR": "char", "VARCHAR": "varchar", "NVARCHAR": "varchar", "TEXT": "varchar"}
+_LENGTH_TYPES = {
+    "CHAR": "char",
+    "NCHAR": "char",
+    "BPCHAR": "char",
+    "VARCHAR": "varchar",
+    "NVARCHAR": "varchar",
+    "TEXT": "varchar",
+}
 _DECIMALS = ("DECIMAL", "UDECIMAL", "BIGDECIMAL")
 _MOMENT_TYPES = (_TIMESTAMP_NTZ_TYPE, Scalar("timestamp"), Scalar("time"))
 _SECOND_DIGITS = 6
 
 
 def _decimal_of(arguments: list[int], default: DataType | None) -> TypeMeaning:
-    """Return a decimal of a precision and a scale; where neither is written, the server's own default, or one for any number, with a remark."""
+    """Return a decimal of a precision and a scale; where neither is written, the server's own
+    default, or one for any number, with a remark.
+    """
     if not arguments:
-        return (default, "") if default else (_UNBOUNDED, "it has no precision and no scale, so any number fits there; DECIMAL(38,18) has 20 digits before the point")
+        return (
+            (default, "")
+            if default
+            else (
+                _UNBOUNDED,
+                "it has no precision and no scale, so any number fits there; DECIMAL(38,18) "
+                "has 20 digits before the point",
+            )
+        )
     precision, scale = (*arguments, 0)[:2]
-    return (Scalar("decimal", precision - scale, 0), "") if scale < 0 else (Scalar("decimal", max(precision, scale), scale), "")
+    return (
+        (Scalar("decimal", precision - scale, 0), "")
+        if scale < 0
+        else (Scalar("decimal", max(precision, scale), scale), "")
+    )
 
 
 def _scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
-    """Return the meaning of a type without parts; raises ValueError for one that is not in the table."""
+    """Return the meaning of a type without parts; raises ValueError for one that is not in the
+    table.
+    """
     own, remark = _DIALECT_TYPE_MEANINGS.get(dialect, {}), _TOO_WIDE.get(dialect, {}).get(name, "")
     if name in _DECIMALS:
         decided, said = _decimal_of(arguments, own.get(name))
@@ -106,7 +271,9 @@ def _scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
 
 
 def _type_of_node(node: Any, dialect: str) -> TypeMeaning:
-    """Return the meaning of a type that sqlglot parsed; raises ValueError for one that is not known."""
+    """Return the meaning of a type that sqlglot parsed; raises ValueError for one that is not
+    known.
+    """
     from sqlglot import exp
 
     if not isinstance(node, exp.DataType) or not isinstance(node.this, exp.DataType.Type):
@@ -122,14 +289,30 @@ def _type_of_node(node: Any, dialect: str) -> TypeMeaning:
         (key, first), (value, second) = (_type_of_node(part, dialect) for part in inner)
         return Map(Field("key", key), Field("value", value)), first or second
     if name in ("STRUCT", "OBJECT") and inner:
-        members = [(part.name, *_type_of_node(part.args["kind"], dialect)) for part in inner if isinstance(part, exp.ColumnDef)]
-        return Struct(tuple(Field(member, type) for member, type, _ in members)), next((remark for _, _, remark in members if remark), "")
+        members = [
+            (part.name, *_type_of_node(part.args["kind"], dialect))
+            for part in inner
+            if isinstance(part, exp.ColumnDef)
+        ]
+        return Struct(tuple(Field(member, type) for member, type, _ in members)), next(
+            (remark for _, _, remark in members if remark), ""
+        )
     numbers = [part.this for part in node.expressions if isinstance(part, exp.DataTypeParam)]
-    return _scalar_of(name, [38 if isinstance(number, exp.Star) else int(number.name) for number in numbers if number.name.isdigit() or isinstance(number, exp.Star)], dialect)
+    return _scalar_of(
+        name,
+        [
+            38 if isinstance(number, exp.Star) else int(number.name)
+            for number in numbers
+            if number.name.isdigit() or isinstance(number, exp.Star)
+        ],
+        dialect,
+    )
 
 
 def _vector_element(inner: list[Any]) -> Scalar:
-    """Return the type of a vector's numbers: of four bytes where nothing else is written (Snowflake and pgvector, *Vector data types*)."""
+    """Return the type of a vector's numbers: of four bytes where nothing else is written (Snowflake
+    and pgvector, *Vector data types*).
+    """
     word = str(inner[0].this.name) if inner else ""
     return Scalar("integer" if word == "INT" else "float")
 
@@ -139,21 +322,38 @@ def _refuse_type(text: Any) -> TypeMeaning:
     raise ValueError(f"{str(text)[:60]!r} is not a type whose meaning is known.")
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #55962f5b
-_TYPE_WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?")
+_TYPE_WORD = re.compile(
+    r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?"
+)
 _MAX_LENGTH = 10_000
 _TYPE_SYNONYMS = {"int8": "bigint", "int3": "mediumint", "middleint": "mediumint"}
 
 
 @cache
 def parse_server_type(text: str, dialect: str = "", logical: str = "") -> TypeMeaning:
-    """Return the type that a text names on a server of a dialect, and a remark where something about it is to be known; raises ValueError for no type."""
+    """Return the type that a text names on a server of a dialect, and a remark where something
+    about it is to be known; raises ValueError for no type.
+    """
     if dialect in ("", _SPARK):
         return _parse_spark_type(text, dialect, logical)
-    if dialect not in ("bigquery", "snowflake"):  # which have no such words, and structs whose fields may be called so
-        text = re.sub(rf"(?i)\b({'|'.join(_TYPE_SYNONYMS)})\b", lambda found: _TYPE_SYNONYMS[found[1].lower()], text)
+    if dialect not in (
+        "bigquery",
+        "snowflake",
+    ):  # which have no such words, and structs whose fields may be called so
+        text = re.sub(
+            rf"(?i)\b({'|'.join(_TYPE_SYNONYMS)})\b",
+            lambda found: _TYPE_SYNONYMS[found[1].lower()],
+            text,
+        )
     word = _TYPE_WORD.fullmatch(text.strip())
-    if word and (name := " ".join(word[1].upper().split())) in _DIALECT_TYPE_MEANINGS[dialect] and name not in _DECIMALS:
-        return _scalar_of(name, [int(part) for part in word.groups()[1:] if part and part != "*"], dialect)
+    if (
+        word
+        and (name := " ".join(word[1].upper().split())) in _DIALECT_TYPE_MEANINGS[dialect]
+        and name not in _DECIMALS
+    ):
+        return _scalar_of(
+            name, [int(part) for part in word.groups()[1:] if part and part != "*"], dialect
+        )
     if word and word[3] and word[3].startswith("-"):
         return _decimal_of([38 if word[2] == "*" else int(word[2]), int(word[3])], None)
     if dialect == "oracle" and word and word[2] == "*" and word[3] is None:
@@ -170,15 +370,24 @@ def parse_server_type(text: str, dialect: str = "", logical: str = "") -> TypeMe
 
 
 def _parse_spark_type(text: str, dialect: str, logical: str) -> TypeMeaning:
-    """Return the type that a text names in Spark, and a remark where other servers mean more by it; raises ValueError for no type."""
+    """Return the type that a text names in Spark, and a remark where other servers mean more by it;
+    raises ValueError for no type.
+    """
     plain = parse_sql_type(text)
     wide = _WHOLE_38 if logical == "integer" else _UNBOUNDED
     bare = dict.fromkeys(("decimal", "numeric", "number", "dec"), wide) if dialect == "" else {}
-    own = {word: type for word, type in ({"int8": Scalar("long")} | bare).items() if parse_sql_type(text, {word: type}) != plain}
+    own = {
+        word: type
+        for word, type in ({"int8": Scalar("long")} | bare).items()
+        if parse_sql_type(text, {word: type}) != plain
+    }
     if not own:
         return plain, ""
     if "int8" in own:
         remark = "int8 has eight bytes on most servers, and eight bits on some; the wider is taken"
     else:
-        remark = f"it has no precision and no scale, and the contract names no server that says which; it is read as {sql_type(wide)}"
+        remark = (
+            "it has no precision and no scale, and the contract names no server that says "
+            f"which; it is read as {sql_type(wide)}"
+        )
     return parse_sql_type(text, own), remark

@@ -19,9 +19,25 @@ if TYPE_CHECKING:
 __all__ = ['guard_patterns', 'raise_if_longer', 'null_if_longer']
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d2dcab2c
-_REGEX_ARGUMENTS = dict.fromkeys(("regexp", "rlike", "regexp_like", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr", "split"), (1,)) | {"str_to_map": (1, 2)}
+_REGEX_ARGUMENTS = dict.fromkeys(
+    (
+        "regexp",
+        "rlike",
+        "regexp_like",
+        "regexp_count",
+        "regexp_extract",
+        "regexp_extract_all",
+        "regexp_instr",
+        "regexp_replace",
+        "regexp_substr",
+        "split",
+    ),
+    (1,),
+) | {"str_to_map": (1, 2)}
 _LIKE_FUNCTIONS = ("like", "ilike")
-_PatternPlace = tuple["exp.Expr", "exp.Expr", bool]  # the value that is matched, the pattern, and whether it is one of LIKE
+_PatternPlace = tuple[
+    "exp.Expr", "exp.Expr", bool
+]  # the value that is matched, the pattern, and whether it is one of LIKE
 
 
 def _pattern_places(tree: exp.Expr) -> Iterator[_PatternPlace]:
@@ -39,14 +55,22 @@ def _pattern_places(tree: exp.Expr) -> Iterator[_PatternPlace]:
 
 
 def _pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
-    """Return the texts of a pattern, or of several behind ANY or ALL; raises ValueError where one is no text."""
+    """Return the texts of a pattern, or of several behind ANY or ALL; raises ValueError where one
+    is no text.
+    """
     from sqlglot import exp
 
     inner = pattern.this if isinstance(pattern, exp.Any | exp.All) else pattern
-    texts = inner.expressions if isinstance(inner, exp.Tuple) else [inner.this if isinstance(inner, exp.Paren) else inner]
+    texts = (
+        inner.expressions
+        if isinstance(inner, exp.Tuple)
+        else [inner.this if isinstance(inner, exp.Paren) else inner]
+    )
     for text in texts:
         if not (isinstance(text, exp.Literal) and text.is_string):
-            raise ValueError(f"the pattern {text.sql()} is no text, so that it cannot be known how long it runs")
+            raise ValueError(
+                f"the pattern {text.sql()} is no text, so that it cannot be known how long it runs"
+            )
     return list(texts)
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d246712b
@@ -55,14 +79,24 @@ _MAX_PATTERNS = 50
 
 
 def _like_pattern(text: str) -> str:
-    """Return the regular expression of a pattern of LIKE; behind a last `%`, which takes whatever is left, nothing needs to be matched."""
+    """Return the regular expression of a pattern of LIKE; behind a last `%`, which takes whatever
+    is left, nothing needs to be matched.
+    """
     signs, parts = {"%": ".*", "_": "."}, re.findall(r"\\.|.", text, re.DOTALL)
     end = "" if parts[-1:] == ["%"] else "$"
-    return "(?s)^" + "".join(signs.get(part) or re.sub(r"([^\w\s]|_)", r"\\\1", part[-1]) for part in (parts if end else parts[:-1])) + end
+    return (
+        "(?s)^"
+        + "".join(
+            signs.get(part) or re.sub(r"([^\w\s]|_)", r"\\\1", part[-1])
+            for part in (parts if end else parts[:-1])
+        )
+        + end
+    )
 
 
 def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
-    """Return a pattern as it may be run, its repeated groups possessive where they would end Java on a long value, and up to which length values may be matched with it, None for any.
+    """Return a pattern as it may be run, its repeated groups possessive where they would end Java
+    on a long value, and up to which length values may be matched with it, None for any.
 
     Raises ValueError with the reason where it may not be run.
     """
@@ -75,12 +109,19 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
         raise ValueError(f"the pattern {text!r} may not be run: {error}") from None
     except ValueError as error:
         raise ValueError(f"the pattern {text!r} cannot be judged: {error}") from None
-    runs = java if "\\z" in text else java.replace("\\z", "$")  # SQL's patterns are Java's, whose $ may stand before a last line end
-    return text if is_like else make_possessive(runs) if judged.is_possessive else runs, judged.longest
+    runs = (
+        java if "\\z" in text else java.replace("\\z", "$")
+    )  # SQL's patterns are Java's, whose $ may stand before a last line end
+    return text if is_like else make_possessive(
+        runs
+    ) if judged.is_possessive else runs, judged.longest
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #8e4ba4d0
-def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -> list[tuple[exp.Expr, int]]:
-    """Judge the patterns of a tree, put a guard into it, in place, for each value that may be matched up to a length only, and return those values, as they were, with their lengths.
+def guard_patterns(
+    tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]
+) -> list[tuple[exp.Expr, int]]:
+    """Judge the patterns of a tree, put a guard into it, in place, for each value that may be
+    matched up to a length only, and return those values, as they were, with their lengths.
 
     Raises ValueError with the reason where a pattern may not be run.
     """
@@ -101,17 +142,31 @@ def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -
 
 
 def raise_if_longer(value: exp.Expr, longest: int) -> exp.Expr:
-    """Return a value that ends the query where it is longer: for a pattern that could run without bound on it."""
+    """Return a value that ends the query where it is longer: for a pattern that could run without
+    bound on it.
+    """
     from sqlglot import exp
 
-    said = exp.Literal.string(f"a value of more than {longest} characters is matched with a pattern whose time grows faster than the value: cut it by substring")
-    too_long = exp.GT(this=exp.Anonymous(this="length", expressions=[value.copy()]), expression=exp.Literal.number(longest))
-    return exp.Case(ifs=[exp.If(this=too_long, true=exp.Anonymous(this="raise_error", expressions=[said]))], default=value.copy())
+    said = exp.Literal.string(
+        f"a value of more than {longest} characters is matched with a pattern whose time "
+        "grows faster than the value: cut it by substring"
+    )
+    too_long = exp.GT(
+        this=exp.Anonymous(this="length", expressions=[value.copy()]),
+        expression=exp.Literal.number(longest),
+    )
+    return exp.Case(
+        ifs=[exp.If(this=too_long, true=exp.Anonymous(this="raise_error", expressions=[said]))],
+        default=value.copy(),
+    )
 
 
 def null_if_longer(value: exp.Expr, longest: int) -> exp.Expr:
     """Return a value that is absent where it is longer."""
     from sqlglot import exp
 
-    fits = exp.LTE(this=exp.Anonymous(this="length", expressions=[value.copy()]), expression=exp.Literal.number(longest))
+    fits = exp.LTE(
+        this=exp.Anonymous(this="length", expressions=[value.copy()]),
+        expression=exp.Literal.number(longest),
+    )
     return exp.Case(ifs=[exp.If(this=fits, true=value.copy())])

@@ -18,9 +18,14 @@ __all__ = ['quote', 'sql_literal', 'sql_by_reference', 'sql_type', 'parse_sql_ty
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
-    """Return an identifier in backticks; raises ValueError for one that is empty, over 255 characters, or has control characters or `${`, which Spark would replace."""
+    """Return an identifier in backticks; raises ValueError for one that is empty, over 255
+    characters, or has control characters or `${`, which Spark would replace.
+    """
     if not identifier or len(identifier) > 255 or re.search(r"[\x00-\x1f\x7f]|\$\{", identifier):
-        raise ValueError(f"{identifier!r} cannot be an identifier: 1 to 255 characters, none of them a control character, and no '${{'.")
+        raise ValueError(
+            f"{identifier!r} cannot be an identifier: 1 to 255 characters, none of them a "
+            f"control character, and no '${{'."
+        )
     return "`" + identifier.replace("`", "``") + "`"
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #a5c020f5
@@ -28,12 +33,20 @@ _SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t",
 
 
 def _escape_character(character: str) -> str:
-    """Return a character as it stands in a literal; one beyond Unicode's first plane by its number, because Delta counts it as two where it looks for CLUSTER BY."""
-    return _SQL_ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
+    """Return a character as it stands in a literal; one beyond Unicode's first plane by its number,
+    because Delta counts it as two where it looks for CLUSTER BY.
+    """
+    return (
+        _SQL_ESCAPES.get(character, character)
+        if character <= "\uffff"
+        else f"\\U{ord(character):08X}"
+    )
 
 
 def sql_literal(value: Any) -> str:
-    """Return a value as a Spark SQL literal; raises TypeError for one that SQL has no literal for."""
+    """Return a value as a Spark SQL literal; raises TypeError for one that SQL has no literal
+    for.
+    """
     match value:
         case None:
             return "NULL"
@@ -42,9 +55,17 @@ def sql_literal(value: Any) -> str:
         case int() | decimal.Decimal():
             return str(value)
         case float():
-            return f"{value!r}D" if value == value and abs(value) != float("inf") else f"CAST('{value}' AS DOUBLE)"
+            return (
+                f"{value!r}D"
+                if value == value and abs(value) != float("inf")
+                else f"CAST('{value}' AS DOUBLE)"
+            )
         case str():
-            return "'" + "".join(_escape_character(character) for character in value).replace("${", "$\\{") + "'"
+            return (
+                "'"
+                + "".join(_escape_character(character) for character in value).replace("${", "$\\{")
+                + "'"
+            )
         case datetime.datetime():
             return f"TIMESTAMP'{value.isoformat(' ')}'"
         case datetime.date():
@@ -58,9 +79,21 @@ def sql_by_reference(sql: str) -> str:
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #8ffcbc60
 _SQL_NAMES = {
-    "string": "STRING", "binary": "BINARY", "boolean": "BOOLEAN", "byte": "TINYINT", "short": "SMALLINT", "integer": "INT", "long": "BIGINT",
-    "float": "FLOAT", "double": "DOUBLE", "date": "DATE", "time": "TIME", "timestamp": "TIMESTAMP", "timestamp_ntz": "TIMESTAMP_NTZ",
-    "variant": "VARIANT", "null": "VOID",
+    "string": "STRING",
+    "binary": "BINARY",
+    "boolean": "BOOLEAN",
+    "byte": "TINYINT",
+    "short": "SMALLINT",
+    "integer": "INT",
+    "long": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp": "TIMESTAMP",
+    "timestamp_ntz": "TIMESTAMP_NTZ",
+    "variant": "VARIANT",
+    "null": "VOID",
 }
 
 
@@ -84,23 +117,59 @@ def sql_type(type: DataType) -> str:
 
 def _struct_member_sql(item: Field) -> str:
     """Return a struct's member: name, type, NOT NULL and comment."""
-    parts = [f"{_member_name(item.column)}: {sql_type(item.type)}", "NOT NULL" if item.required else "", f"COMMENT {sql_literal(item.description)}" if item.description else ""]
+    parts = [
+        f"{_member_name(item.column)}: {sql_type(item.type)}",
+        "NOT NULL" if item.required else "",
+        f"COMMENT {sql_literal(item.description)}" if item.description else "",
+    ]
     return " ".join(part for part in parts if part)
 
 
 def _member_name(name: str) -> str:
     """Return a member's name, quoted where it is not a plain word."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.upper() not in ("NOT", "COMMENT") else quote(name)
+    return (
+        name
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.upper() not in ("NOT", "COMMENT")
+        else quote(name)
+    )
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cd4cdf16
 _MAX_NESTING = 100
-_TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?[0-9]+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))", re.DOTALL)
+_TOKEN = re.compile(
+    r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?[0-9]+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))",
+    re.DOTALL,
+)
 _SCALAR_NAMES = {
-    **{sql.lower(): name for name, sql in _SQL_NAMES.items()}, **{name: name for name in _SQL_NAMES},
-    "text": "string", "uuid": "string", "nvarchar": "string", "clob": "string", "json": "string", "bytes": "binary", "varbinary": "binary", "blob": "binary",
-    "bool": "boolean", "int8": "byte", "int16": "short", "int32": "integer", "int64": "long", "int4": "integer", "real": "float", "float4": "float",
-    "float8": "double", "float64": "double", "float32": "float", "decimal": "decimal", "number": "decimal", "numeric": "decimal", "dec": "decimal",
-    "timestamp_ltz": "timestamp", "timestamp_tz": "timestamp", "timestamptz": "timestamp", "datetime": "timestamp_ntz", "datetime2": "timestamp_ntz",
+    **{sql.lower(): name for name, sql in _SQL_NAMES.items()},
+    **{name: name for name in _SQL_NAMES},
+    "text": "string",
+    "uuid": "string",
+    "nvarchar": "string",
+    "clob": "string",
+    "json": "string",
+    "bytes": "binary",
+    "varbinary": "binary",
+    "blob": "binary",
+    "bool": "boolean",
+    "int8": "byte",
+    "int16": "short",
+    "int32": "integer",
+    "int64": "long",
+    "int4": "integer",
+    "real": "float",
+    "float4": "float",
+    "float8": "double",
+    "float64": "double",
+    "float32": "float",
+    "decimal": "decimal",
+    "number": "decimal",
+    "numeric": "decimal",
+    "dec": "decimal",
+    "timestamp_ltz": "timestamp",
+    "timestamp_tz": "timestamp",
+    "timestamptz": "timestamp",
+    "datetime": "timestamp_ntz",
+    "datetime2": "timestamp_ntz",
 }
 
 
@@ -111,7 +180,7 @@ def _type_tokens(text: str) -> list[str]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if not match:
-            raise ValueError(f"{text[position:position + 20]!r} is not part of a type.")
+            raise ValueError(f"{text[position : position + 20]!r} is not part of a type.")
         found.append(match[0].strip())
         position = match.end()
     return found
@@ -132,7 +201,9 @@ class _TypeReader:
         """Return the next token and go on; raises ValueError where another was expected."""
         token = self.peek()
         if not token or (expected and token.upper() != expected):
-            raise ValueError(f"{self.text!r}: {expected or 'more'} is expected instead of {token or 'its end'}.")
+            raise ValueError(
+                f"{self.text!r}: {expected or 'more'} is expected instead of {token or 'its end'}."
+            )
         self.at += 1
         return token
 
@@ -189,11 +260,18 @@ _UNESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\x00"}
 
 def _unescape_text(literal: str) -> str:
     """Return the text of a literal in single quotes."""
-    return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else _UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
+    return re.sub(
+        r"\\U([0-9A-F]{8})|\\(.)",
+        lambda match: chr(int(match[1], 16)) if match[1] else _UNESCAPES.get(match[2], match[2]),
+        literal[1:-1],
+        flags=re.DOTALL,
+    )
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cf84a0d4
 def _read_type_arguments(reader: _TypeReader) -> tuple[list[int], bool]:
-    """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises ValueError for anything else."""
+    """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises
+    ValueError for anything else.
+    """
     numbers: list[int] = []
     if not reader.accept("("):
         return numbers, False
@@ -208,14 +286,18 @@ def _read_type_arguments(reader: _TypeReader) -> tuple[list[int], bool]:
 
 
 def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
-    """Read what follows a scalar's name: its precision and scale, its length, or words such as WITHOUT TIME ZONE."""
+    """Read what follows a scalar's name: its precision and scale, its length, or words such as
+    WITHOUT TIME ZONE.
+    """
     arguments, is_longest = _read_type_arguments(reader)
     if name in reader.own and not arguments and not is_longest:
         return reader.own[name]
     if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
         name = "binary" if name == "varbinary" else "string"
     name = {"character": "char", "varying": "varchar", "varchar2": "varchar"}.get(name, name)
-    most = 2 if _SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1  # FLOAT(7,4) is written for other servers
+    most = (
+        2 if _SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1
+    )  # FLOAT(7,4) is written for other servers
     if len(arguments) > most or (is_longest and name not in ("string", "binary")):
         raise ValueError(f"{reader.text!r} has more in brackets than {name} takes.")
     if name in ("varchar", "char"):
@@ -226,13 +308,20 @@ def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
         return Scalar("timestamp" if has_zone else "timestamp_ntz")
     if name == "double":
         reader.accept("PRECISION")
-    if name == "float" and len(arguments) == 1 and arguments[0] > 24:  # binary digits, of which a float has 24 (SQL Server, *float and real*; PostgreSQL, *Numeric Types*)
+    if (
+        name == "float" and len(arguments) == 1 and arguments[0] > 24
+        # binary digits, of which a float has 24 (SQL Server, *float and real*; PostgreSQL, *Numeric
+        # Types*)
+    ):
         name = "double"
     known = _SCALAR_NAMES.get(name)
     if known is None:
         raise ValueError(f"{name!r} is not a type that Spark SQL knows.")
     if known == "decimal":
-        return Scalar("decimal", *(arguments[:2] if len(arguments) > 1 else [arguments[0] if arguments else 10, 0]))
+        return Scalar(
+            "decimal",
+            *(arguments[:2] if len(arguments) > 1 else [arguments[0] if arguments else 10, 0]),
+        )
     return Scalar(known)
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #24574aa5
@@ -241,7 +330,8 @@ def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataTy
 
     Args:
         text: a type as Spark SQL writes it, such as `ARRAY<DECIMAL(10,2)>`.
-        own: what words mean, in lower case, that have nothing in brackets after them and mean another type to the caller, at any depth.
+        own: what words mean, in lower case, that have nothing in brackets after them and mean
+            another type to the caller, at any depth.
     """
     if len(text) > 1_000_000:
         raise ValueError("A type has at most a million characters.")

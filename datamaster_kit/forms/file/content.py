@@ -18,12 +18,15 @@ from ...contract.read import examine_document
 from ..text.addresses import Address, existing_path, address_value
 
 # %% auto #0
-__all__ = ['Content', 'content_of', 'content_with_faults', 'faults_at', 'text_at', 'comma_line', 'parse_comma_line']
+__all__ = ['Content', 'content_of', 'content_with_faults', 'faults_at', 'text_at', 'comma_line',
+           'parse_comma_line']
 
 # %% ../../../nbs/forms/file/01_content.ipynb #52ea163f
 @dataclass(frozen=True)
 class Content:
-    """A text as a form sees it: `contract` is None while it is not examined, or cannot be read; `faults` are those found so far."""
+    """A text as a form sees it: `contract` is None while it is not examined, or cannot be read;
+    `faults` are those found so far.
+    """
 
     document: Document
     contract: Contract | None = None
@@ -48,7 +51,9 @@ class Content:
 
 @lru_cache(maxsize=8)  # an action reads the text before it, and the form the text after it
 def content_of(text: str, file: str = "") -> Content:
-    """Return the content of a text, not examined yet; a text that is no YAML has its faults and no data. What it holds is not to be changed."""
+    """Return the content of a text, not examined yet; a text that is no YAML has its faults and no
+    data. What it holds is not to be changed.
+    """
     try:
         return Content(parse_document(text, file))
     except BadInput as error:
@@ -56,7 +61,9 @@ def content_of(text: str, file: str = "") -> Content:
 
 
 def content_with_faults(content: Content, root: Path) -> Content:
-    """Return the content with its contract and every fault, as `datamaster contract lint` finds them; `$ref`s stay inside `root`."""
+    """Return the content with its contract and every fault, as `datamaster contract lint` finds
+    them; `$ref`s stay inside `root`.
+    """
     if not content.is_readable:
         return content
     contract, faults = examine_document(content.document, root)
@@ -69,16 +76,24 @@ def _is_path_within(path: str, prefix: str) -> bool:
 
 
 def faults_at(content: Content, address: Address, deep: bool = True) -> tuple[Fault, ...]:
-    """Return the faults at an address, and with `deep` those of what is in it; none where the address is not in the text."""
+    """Return the faults at an address, and with `deep` those of what is in it; none where the
+    address is not in the text.
+    """
     path = existing_path(content.data, address)
     if len(path) < len(address):
         return ()
     place = json_path(path)
-    return tuple(fault for fault in content.faults if fault.path == place or (deep and _is_path_within(fault.path, place)))
+    return tuple(
+        fault
+        for fault in content.faults
+        if fault.path == place or (deep and _is_path_within(fault.path, place))
+    )
 
 # %% ../../../nbs/forms/file/01_content.ipynb #09051149
 def text_at(content: Content, address: Address) -> str:
-    """Return the value at an address as a person wrote it: empty where there is none, a list as its items with commas between."""
+    """Return the value at an address as a person wrote it: empty where there is none, a list as its
+    items with commas between.
+    """
     value = address_value(content.data, address)
     if isinstance(value, list):
         return comma_line(value)
@@ -88,10 +103,21 @@ def text_at(content: Content, address: Address) -> str:
 
 
 def comma_line(values: list[Any] | tuple[Any, ...]) -> str:
-    """Return values as one line, with commas between; a value that has a comma or a quote is quoted as in csv."""
+    """Return values as one line, with commas between; a value that has a comma or a quote is quoted
+    as in csv.
+    """
+
     def one(value: Any) -> str:
-        text = {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-        return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\n') or text != text.strip() else text
+        text = (
+            {True: "true", False: "false"}.get(value, str(value))
+            if isinstance(value, bool)
+            else str(value)
+        )
+        return (
+            '"' + text.replace('"', '""') + '"'
+            if any(character in text for character in ',"\n') or text != text.strip()
+            else text
+        )
 
     return ", ".join(one(value) for value in values if not isinstance(value, Mapping | list))
 

@@ -9,13 +9,15 @@ import difflib
 from dataclasses import dataclass, replace
 
 # %% auto #0
-__all__ = ['Editing', 'start_editing', 'with_new_text', 'step_base_text', 'undo_edit', 'redo_edit', 'with_saved_text',
-           'text_diff_lines']
+__all__ = ['Editing', 'start_editing', 'with_new_text', 'step_base_text', 'undo_edit', 'redo_edit',
+           'with_saved_text', 'text_diff_lines']
 
 # %% ../../../nbs/forms/file/00_editing.ipynb #e7654968
 @dataclass(frozen=True)
 class Editing:
-    """A text in a form: `saved` is the file's, `past` and `future` are the texts that undo and redo go to, `place` is where the last change was."""
+    """A text in a form: `saved` is the file's, `past` and `future` are the texts that undo and redo
+    go to, `place` is where the last change was.
+    """
 
     text: str
     saved: str
@@ -35,17 +37,27 @@ def start_editing(text: str) -> Editing:
 
 
 def with_new_text(editing: Editing, text: str, place: str = "") -> Editing:
-    """Return the editing with another text; `place` names what was changed, and several changes of one place in a row are one step."""
+    """Return the editing with another text; `place` names what was changed, and several changes of
+    one place in a row are one step.
+    """
     before = step_base_text(editing, place)
     if text == editing.text:
         return editing
     if before is editing.text:
         return replace(editing, text=text, past=(*editing.past, before), future=(), place=place)
-    return replace(editing, text=text, past=editing.past if text != before else editing.past[:-1], future=(), place=place if text != before else "")
+    return replace(
+        editing,
+        text=text,
+        past=editing.past if text != before else editing.past[:-1],
+        future=(),
+        place=place if text != before else "",
+    )
 
 
 def step_base_text(editing: Editing, place: str) -> str:
-    """Return the text that a change at a place starts from: the one before the last step where the change goes on with that step, else the text as it stands."""
+    """Return the text that a change at a place starts from: the one before the last step where the
+    change goes on with that step, else the text as it stands.
+    """
     return editing.past[-1] if place and place == editing.place and editing.past else editing.text
 
 # %% ../../../nbs/forms/file/00_editing.ipynb #c4db3260
@@ -53,14 +65,26 @@ def undo_edit(editing: Editing) -> Editing:
     """Return the editing one step back; itself where there is none."""
     if not editing.past:
         return editing
-    return replace(editing, text=editing.past[-1], past=editing.past[:-1], future=(editing.text, *editing.future), place="")
+    return replace(
+        editing,
+        text=editing.past[-1],
+        past=editing.past[:-1],
+        future=(editing.text, *editing.future),
+        place="",
+    )
 
 
 def redo_edit(editing: Editing) -> Editing:
     """Return the editing one step forward again; itself where there is none."""
     if not editing.future:
         return editing
-    return replace(editing, text=editing.future[0], past=(*editing.past, editing.text), future=editing.future[1:], place="")
+    return replace(
+        editing,
+        text=editing.future[0],
+        past=(*editing.past, editing.text),
+        future=editing.future[1:],
+        place="",
+    )
 
 
 def with_saved_text(editing: Editing, saved: str) -> Editing:
@@ -71,15 +95,34 @@ def with_saved_text(editing: Editing, saved: str) -> Editing:
 def text_diff_lines(before: str, after: str, context: int = 3) -> tuple[str, ...]:
     """Return the lines of a unified diff without its header; none where nothing differs."""
     old, new = before.splitlines(), after.splitlines()
-    start = next((i for i, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), min(len(old), len(new)))
-    end = next((i for i, (one, other) in enumerate(zip(reversed(old[start:]), reversed(new[start:]), strict=False)) if one != other), min(len(old), len(new)) - start)
-    low, high_old, high_new = max(0, start - context), min(len(old), len(old) - end + context), min(len(new), len(new) - end + context)
-    lines = list(difflib.unified_diff(old[low:high_old], new[low:high_new], n=context, lineterm=""))[2:]
+    start = next(
+        (i for i, (one, other) in enumerate(zip(old, new, strict=False)) if one != other),
+        min(len(old), len(new)),
+    )
+    end = next(
+        (
+            i
+            for i, (one, other) in enumerate(
+                zip(reversed(old[start:]), reversed(new[start:]), strict=False)
+            )
+            if one != other
+        ),
+        min(len(old), len(new)) - start,
+    )
+    low, high_old, high_new = (
+        max(0, start - context),
+        min(len(old), len(old) - end + context),
+        min(len(new), len(new) - end + context),
+    )
+    lines = list(
+        difflib.unified_diff(old[low:high_old], new[low:high_new], n=context, lineterm="")
+    )[2:]
     return tuple(_shift_hunk_header(line, low) if line.startswith("@@") else line for line in lines)
 
 
 def _shift_hunk_header(header: str, lines: int) -> str:
     """Return a hunk's header for a text that begins `lines` lines earlier."""
+
     def changed_range(part: str) -> str:
         at, _, count = part[1:].partition(",")
         return f"{part[0]}{int(at) + lines}" + (f",{count}" if count else "")

@@ -14,13 +14,34 @@ from typing import Literal
 
 from ...contract.fault import BadInput, DatamasterError, Fault
 from .content import Content, content_of, content_with_faults
-from .editing import Editing, step_base_text, with_new_text, with_saved_text, start_editing, redo_edit, undo_edit
+from .editing import (
+    Editing,
+    step_base_text,
+    with_new_text,
+    with_saved_text,
+    start_editing,
+    redo_edit,
+    undo_edit,
+)
 from ..text.questions import ABOUT_QUESTIONS, with_answer
-from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, resolve_inside, keep_draft, merge_texts, read_file_text, require_file, write_file_atomically
+from .saving import (
+    CHANGED_ON_DISK,
+    Draft,
+    Merge,
+    draft_of,
+    drop_draft,
+    resolve_inside,
+    keep_draft,
+    merge_texts,
+    read_file_text,
+    require_file,
+    write_file_atomically,
+)
 from .versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['Examine', 'OpenFile', 'SaveResult', 'merge_with_disk', 'save_open_file', 'waiting_draft', 'resume_draft']
+__all__ = ['Examine', 'OpenFile', 'SaveResult', 'merge_with_disk', 'save_open_file',
+           'waiting_draft', 'resume_draft']
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #8496d9d5
 Examine = Callable[[Content], Content]
@@ -31,7 +52,11 @@ _VERSION_QUESTION = next(question for question in ABOUT_QUESTIONS if question.na
 
 
 class OpenFile:
-    """A file that is being edited, inside of the folder `root`; `examine` finds its faults. Listeners are called after every change. Raises BadInput where the file is elsewhere, or not there."""
+    """A file that is being edited, inside of the folder `root`; `examine` finds its faults.
+
+    Listeners are called after every change. Raises BadInput where the file is elsewhere, or not
+    there.
+    """
 
     def __init__(self, path: Path, root: Path, examine: Examine | None = None) -> None:
         self.path, self.root = require_file(resolve_inside(path, root)), root.resolve()
@@ -54,10 +79,20 @@ class OpenFile:
         return content_of(text, str(self.path.relative_to(self.root)))
 
     def change(self, make: Callable[[str, Content], str], place: str = "") -> None:
-        """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot be done. Changes of one `place` in a row are one step."""
+        """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot
+        be done. Changes of one `place` in a row are one step.
+        """
         with self.lock:
             before = step_base_text(self.editing, place)
-            self.apply_editing(with_new_text(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
+            self.apply_editing(
+                with_new_text(
+                    self.editing,
+                    make(
+                        before, self.content if before is self.editing.text else self.read(before)
+                    ),
+                    place,
+                )
+            )
 
     def undo(self) -> None:
         """Go one step back."""
@@ -77,7 +112,9 @@ class OpenFile:
         self.start_examination()
 
     def save_draft(self) -> None:
-        """Keep what is unsaved as a draft; where that cannot be, `draft_fault` says why, and editing goes on."""
+        """Keep what is unsaved as a draft; where that cannot be, `draft_fault` says why, and
+        editing goes on.
+        """
         self.draft_fault = None
         try:
             if self.editing.is_unsaved:
@@ -88,7 +125,9 @@ class OpenFile:
             self.draft_fault = error.faults[0]
 
     def start_examination(self, is_open: bool = False) -> None:
-        """Examine the content: now, or where the file is large when no change has come for a while."""
+        """Examine the content: now, or where the file is large when no change has come for a
+        while.
+        """
         if self.timer:
             self.timer.cancel()
         if len(self.editing.text) > _LARGE_TEXT_LENGTH:
@@ -100,7 +139,9 @@ class OpenFile:
             self.examine_now()
 
     def examine_now(self) -> None:
-        """Examine the content as it is, and tell the listeners; what was found of a text that has changed meanwhile is dropped."""
+        """Examine the content as it is, and tell the listeners; what was found of a text that has
+        changed meanwhile is dropped.
+        """
         content = self.content
         found = self.examine(content)
         with self.lock:
@@ -133,57 +174,100 @@ class SaveResult:
 
     def sentence(self) -> str:
         """Return it as one sentence."""
-        raised = f" The version is raised from {self.version_before} to {self.version_after}." if self.version_before != self.version_after else ""
-        return "Saved." + raised + (" A change that was made on disk meanwhile is joined with yours." if self.was_joined else "")
+        raised = (
+            f" The version is raised from {self.version_before} to {self.version_after}."
+            if self.version_before != self.version_after
+            else ""
+        )
+        return (
+            "Saved."
+            + raised
+            + (
+                " A change that was made on disk meanwhile is joined with yours."
+                if self.was_joined
+                else ""
+            )
+        )
 
 
 def merge_with_disk(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
-    """Return the text of the form and that of the disk in one, from the text that both began with."""
+    """Return the text of the form and that of the disk in one, from the text that both began
+    with.
+    """
     disk = read_file_text(file.path)
-    return Merge(file.editing.text) if disk == file.editing.saved else merge_texts(file.editing.saved, file.editing.text, disk, prefer)
+    return (
+        Merge(file.editing.text)
+        if disk == file.editing.saved
+        else merge_texts(file.editing.saved, file.editing.text, disk, prefer)
+    )
 
 
 def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> SaveResult:
     """Write the text to its file.
 
-    Raises BadInput with every error of the text, DatamasterError where the file was changed at the same lines by somebody else and `prefer` does
+    Raises BadInput with every error of the text, DatamasterError where the file was changed at the
+    same lines by somebody else and `prefer` does
     not decide, or where it cannot be written; nothing is written then.
     """
     both, disk = merge_with_disk(file, prefer), read_file_text(file.path)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{_place_count_words(both.conflicts)} changed here and on disk", file=str(file.path)))
+        raise DatamasterError(
+            CHANGED_ON_DISK.fault(
+                f"{_place_count_words(both.conflicts)} changed here and on disk",
+                file=str(file.path),
+            )
+        )
     content = file.examine(file.read(both.text))
     if content.errors:
         raise BadInput(*content.errors)
     text, before = both.text, file.saved.contract
     version = content.contract.version if content.contract else ""
-    due = due_version(before, content.contract, version_changes(before, content.contract)) if before and content.contract else version
+    due = (
+        due_version(before, content.contract, version_changes(before, content.contract))
+        if before and content.contract
+        else version
+    )
     if due != version and text != disk:
         text = with_answer(text, content, _VERSION_QUESTION, due)
         content = file.examine(file.read(text))
     write_file_atomically(file.path, text, file.root)
     with file.lock:
         was_joined = disk != file.editing.saved
-        file.editing, file.content, file.saved = with_saved_text(with_new_text(file.editing, text), text), content, content
+        file.editing, file.content, file.saved = (
+            with_saved_text(with_new_text(file.editing, text), text),
+            content,
+            content,
+        )
         file.save_draft()
     file.notify_listeners()
     return SaveResult(version, due if text != disk else version, was_joined)
 
 
 def _place_count_words(places: Sized) -> str:
-    """Return how many places there are, as the beginning of a sentence about what was done to them."""
+    """Return how many places there are, as the beginning of a sentence about what was done to
+    them.
+    """
     return f"{len(places)} places were" if len(places) > 1 else "one place was"
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #4692a00a
 def waiting_draft(file: OpenFile) -> Draft | None:
-    """Return the unfinished edit of a file; None where there is none, or it says what the file says."""
+    """Return the unfinished edit of a file; None where there is none, or it says what the file
+    says.
+    """
     draft = draft_of(file.path, file.root)
     return draft if draft and draft.text != file.editing.text else None
 
 
 def resume_draft(file: OpenFile, draft: Draft) -> None:
-    """Go on with a draft; raises DatamasterError where the file was changed since at the same lines."""
+    """Go on with a draft; raises DatamasterError where the file was changed since at the same
+    lines.
+    """
     both = merge_texts(draft.base, draft.text, file.editing.saved)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{_place_count_words(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
+        raise DatamasterError(
+            CHANGED_ON_DISK.fault(
+                f"{_place_count_words(both.conflicts)} changed in the draft, and in the file since",
+                file=str(file.path),
+            )
+        )
     file.change(lambda text, content: both.text)

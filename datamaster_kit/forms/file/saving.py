@@ -17,18 +17,37 @@ from ...contract.fault import BadInput, DatamasterError, code
 from ...project.private import STATE_FOLDER_NAME, make_private
 
 # %% auto #0
-__all__ = ['CHANGED_ON_DISK', 'resolve_inside', 'require_file', 'read_file_text', 'write_file_atomically', 'Merge', 'merge_texts',
-           'Draft', 'keep_draft', 'draft_of', 'drop_draft']
+__all__ = ['CHANGED_ON_DISK', 'resolve_inside', 'require_file', 'read_file_text',
+           'write_file_atomically', 'Merge', 'merge_texts', 'Draft', 'keep_draft',
+           'draft_of', 'drop_draft']
 
 # %% ../../../nbs/forms/file/02_saving.ipynb #e21b5683
-_OUTSIDE_PROJECT = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
-CHANGED_ON_DISK = code("form-conflict", "The file was changed by somebody else since the form was opened.", "look at both versions, and take theirs or merge by hand")
-_FORM_NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
-_NOT_WRITABLE = code("form-not-writable", "The file cannot be read or written.", "check its permissions and the free space")
+_OUTSIDE_PROJECT = code(
+    "form-outside",
+    "A form writes only inside its project's folder.",
+    "move the file into the project, or open the form from the project that holds it",
+)
+CHANGED_ON_DISK = code(
+    "form-conflict",
+    "The file was changed by somebody else since the form was opened.",
+    "look at both versions, and take theirs or merge by hand",
+)
+_FORM_NO_FILE = code(
+    "form-no-file",
+    "The file that a form is to edit is not there.",
+    "look for another spelling of its name, or make it with 'New contract' on the page of Home()",
+)
+_NOT_WRITABLE = code(
+    "form-not-writable",
+    "The file cannot be read or written.",
+    "check its permissions and the free space",
+)
 
 
 def resolve_inside(path: Path, root: Path) -> Path:
-    """Return the path with links followed; raises BadInput where it leads out of the folder `root`."""
+    """Return the path with links followed; raises BadInput where it leads out of the folder
+    `root`.
+    """
     resolved = path.resolve()
     if not resolved.is_relative_to(root.resolve()):
         raise BadInput(_OUTSIDE_PROJECT.fault(f"{path} is not inside {root}", file=str(path)))
@@ -43,7 +62,10 @@ def require_file(path: Path) -> Path:
 
 
 def read_file_text(path: Path) -> str:
-    """Return a file's text with its line ends as they are; empty where there is no file. Raises BadInput where it is no text in UTF-8, DatamasterError where it cannot be read."""
+    """Return a file's text with its line ends as they are; empty where there is no file.
+
+    Raises BadInput where it is no text in UTF-8, DatamasterError where it cannot be read.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -56,10 +78,14 @@ def read_file_text(path: Path) -> str:
 
 
 def write_file_atomically(path: Path, text: str, root: Path) -> None:
-    """Write a file whole: beside it first, then in its place, with its permissions; raises BadInput for a path outside of `root`."""
+    """Write a file whole: beside it first, then in its place, with its permissions; raises BadInput
+    for a path outside of `root`.
+    """
     target = resolve_inside(path, root)
     try:
-        make_private(target.parent) if STATE_FOLDER_NAME in target.parts else target.parent.mkdir(parents=True, exist_ok=True)
+        make_private(target.parent) if STATE_FOLDER_NAME in target.parts else target.parent.mkdir(
+            parents=True, exist_ok=True
+        )
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_current_umask()
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
@@ -67,13 +93,17 @@ def write_file_atomically(path: Path, text: str, root: Path) -> None:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
-            if Path(name).stat().st_mode & 0o777 != mode:  # a workspace's files have no permissions to change
+            if (
+                Path(name).stat().st_mode & 0o777 != mode
+            ):  # a workspace's files have no permissions to change
                 Path(name).chmod(mode)
             Path(name).replace(target)
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
-        raise DatamasterError(_NOT_WRITABLE.fault(f"{target}: {error.strerror or error}", file=str(target))) from None
+        raise DatamasterError(
+            _NOT_WRITABLE.fault(f"{target}: {error.strerror or error}", file=str(target))
+        ) from None
 
 
 def _current_umask() -> int:
@@ -85,23 +115,38 @@ def _current_umask() -> int:
 # %% ../../../nbs/forms/file/02_saving.ipynb #28f43ec2
 @dataclass(frozen=True)
 class Merge:
-    """Two changes of a text brought together: with `conflicts` (ours, theirs) there is no `text` that is right."""
+    """Two changes of a text brought together: with `conflicts` (ours, theirs) there is no `text`
+    that is right.
+    """
 
     text: str
     conflicts: tuple[tuple[str, str], ...] = ()
 
 
-def merge_texts(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
-    """Return both changes of a text in one; where both changed the same lines, `prefer` decides, and without it that is a conflict."""
+def merge_texts(
+    base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = ""
+) -> Merge:
+    """Return both changes of a text in one; where both changed the same lines, `prefer` decides,
+    and without it that is a conflict.
+    """
     from merge3 import Merge3
 
     # only a line feed ends a line here: a form feed or U+2028 is part of somebody's text
-    one, other, another = ([line + "\n" for line in text.removesuffix("\n").split("\n")] if text else [] for text in (base, ours, theirs))
+    one, other, another = (
+        [line + "\n" for line in text.removesuffix("\n").split("\n")] if text else []
+        for text in (base, ours, theirs)
+    )
     groups = list(Merge3(one, other, another).merge_groups())
-    conflicts = tuple(("".join(group[2]), "".join(group[3])) for group in groups if group[0] == "conflict")
+    conflicts = tuple(
+        ("".join(group[2]), "".join(group[3])) for group in groups if group[0] == "conflict"
+    )
     if conflicts and not prefer:
         return Merge("", conflicts)
-    text = "".join(line for group in groups for line in group[{"ours": 2, "theirs": 3}[prefer] if group[0] == "conflict" else 1])
+    text = "".join(
+        line
+        for group in groups
+        for line in group[{"ours": 2, "theirs": 3}[prefer] if group[0] == "conflict" else 1]
+    )
     return Merge(text if ours.endswith("\n") or not text.endswith("\n") else text[:-1])
 
 # %% ../../../nbs/forms/file/02_saving.ipynb #5a2c8749
@@ -116,21 +161,33 @@ class Draft:
 def _draft_folder(path: Path, root: Path) -> Path:
     """Return the folder of a file's draft, named by where the file stands in the project."""
     relative = resolve_inside(path, root).relative_to(root.resolve()).as_posix()
-    return root / ".datamaster" / "drafts" / f"{path.stem}-{hashlib.sha256(relative.encode()).hexdigest()[:12]}"
+    return (
+        root
+        / ".datamaster"
+        / "drafts"
+        / f"{path.stem}-{hashlib.sha256(relative.encode()).hexdigest()[:12]}"
+    )
 
 
 def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
     """Write a file's draft, and return where it is."""
     folder = _draft_folder(path, root)
-    if read_file_text(folder / "base.yaml") != draft.base:  # it changes at a save, and a draft with every key
+    if (
+        read_file_text(folder / "base.yaml") != draft.base
+    ):  # it changes at a save, and a draft with every key
         write_file_atomically(folder / "base.yaml", draft.base, root)
     write_file_atomically(folder / "draft.yaml", draft.text, root)
     return folder / "draft.yaml"
 
 
 def draft_of(path: Path, root: Path) -> Draft | None:
-    """Return a file's draft, or None where there is none; raises BadInput where it leads out of the project."""
-    draft, base = (resolve_inside(_draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
+    """Return a file's draft, or None where there is none; raises BadInput where it leads out of the
+    project.
+    """
+    draft, base = (
+        resolve_inside(_draft_folder(path, root) / name, root)
+        for name in ("draft.yaml", "base.yaml")
+    )
     return Draft(read_file_text(draft), read_file_text(base)) if draft.exists() else None
 
 
@@ -141,4 +198,6 @@ def drop_draft(path: Path, root: Path) -> None:
         for name in ("draft.yaml", "base.yaml"):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise DatamasterError(_NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))) from None
+        raise DatamasterError(
+            _NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))
+        ) from None

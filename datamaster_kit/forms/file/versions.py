@@ -19,9 +19,11 @@ _VERSION_PARTS = {"breaking": 0, "stricter": 1, "compatible": 1, "cosmetic": 2}
 
 
 def _next_version(version: str, kind: str) -> str:
-    """Return the version after a change of a kind: breaking raises the first part, stricter and compatible the second, cosmetic the third.
+    """Return the version after a change of a kind: breaking raises the first part, stricter and
+    compatible the second, cosmetic the third.
 
-    A version below 1.0.0 promises nothing yet, so that a breaking change raises its second part (Semantic Versioning, item 4). One that is not
+    A version below 1.0.0 promises nothing yet, so that a breaking change raises its second part
+    (Semantic Versioning, item 4). One that is not
     of three numbers stays as it is.
     """
     match = re.fullmatch(r"(v?)(\d+)\.(\d+)\.(\d+)", version.strip())
@@ -33,16 +35,24 @@ def _next_version(version: str, kind: str) -> str:
 
 # %% ../../../nbs/forms/file/03_versions.ipynb #0334b8d2
 def version_changes(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
-    """Return what differs between two contracts but for the version itself, the breaking changes first."""
+    """Return what differs between two contracts but for the version itself, the breaking changes
+    first.
+    """
     return tuple(item for item in diff(before, after) if item.path != "version")
 
 
 def due_version(before: Contract, after: Contract, found: Sequence[ContractChange]) -> str:
-    """Return the version that a changed contract should have: that which it has where it is high enough, or nothing changed; `found` are the changes, the breaking ones first."""
+    """Return the version that a changed contract should have: that which it has where it is high
+    enough, or nothing changed; `found` are the changes, the breaking ones first.
+    """
     if not found:
         return after.version
     wanted = _next_version(before.version, found[0].kind)
-    return after.version if _version_sort_key(after.version) >= _version_sort_key(wanted) or wanted == before.version else wanted
+    return (
+        after.version
+        if _version_sort_key(after.version) >= _version_sort_key(wanted) or wanted == before.version
+        else wanted
+    )
 
 
 def _version_sort_key(version: str) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ from ...contract.edit.edit import REMOVE, apply_yaml_edits, insert_yaml_entry
 from ...contract.fault import BadInput, code
 
 # %% auto #0
-__all__ = ['Address', 'ListItem', 'existing_path', 'address_value', 'with_value', 'is_same_value', 'without_value']
+__all__ = ['Address', 'ListItem', 'existing_path', 'address_value', 'with_value', 'is_same_value',
+           'without_value']
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #ddb5ac7b
 @dataclass(frozen=True)
@@ -30,7 +31,11 @@ Address = tuple[str | int | ListItem, ...]
 
 def _index_of(items: Any, item: ListItem) -> int:
     """Return the position of an item in a list, and -1 where the list lacks it."""
-    found = (at for at, one in enumerate(items if isinstance(items, list) else ()) if isinstance(one, Mapping) and str(one.get(item.key)) == item.value)
+    found = (
+        at
+        for at, one in enumerate(items if isinstance(items, list) else ())
+        if isinstance(one, Mapping) and str(one.get(item.key)) == item.value
+    )
     return next(found, -1)
 
 
@@ -39,7 +44,9 @@ def existing_path(data: Any, address: Address) -> NodePath:
     path: list[str | int] = []
     for step in address:
         at: str | int = _index_of(data, step) if isinstance(step, ListItem) else step
-        is_there = (isinstance(data, Mapping) and at in data) or (isinstance(data, list) and isinstance(at, int) and 0 <= at < len(data))
+        is_there = (isinstance(data, Mapping) and at in data) or (
+            isinstance(data, list) and isinstance(at, int) and 0 <= at < len(data)
+        )
         if not is_there:
             break
         path.append(at)
@@ -68,23 +75,93 @@ def _build_nested_value(steps: Address, value: Any) -> Any:
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #17cbb639
 _KEY_ORDER = (
-    "apiVersion", "kind", "dataContractSpecification", "id", "info", "name", "title", "version", "status", "domain", "dataProduct", "tenant", "property", "logicalType", "type", "metric", "physicalName", "physicalType",
-    "businessName", "description", "purpose", "usage", "limitations", "owner", "team", "value", "unit", "element", "primaryKey", "primaryKeyPosition", "required", "unique", "classification", "pii", "precision", "scale",
-    "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "logicalTypeOptions", "enum", "references", "relationships", "examples", "tags", "query", "arguments", "validValues",
-    "mustBe", "severity", "servers", "terms", "schema", "models", "fields", "properties", "items", "quality", "servicelevels", "slaProperties", "customProperties", "workflow", "config",
+    "apiVersion",
+    "kind",
+    "dataContractSpecification",
+    "id",
+    "info",
+    "name",
+    "title",
+    "version",
+    "status",
+    "domain",
+    "dataProduct",
+    "tenant",
+    "property",
+    "logicalType",
+    "type",
+    "metric",
+    "physicalName",
+    "physicalType",
+    "businessName",
+    "description",
+    "purpose",
+    "usage",
+    "limitations",
+    "owner",
+    "team",
+    "value",
+    "unit",
+    "element",
+    "primaryKey",
+    "primaryKeyPosition",
+    "required",
+    "unique",
+    "classification",
+    "pii",
+    "precision",
+    "scale",
+    "format",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "logicalTypeOptions",
+    "enum",
+    "references",
+    "relationships",
+    "examples",
+    "tags",
+    "query",
+    "arguments",
+    "validValues",
+    "mustBe",
+    "severity",
+    "servers",
+    "terms",
+    "schema",
+    "models",
+    "fields",
+    "properties",
+    "items",
+    "quality",
+    "servicelevels",
+    "slaProperties",
+    "customProperties",
+    "workflow",
+    "config",
 )
 
 
 def _key_insert_position(key: str, present: list[str]) -> int:
-    """Return where a new key belongs among those of a mapping; one that is not in `_KEY_ORDER` goes to the end."""
+    """Return where a new key belongs among those of a mapping; one that is not in `_KEY_ORDER` goes
+    to the end.
+    """
     if key not in _KEY_ORDER:
         return len(present)
-    before = [at for at, other in enumerate(present) if other in _KEY_ORDER and _KEY_ORDER.index(other) < _KEY_ORDER.index(key)]
+    before = [
+        at
+        for at, other in enumerate(present)
+        if other in _KEY_ORDER and _KEY_ORDER.index(other) < _KEY_ORDER.index(key)
+    ]
     return before[-1] + 1 if before else 0
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #547563e7
 def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any) -> str:
-    """Return a YAML text with a value at an address; None takes it out. `data` is what the text holds.
+    """Return a YAML text with a value at an address; None takes it out.
+
+    `data` is what the text holds.
 
     Raises BadInput where the text cannot be edited there.
     """
@@ -92,19 +169,41 @@ def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any)
     if value is None:
         return without_value(text, data, address) if len(path) == len(address) else text
     if len(path) == len(address):
-        return text if is_same_value(address_value(data, path), value) else apply_yaml_edits(text, {path: value})
-    step, rest = address[len(path)], address[len(path) + 1:]
+        return (
+            text
+            if is_same_value(address_value(data, path), value)
+            else apply_yaml_edits(text, {path: value})
+        )
+    step, rest = address[len(path)], address[len(path) + 1 :]
     parent = address_value(data, path) if path else data
     if isinstance(parent, Mapping) and isinstance(step, str):
-        return insert_yaml_entry(text, path, _key_insert_position(step, list(map(str, parent))), _build_nested_value(rest, value), step)
+        return insert_yaml_entry(
+            text,
+            path,
+            _key_insert_position(step, list(map(str, parent))),
+            _build_nested_value(rest, value),
+            step,
+        )
     if isinstance(parent, list) and not isinstance(step, str):
-        return insert_yaml_entry(text, path, len(parent), _build_nested_value((step, *rest), value)[0])
+        return insert_yaml_entry(
+            text, path, len(parent), _build_nested_value((step, *rest), value)[0]
+        )
     if parent not in (None, "", [], {}):
-        raise BadInput(_OTHER_FORM.fault(f"{json_path(path)} is a {'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'} in the file, which has no place for this answer"))
+        raise BadInput(
+            _OTHER_FORM.fault(
+                f"{json_path(path)} is a "
+                f"{'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'}"
+                " in the file, which has no place for this answer"
+            )
+        )
     return apply_yaml_edits(text, {path: _build_nested_value((step, *rest), value)})
 
 
-_OTHER_FORM = code("form-other-form", "The file says something in another form than the form writes.", "change that part in the file by hand, then open the form again")
+_OTHER_FORM = code(
+    "form-other-form",
+    "The file says something in another form than the form writes.",
+    "change that part in the file by hand, then open the form again",
+)
 
 
 def is_same_value(old: Any, new: Any) -> bool:
@@ -113,12 +212,20 @@ def is_same_value(old: Any, new: Any) -> bool:
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #6a4c9861
 def without_value(text: str, data: Mapping[str, Any], address: Address) -> str:
-    """Return the text without the value at an address, and without the mappings, lists and named items that would be empty around it; a model or a field stays, also when it says nothing."""
+    """Return the text without the value at an address, and without the mappings, lists and named
+    items that would be empty around it; a model or a field stays, also when it says nothing.
+    """
     path = existing_path(data, address)
     while len(path) > 1:
         parent, step = address_value(data, path[:-1]), address[len(path) - 2]
-        rest = {key: item for key, item in parent.items() if key != path[-1]} if isinstance(parent, Mapping) else parent[1:]
-        only_its_name = isinstance(step, ListItem) and set(rest) == {step.key} and step.key == "property"
+        rest = (
+            {key: item for key, item in parent.items() if key != path[-1]}
+            if isinstance(parent, Mapping)
+            else parent[1:]
+        )
+        only_its_name = (
+            isinstance(step, ListItem) and set(rest) == {step.key} and step.key == "property"
+        )
         is_member = len(path) > 2 and path[-3] in ("models", "fields") and isinstance(path[-2], str)
         if is_member or (rest and not only_its_name):
             break

@@ -13,33 +13,64 @@ from ...contract.document import parse_plain_scalar
 from ...contract.edit.edit import REMOVE, apply_yaml_edits
 from ...contract.fault import BadInput, code
 from ...contract.quality.rules import METRIC_NAMES
-from .addresses import Address, existing_path, is_same_value, address_value, with_value, without_value
+from .addresses import (
+    Address,
+    existing_path,
+    is_same_value,
+    address_value,
+    with_value,
+    without_value,
+)
 from ..file.content import Content, content_of, parse_comma_line, comma_line
 from .field_types import type_text
 from .field_values import parse_typed_items
 from .places import field_address, field_names, model_address
 
 # %% auto #0
-__all__ = ['CHECK_KINDS', 'OPERATOR_WORDS', 'FIELD_CHECK_KINDS', 'FormCheck', 'check_sentence', 'is_query', 'PlacedCheck',
-           'model_checks', 'with_added_check', 'with_changed_check', 'without_check']
+__all__ = ['CHECK_KINDS', 'OPERATOR_WORDS', 'FIELD_CHECK_KINDS', 'FormCheck', 'check_sentence',
+           'is_query', 'PlacedCheck', 'model_checks', 'with_added_check',
+           'with_changed_check', 'without_check']
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #3c9486af
 CHECK_KINDS = {
-    "missing": "values that are missing", "invalid": "values that are not in a list", "pattern": "values that do not match a pattern", "duplicates": "values that occur twice",
-    "rows": "number of rows", "sql": "a condition or query in SQL", "sentence": "a sentence that a person checks", "other": "as the file says it",
+    "missing": "values that are missing",
+    "invalid": "values that are not in a list",
+    "pattern": "values that do not match a pattern",
+    "duplicates": "values that occur twice",
+    "rows": "number of rows",
+    "sql": "a condition or query in SQL",
+    "sentence": "a sentence that a person checks",
+    "other": "as the file says it",
 }
 OPERATOR_WORDS = {
-    "mustBe": "exactly", "mustBeLessThan": "fewer than", "mustBeLessOrEqualTo": "at most", "mustBeGreaterThan": "more than", "mustBeGreaterOrEqualTo": "at least",
-    "mustBeBetween": "between", "mustNotBe": "anything but", "mustNotBeBetween": "not between",
+    "mustBe": "exactly",
+    "mustBeLessThan": "fewer than",
+    "mustBeLessOrEqualTo": "at most",
+    "mustBeGreaterThan": "more than",
+    "mustBeGreaterOrEqualTo": "at least",
+    "mustBeBetween": "between",
+    "mustNotBe": "anything but",
+    "mustNotBeBetween": "not between",
 }
-_CHECK_METRICS = {"missing": "nullValues", "invalid": "invalidValues", "pattern": "invalidValues", "duplicates": "duplicateValues", "rows": "rowCount"}
+_CHECK_METRICS = {
+    "missing": "nullValues",
+    "invalid": "invalidValues",
+    "pattern": "invalidValues",
+    "duplicates": "duplicateValues",
+    "rows": "rowCount",
+}
 FIELD_CHECK_KINDS = ("missing", "invalid", "pattern")
-_BAD_CHECK = code("form-check", "A check lacks what its kind needs.", "fill in what the message names")
+_BAD_CHECK = code(
+    "form-check", "A check lacks what its kind needs.", "fill in what the message names"
+)
 
 
 @dataclass(frozen=True)
 class FormCheck:
-    """A quality rule in plain choices: `field` is empty for a rule on the model, `limit` is the number as text (two with a comma for a range), `detail` the values, pattern, fields, SQL or sentence."""
+    """A quality rule in plain choices: `field` is empty for a rule on the model, `limit` is the
+    number as text (two with a comma for a range), `detail` the values, pattern, fields, SQL or
+    sentence.
+    """
 
     kind: str
     field: str = ""
@@ -57,18 +88,38 @@ def check_sentence(check: FormCheck) -> str:
     of = f" of {check.field}" if check.field else ""
     if check.kind in ("sql", "sentence", "other"):
         return check.description or check.detail or check.name
-    limit = " and ".join(part.strip() for part in check.limit.split(",")) + (" %" if check.unit == "percent" else "")
-    told = {"missing": f"values{of} are missing", "invalid": f"values{of} are not one of {check.detail}", "pattern": f"values{of} do not match {check.detail}",
-            "duplicates": f"values of {check.field or check.detail} occur twice", "rows": "rows are there"}[check.kind]
-    amount = "no" if (check.operator, check.limit) == ("mustBe", "0") else f"{OPERATOR_WORDS[check.operator]} {limit}"
+    limit = " and ".join(part.strip() for part in check.limit.split(",")) + (
+        " %" if check.unit == "percent" else ""
+    )
+    told = {
+        "missing": f"values{of} are missing",
+        "invalid": f"values{of} are not one of {check.detail}",
+        "pattern": f"values{of} do not match {check.detail}",
+        "duplicates": f"values of {check.field or check.detail} occur twice",
+        "rows": "rows are there",
+    }[check.kind]
+    amount = (
+        "no"
+        if (check.operator, check.limit) == ("mustBe", "0")
+        else f"{OPERATOR_WORDS[check.operator]} {limit}"
+    )
     return f"{amount} {told}".capitalize()
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #7602e816
 def _check_limit(check: FormCheck) -> Any:
-    """Return the limit as the file writes it: a number, or two for a range; raises BadInput where it is none."""
+    """Return the limit as the file writes it: a number, or two for a range; raises BadInput where
+    it is none.
+    """
     parts = [parse_plain_scalar(part.strip()) for part in check.limit.split(",")]
-    if any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts) or len(parts) != (2 if check.operator.endswith("Between") else 1):
-        raise BadInput(_BAD_CHECK.fault(f"the limit {check.limit!r} is not {'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"))
+    if any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts) or len(
+        parts
+    ) != (2 if check.operator.endswith("Between") else 1):
+        raise BadInput(
+            _BAD_CHECK.fault(
+                f"the limit {check.limit!r} is not "
+                f"{'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"
+            )
+        )
     return parts if check.operator.endswith("Between") else parts[0]
 
 
@@ -78,26 +129,57 @@ def _missing_check_parts(check: FormCheck, content: Content, model: str) -> tupl
     if check.kind in FIELD_CHECK_KINDS and not check.field:
         found.append("a field")
     if check.kind in ("invalid", "pattern", "sql", "sentence") and not check.detail.strip():
-        found.append({"invalid": "the values that are allowed", "pattern": "the pattern", "sql": "the condition or query", "sentence": "the sentence"}[check.kind])
+        found.append(
+            {
+                "invalid": "the values that are allowed",
+                "pattern": "the pattern",
+                "sql": "the condition or query",
+                "sentence": "the sentence",
+            }[check.kind]
+        )
     if check.kind == "duplicates" and not check.field and not parse_comma_line(check.detail):
         found.append("the fields that must not occur twice together")
     names = field_names(content, model)
-    return (*found, *(f"a field of the model instead of {name!r}" for name in ([check.field] if check.field else []) if name not in names))
+    return (
+        *found,
+        *(
+            f"a field of the model instead of {name!r}"
+            for name in ([check.field] if check.field else [])
+            if name not in names
+        ),
+    )
 
 
 def _render_check(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
-    """Return a check as either specification writes it; raises BadInput naming all that it lacks."""
+    """Return a check as either specification writes it; raises BadInput naming all that it
+    lacks.
+    """
     if missing := _missing_check_parts(check, content, model):
         raise BadInput(*(_BAD_CHECK.fault(f"the check needs {what}") for what in missing))
-    head = {"type": {"sql": "sql", "sentence": "text"}.get(check.kind, "library"), **({"name": check.name.strip()} if check.name.strip() else {})}
+    head = {
+        "type": {"sql": "sql", "sentence": "text"}.get(check.kind, "library"),
+        **({"name": check.name.strip()} if check.name.strip() else {}),
+    }
     tail = {"severity": check.severity} if check.severity else {}
     said = {"description": check.description.strip()} if check.description.strip() else {}
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
-        wants = {check.operator: _check_limit(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
+        wants = (
+            {check.operator: _check_limit(check)}
+            if is_query(check.detail) or content.specification == "odcs"
+            else {}
+        )  # ODCS wants an operator also of a condition
         return head | said | {"query": check.detail.strip()} | wants | tail
-    return head | said | {"metric": _CHECK_METRICS[check.kind]} | _metric_arguments(check, content, model) | {check.operator: _check_limit(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
+    return (
+        head
+        | said
+        | {"metric": _CHECK_METRICS[check.kind]}
+        | _metric_arguments(check, content, model)
+        | {check.operator: _check_limit(check)}
+        | ({"unit": "percent"} if check.unit == "percent" else {})
+        | tail
+    )
 
 
 def is_query(text: str) -> bool:
@@ -108,19 +190,47 @@ def is_query(text: str) -> bool:
 def _metric_arguments(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
     """Return the arguments of a check's metric, under their key; nothing where it has none."""
     if check.kind == "invalid":
-        type = type_text(content, address_value(content.data, field_address(content, model_address(content, model), check.field)))
+        type = type_text(
+            content,
+            address_value(
+                content.data, field_address(content, model_address(content, model), check.field)
+            ),
+        )
         return {"arguments": {"validValues": parse_typed_items(check.detail, type)}}
     if check.kind == "pattern":
         return {"arguments": {"pattern": check.detail.strip()}}
-    return {"arguments": {"properties": parse_comma_line(check.detail)}} if check.kind == "duplicates" and not check.field else {}
+    return (
+        {"arguments": {"properties": parse_comma_line(check.detail)}}
+        if check.kind == "duplicates" and not check.field
+        else {}
+    )
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #2adc4f2f
-_UNASKED_KEYS = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
-_UNDERSTOOD_KEYS = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATOR_WORDS, *_UNASKED_KEYS}
+_UNASKED_KEYS = {
+    "id",
+    "dimension",
+    "businessImpact",
+    "tags",
+    "authoritativeDefinitions",
+}  # says nothing of what is counted, and stays as it is
+_UNDERSTOOD_KEYS = {
+    "type",
+    "name",
+    "description",
+    "metric",
+    "arguments",
+    "unit",
+    "severity",
+    "query",
+    *OPERATOR_WORDS,
+    *_UNASKED_KEYS,
+}
 
 
 def _parse_check(written: Any, field: str = "") -> FormCheck:
-    """Return what the file says as plain choices; of the kind `other` where they cannot say all of it."""
+    """Return what the file says as plain choices; of the kind `other` where they cannot say all of
+    it.
+    """
     if isinstance(written, str):
         return FormCheck("sentence", field, detail=written)
     if not isinstance(written, Mapping):
@@ -133,7 +243,11 @@ def _parse_check(written: Any, field: str = "") -> FormCheck:
     arguments = given if isinstance(given, Mapping) else {}
     plain = set(written) <= _UNDERSTOOD_KEYS and len(operators) <= 1
     limit = written.get(operators[0]) if operators else 0
-    numbers = {"operator": operators[0] if operators else "mustBe", "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit), "unit": str(written.get("unit") or "rows")}
+    numbers = {
+        "operator": operators[0] if operators else "mustBe",
+        "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit),
+        "unit": str(written.get("unit") or "rows"),
+    }
     if plain and kind == "text":
         return FormCheck("sentence", field, detail=texts.pop("description"), **texts)
     if plain and kind == "sql" and isinstance(written.get("query"), str):
@@ -144,18 +258,26 @@ def _parse_check(written: Any, field: str = "") -> FormCheck:
     return FormCheck(known[0], field, detail=known[1], **texts, **numbers)
 
 
-def _metric_check_kind(metric: str, arguments: Mapping[str, Any], field: str) -> tuple[str, str] | None:
-    """Return the kind and detail of a metric with its arguments; None where the choices cannot say it."""
+def _metric_check_kind(
+    metric: str, arguments: Mapping[str, Any], field: str
+) -> tuple[str, str] | None:
+    """Return the kind and detail of a metric with its arguments; None where the choices cannot say
+    it.
+    """
     keys = set(arguments)
     match metric:
         case "null_values" if field and not keys:
             return "missing", ""
-        case "invalid_values" if field and keys == {"validValues"} and isinstance(arguments["validValues"], list):
+        case "invalid_values" if (
+            field and keys == {"validValues"} and isinstance(arguments["validValues"], list)
+        ):
             return "invalid", comma_line(arguments["validValues"])
         case "invalid_values" if field and keys == {"pattern"}:
             return "pattern", str(arguments["pattern"])
         case "duplicate_values" if (field and not keys) or keys == {"properties"}:
-            return "duplicates", comma_line(arguments["properties"]) if keys and isinstance(arguments["properties"], list) else ""
+            return "duplicates", comma_line(arguments["properties"]) if keys and isinstance(
+                arguments["properties"], list
+            ) else ""
         case "row_count" if not keys:
             return "rows", ""
     return None
@@ -173,35 +295,80 @@ class PlacedCheck:
 def model_checks(content: Content, model: str) -> tuple[PlacedCheck, ...]:
     """Return the checks of a model: its own, then those of its fields."""
     own = model_address(content, model)
-    lists = [("", (*own, "quality")), *((name, (*field_address(content, own, name), "quality")) for name in field_names(content, model))]
+    lists = [
+        ("", (*own, "quality")),
+        *(
+            (name, (*field_address(content, own, name), "quality"))
+            for name in field_names(content, model)
+        ),
+    ]
     found = []
     for name, address in lists:
         written = address_value(content.data, address)
-        found += [PlacedCheck(_parse_check(item, name), address, index) for index, item in enumerate(written if isinstance(written, list) else ())]
+        found += [
+            PlacedCheck(_parse_check(item, name), address, index)
+            for index, item in enumerate(written if isinstance(written, list) else ())
+        ]
     return tuple(found)
 
 
-def with_added_check(text: str, content: Content, model: str, check: FormCheck, unasked: Mapping[str, Any] | None = None) -> str:
-    """Return the text with a further check at its field or model, and with it what the choices do not ask; raises BadInput naming all that it lacks."""
+def with_added_check(
+    text: str,
+    content: Content,
+    model: str,
+    check: FormCheck,
+    unasked: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the text with a further check at its field or model, and with it what the choices do
+    not ask; raises BadInput naming all that it lacks.
+    """
     own = model_address(content, model)
-    address = (*(field_address(content, own, check.field) if check.field and check.kind != "rows" else own), "quality")
-    written, present = _render_check(check, content, model) | dict(unasked or {}), address_value(content.data, address)
-    return with_value(text, content.data, (*address, len(present) if isinstance(present, list) else 0), written)
+    address = (
+        *(
+            field_address(content, own, check.field)
+            if check.field and check.kind != "rows"
+            else own
+        ),
+        "quality",
+    )
+    written, present = (
+        _render_check(check, content, model) | dict(unasked or {}),
+        address_value(content.data, address),
+    )
+    return with_value(
+        text, content.data, (*address, len(present) if isinstance(present, list) else 0), written
+    )
 
 
-def with_changed_check(text: str, content: Content, model: str, placed: PlacedCheck, check: FormCheck) -> str:
-    """Return the text with another check in the place of one, of which what is not asked or not changed stays as it is written; at another field it is taken from the one and put to the other."""
+def with_changed_check(
+    text: str, content: Content, model: str, placed: PlacedCheck, check: FormCheck
+) -> str:
+    """Return the text with another check in the place of one, of which what is not asked or not
+    changed stays as it is written; at another field it is taken from the one and put to the other.
+    """
     if check == placed.check:
         return text
-    old, path = address_value(content.data, (*placed.address, placed.index)), existing_path(content.data, (*placed.address, placed.index))
-    unasked = {key: value for key, value in old.items() if key in _UNASKED_KEYS} if isinstance(old, Mapping) else {}
+    old, path = (
+        address_value(content.data, (*placed.address, placed.index)),
+        existing_path(content.data, (*placed.address, placed.index)),
+    )
+    unasked = (
+        {key: value for key, value in old.items() if key in _UNASKED_KEYS}
+        if isinstance(old, Mapping)
+        else {}
+    )
     if check.field != placed.check.field:
         added = with_added_check(text, content, model, check, unasked)
         return without_check(added, content_of(added), placed)
     new = _render_check(check, content, model)
     if not isinstance(old, Mapping):
         return apply_yaml_edits(text, {path: new})
-    before = _render_check(placed.check, content, model) if check.kind == placed.check.kind and not _missing_check_parts(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
+    before = (
+        _render_check(placed.check, content, model)
+        if check.kind == placed.check.kind
+        and not _missing_check_parts(placed.check, content, model)
+        else {key: value for key, value in old.items() if key not in unasked}
+    )
     gone = {(*path, key): REMOVE for key in before if key in old and key not in new}
     text = apply_yaml_edits(text, gone) if gone else text
     for key, value in new.items():

@@ -17,35 +17,66 @@ from ...contract.sql.sqltype import parse_sql_type, sql_type
 from .addresses import Address, address_value, with_value
 from ..file.content import Content, content_of
 
-
-
 # %% auto #0
 __all__ = ['FIELD_TYPE_CHOICES', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type']
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #c2f1bb8c
-FIELD_TYPE_CHOICES = ("string", "integer", "long", "decimal(18,2)", "double", "boolean", "date", "timestamp", "timestamp_ntz", "binary", "array<string>", "map<string, string>", "variant")
-_NOT_A_TYPE = code("form-type", "A field's type is not one that the table can have.", "string, integer, long, decimal(18,2), date, timestamp, array<string> ...")
+FIELD_TYPE_CHOICES = (
+    "string",
+    "integer",
+    "long",
+    "decimal(18,2)",
+    "double",
+    "boolean",
+    "date",
+    "timestamp",
+    "timestamp_ntz",
+    "binary",
+    "array<string>",
+    "map<string, string>",
+    "variant",
+)
+_NOT_A_TYPE = code(
+    "form-type",
+    "A field's type is not one that the table can have.",
+    "string, integer, long, decimal(18,2), date, timestamp, array<string> ...",
+)
 
 
 def type_text(content: Content, written: Any) -> str:
-    """Return a field's type as one text, and what the file says where that is no type; `object` for a structure whose members are listed."""
+    """Return a field's type as one text, and what the file says where that is no type; `object` for
+    a structure whose members are listed.
+    """
     if not isinstance(written, Mapping):
         return ""
     if content.specification == "dcs":
         name = str(written.get("type") or "")
         if name.lower() in ("decimal", "numeric", "number") and "precision" in written:
             return f"decimal({written['precision']},{written.get('scale') or 0})"
-        return f"{name}<{type_text(content, written['items'])}>" if name == "array" and isinstance(written.get("items"), Mapping) else name
-    logical, physical = str(written.get("logicalType") or ""), str(written.get("physicalType") or "")
+        return (
+            f"{name}<{type_text(content, written['items'])}>"
+            if name == "array" and isinstance(written.get("items"), Mapping)
+            else name
+        )
+    logical, physical = (
+        str(written.get("logicalType") or ""),
+        str(written.get("physicalType") or ""),
+    )
     if "properties" in written or "items" in written or not physical:
-        return f"{logical}<{type_text(content, written['items'])}>" if isinstance(written.get("items"), Mapping) else logical
+        return (
+            f"{logical}<{type_text(content, written['items'])}>"
+            if isinstance(written.get("items"), Mapping)
+            else logical
+        )
     return physical.lower()
 
 
 def has_parts(written: Any) -> bool:
     """A field's members are listed in the file, in itself or in its items."""
     inner = [written, written.get("items")] if isinstance(written, Mapping) else []
-    return any(isinstance(one, Mapping) and ("fields" in one or "properties" in one) for one in inner)
+    return any(
+        isinstance(one, Mapping) and ("fields" in one or "properties" in one) for one in inner
+    )
 
 
 def type_of(text: str) -> DataType:
@@ -60,14 +91,20 @@ def type_of(text: str) -> DataType:
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #245e1be9
 def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
-    """Return the keys that say a type, None for one to take out; raises BadInput where the text is no type."""
+    """Return the keys that say a type, None for one to take out; raises BadInput where the text is
+    no type.
+    """
     word = text.strip()
     if content.specification == "dcs":
         if word.lower() in (*TYPE_NAMES, *NESTED_TYPE_NAMES) and word.lower() != "decimal":
             return {"type": word, "precision": None, "scale": None}
         type = type_of(word)
         is_decimal = isinstance(type, Scalar) and type.name == "decimal"
-        sizes = (type.precision, type.scale or 0) if isinstance(type, Scalar) and is_decimal else (None, None)
+        sizes = (
+            (type.precision, type.scale or 0)
+            if isinstance(type, Scalar) and is_decimal
+            else (None, None)
+        )
         return {"type": "decimal" if is_decimal else word, "precision": sizes[0], "scale": sizes[1]}
     if word.lower() in ("object", "array", "number", "time"):
         return {"logicalType": word.lower(), "physicalType": None}
@@ -75,11 +112,16 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
     logical = odcs_logical_type(type)
     has_physical = isinstance(written, Mapping) and bool(written.get("physicalType"))
     says_all = read_logical_type(logical, {}, {}) == type
-    return {"logicalType": logical, "physicalType": None if says_all and not has_physical else sql_type(type)}
+    return {
+        "logicalType": logical,
+        "physicalType": None if says_all and not has_physical else sql_type(type),
+    }
 
 
 def _with_type_of_items(text: str, content: Content, address: Address, type: str) -> str:
-    """Return the text with the type of a field whose `items` say what it is a list of: another list is said there too, any other type takes them out."""
+    """Return the text with the type of a field whose `items` say what it is a list of: another list
+    is said there too, any other type takes them out.
+    """
     match = re.fullmatch(r"array\s*<(.+)>", type.strip(), re.IGNORECASE | re.DOTALL)
     if not match:
         type_values(content, {}, type)  # refuses what is no type
@@ -87,15 +129,25 @@ def _with_type_of_items(text: str, content: Content, address: Address, type: str
         return with_type(text, content_of(text), address, type)
     text = with_type(text, content, (*address, "items"), match[1])
     physical = (*address, "physicalType")
-    return with_value(text, content_of(text).data, physical, sql_type(type_of(type))) if address_value(content.data, physical) else text
+    return (
+        with_value(text, content_of(text).data, physical, sql_type(type_of(type)))
+        if address_value(content.data, physical)
+        else text
+    )
 
 
 def with_type(text: str, content: Content, address: Address, type: str) -> str:
-    """Return the text with the type of the field at an address; raises BadInput where it is no type."""
+    """Return the text with the type of the field at an address; raises BadInput where it is no
+    type.
+    """
     written = address_value(content.data, address)
     if isinstance(written, Mapping) and isinstance(written.get("items"), Mapping):
         return _with_type_of_items(text, content, address, type)
-    keys = {key: value for key, value in type_values(content, written, type).items() if value is not None or (isinstance(written, Mapping) and key in written)}
+    keys = {
+        key: value
+        for key, value in type_values(content, written, type).items()
+        if value is not None or (isinstance(written, Mapping) and key in written)
+    }
     for key, value in keys.items():
         text = with_value(text, content_of(text).data, (*address, key), value)
     return text

@@ -12,24 +12,37 @@ from typing import Any
 from ...contract.document import parse_plain_scalar
 from .addresses import Address, ListItem, address_value, with_value
 from ..file.content import Content, content_of, parse_comma_line, comma_line
-from .places import field_address, field_names, fields_address, model_address
+from .places import (
+    field_address,
+    field_names,
+    fields_address,
+    model_address,
+)
 from .field_types import has_parts, type_text
 
-
-
 # %% auto #0
-__all__ = ['model_key', 'with_key', 'with_required', 'parse_typed_items', 'allowed_values', 'with_allowed_values',
-           'with_examples', 'reference_of', 'with_reference', 'FieldRow', 'grid_field_rows', 'grid_field_row']
+__all__ = ['model_key', 'with_key', 'with_required', 'parse_typed_items', 'allowed_values',
+           'with_allowed_values', 'with_examples', 'reference_of', 'with_reference',
+           'FieldRow', 'grid_field_rows', 'grid_field_row']
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #320a7253
 def model_key(content: Content, model: str) -> tuple[str, ...]:
     """Return the names of the fields of a model's key."""
     address = model_address(content, model)
-    said = address_value(content.data, (*address, "primaryKey")) if content.specification == "dcs" else None
+    said = (
+        address_value(content.data, (*address, "primaryKey"))
+        if content.specification == "dcs"
+        else None
+    )
     if said:
         return tuple(map(str, said)) if isinstance(said, list) else (str(said),)
-    return tuple(name for name in field_names(content, model)
-                 if address_value(content.data, (*field_address(content, address, name), "primaryKey")) is True or address_value(content.data, (*field_address(content, address, name), "primary")) is True)
+    return tuple(
+        name
+        for name in field_names(content, model)
+        if address_value(content.data, (*field_address(content, address, name), "primaryKey"))
+        is True
+        or address_value(content.data, (*field_address(content, address, name), "primary")) is True
+    )
 
 
 def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -> str:
@@ -37,7 +50,9 @@ def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -
     address = model_address(content, model)
     own = field_address(content, address, name)
     if content.specification == "dcs" and address_value(content.data, (*address, "primaryKey")):
-        key = [item for item in model_key(content, model) if item != name] + ([name] if is_key else [])
+        key = [item for item in model_key(content, model) if item != name] + (
+            [name] if is_key else []
+        )
         return with_value(text, content.data, (*address, "primaryKey"), key or None)
     text = with_value(text, content.data, (*own, "primaryKey"), True if is_key else None)
     if content.specification == "dcs":
@@ -46,83 +61,161 @@ def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -
 
 
 def _with_key_positions(text: str, model: str) -> str:
-    """Return an ODCS text with the positions of a model's key counted from 1, in their order (ODCS v3, Schema: primaryKeyPosition)."""
+    """Return an ODCS text with the positions of a model's key counted from 1, in their order (ODCS
+    v3, Schema: primaryKeyPosition).
+    """
     content = content_of(text)
     address = model_address(content, model)
-    places = {name: (*field_address(content, address, name), "primaryKeyPosition") for name in field_names(content, model)}
+    places = {
+        name: (*field_address(content, address, name), "primaryKeyPosition")
+        for name in field_names(content, model)
+    }
     said = {name: address_value(content.data, place) for name, place in places.items()}
-    key = sorted(model_key(content, model), key=lambda name: place if isinstance(place := said[name], int) and place else len(places) + 1)
+    key = sorted(
+        model_key(content, model),
+        key=lambda name: (
+            place if isinstance(place := said[name], int) and place else len(places) + 1
+        ),
+    )
     for name, place in places.items():
-        text = with_value(text, content_of(text).data, place, key.index(name) + 1 if name in key else None)
+        text = with_value(
+            text, content_of(text).data, place, key.index(name) + 1 if name in key else None
+        )
     return text
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #a08c56f1
 def _is_field_required(content: Content, address: Address) -> bool:
     """The field at an address has a value in every row."""
-    required, nullable = (address_value(content.data, (*address, key)) for key in ("required", "nullable"))
-    return required is True or (required is None and content.specification == "dcs" and nullable is False)
+    required, nullable = (
+        address_value(content.data, (*address, key)) for key in ("required", "nullable")
+    )
+    return required is True or (
+        required is None and content.specification == "dcs" and nullable is False
+    )
 
 
 def with_required(text: str, content: Content, address: Address, required: bool) -> str:
-    """Return the text with the field at an address required, or not; `nullable` is kept where the file says that."""
-    if content.specification == "dcs" and address_value(content.data, (*address, "nullable")) is not None:
+    """Return the text with the field at an address required, or not; `nullable` is kept where the
+    file says that.
+    """
+    if (
+        content.specification == "dcs"
+        and address_value(content.data, (*address, "nullable")) is not None
+    ):
         return with_value(text, content.data, (*address, "nullable"), not required)
     return with_value(text, content.data, (*address, "required"), True if required else None)
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #90f75aa6
 def parse_typed_items(line: str, type: str) -> list[Any]:
     """Return the values of one line with commas between, as a field of that type holds them."""
-    is_number = type.partition("(")[0].strip().lower() in ("integer", "int", "long", "bigint", "short", "smallint", "byte", "tinyint", "number", "decimal", "numeric", "double", "float")
-    return [parse_plain_scalar(item) if is_number and isinstance(parse_plain_scalar(item), int | float) else item for item in parse_comma_line(line)]
+    is_number = type.partition("(")[0].strip().lower() in (
+        "integer",
+        "int",
+        "long",
+        "bigint",
+        "short",
+        "smallint",
+        "byte",
+        "tinyint",
+        "number",
+        "decimal",
+        "numeric",
+        "double",
+        "float",
+    )
+    return [
+        parse_plain_scalar(item)
+        if is_number and isinstance(parse_plain_scalar(item), int | float)
+        else item
+        for item in parse_comma_line(line)
+    ]
 
 
 def allowed_values(content: Content, address: Address) -> str:
-    """Return the allowed values of the field at an address as one line; ODCS 3.2 lists them with labels, 3.1 as a custom property or a check."""
+    """Return the allowed values of the field at an address as one line; ODCS 3.2 lists them with
+    labels, 3.1 as a custom property or a check.
+    """
     written = address_value(content.data, (*address, "enum"))
     if written is None and content.specification == "odcs":
         written = address_value(content.data, (*address, *_ENUM_PROPERTY))
-    return comma_line([item.get("value") if isinstance(item, Mapping) else item for item in written] if isinstance(written, list) else [])
+    return comma_line(
+        [item.get("value") if isinstance(item, Mapping) else item for item in written]
+        if isinstance(written, list)
+        else []
+    )
 
 
 _ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "value")
 
 
 def with_allowed_values(text: str, content: Content, address: Address, line: str) -> str:
-    """Return the text with the allowed values of the field at an address; labels of values that stay are kept."""
+    """Return the text with the allowed values of the field at an address; labels of values that
+    stay are kept.
+    """
     values = parse_typed_items(line, type_text(content, address_value(content.data, address)))
     written = address_value(content.data, (*address, "enum"))
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "enum"), values or None)
-    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2" and address_value(content.data, (*address, *_ENUM_PROPERTY)) is None
+    is_newer = (
+        str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2"
+        and address_value(content.data, (*address, *_ENUM_PROPERTY)) is None
+    )
     if not is_newer and written is None:
         return with_value(text, content.data, (*address, *_ENUM_PROPERTY), values or None)
-    known = {item.get("value"): item for item in written if isinstance(item, Mapping)} if isinstance(written, list) else {}
-    return with_value(text, content.data, (*address, "enum"), [known.get(value, {"value": value}) for value in values] or None)
+    known = (
+        {item.get("value"): item for item in written if isinstance(item, Mapping)}
+        if isinstance(written, list)
+        else {}
+    )
+    return with_value(
+        text,
+        content.data,
+        (*address, "enum"),
+        [known.get(value, {"value": value}) for value in values] or None,
+    )
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #0687c5af
 def with_examples(text: str, content: Content, address: Address, line: str) -> str:
     """Return the text with the examples of the field at an address."""
     values = parse_typed_items(line, type_text(content, address_value(content.data, address)))
-    if content.specification == "dcs" and address_value(content.data, (*address, "example")) is not None and len(values) < 2:
+    if (
+        content.specification == "dcs"
+        and address_value(content.data, (*address, "example")) is not None
+        and len(values) < 2
+    ):
         return with_value(text, content.data, (*address, "example"), values[0] if values else None)
     return with_value(text, content.data, (*address, "examples"), values or None)
 
 
 def reference_of(content: Content, address: Address) -> str:
-    """Return the `model.field` that the field at an address refers to; empty where it refers to none."""
-    said = address_value(content.data, (*address, "references" if content.specification == "dcs" else "relationships"))
+    """Return the `model.field` that the field at an address refers to; empty where it refers to
+    none.
+    """
+    said = address_value(
+        content.data,
+        (*address, "references" if content.specification == "dcs" else "relationships"),
+    )
     one = said[0] if isinstance(said, list) and said else said
     return str(one.get("to") or "") if isinstance(one, Mapping) else str(one or "")
 
 
 def with_reference(text: str, content: Content, address: Address, target: str) -> str:
-    """Return the text with the `model.field` that the field at an address refers to; further relationships, and what is said of this one, stay."""
+    """Return the text with the `model.field` that the field at an address refers to; further
+    relationships, and what is said of this one, stay.
+    """
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "references"), target.strip() or None)
     first = (*address, "relationships", 0)
     if isinstance(address_value(content.data, first), Mapping):
-        return with_value(text, content.data, (*first, "to") if target.strip() else first, target.strip() or None)
-    return with_value(text, content.data, (*address, "relationships"), [{"type": "foreignKey", "to": target.strip()}] if target.strip() else None)
+        return with_value(
+            text, content.data, (*first, "to") if target.strip() else first, target.strip() or None
+        )
+    return with_value(
+        text,
+        content.data,
+        (*address, "relationships"),
+        [{"type": "foreignKey", "to": target.strip()}] if target.strip() else None,
+    )
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #5a51e0bf
 @dataclass(frozen=True)
@@ -139,17 +232,49 @@ class FieldRow:
     has_parts: bool = False
 
 
-def grid_field_rows(content: Content, model: str, parts: tuple[str, ...] = ()) -> tuple[FieldRow, ...]:
+def grid_field_rows(
+    content: Content, model: str, parts: tuple[str, ...] = ()
+) -> tuple[FieldRow, ...]:
     """Return the fields of a model, or of a structure in it, as the grid shows them."""
     written = address_value(content.data, fields_address(content, model, parts))
-    items = list(written.items()) if isinstance(written, Mapping) else [(item.get("name", ""), item) for item in written or () if isinstance(item, Mapping)]
+    items = (
+        list(written.items())
+        if isinstance(written, Mapping)
+        else [(item.get("name", ""), item) for item in written or () if isinstance(item, Mapping)]
+    )
     key, base = (() if parts else model_key(content, model)), fields_address(content, model, parts)
-    return tuple(grid_field_row(content, str(name), item, str(name) in key, (*base, name if content.specification == "dcs" else ListItem("name", str(name)))) for name, item in items)
+    return tuple(
+        grid_field_row(
+            content,
+            str(name),
+            item,
+            str(name) in key,
+            (*base, name if content.specification == "dcs" else ListItem("name", str(name))),
+        )
+        for name, item in items
+    )
 
 
-def grid_field_row(content: Content, name: str, written: Any, is_key: bool, address: Address) -> FieldRow:
+def grid_field_row(
+    content: Content, name: str, written: Any, is_key: bool, address: Address
+) -> FieldRow:
     """Return the row of one field."""
     said = written if isinstance(written, Mapping) else {}
     several = said.get("examples")
-    examples = several if isinstance(several, list) else [said["example"]] if said.get("example") is not None else []
-    return FieldRow(name, type_text(content, written), _is_field_required(content, address), is_key, str(said.get("classification") or ""), str(said.get("description") or ""), comma_line(examples), has_parts(written))
+    examples = (
+        several
+        if isinstance(several, list)
+        else [said["example"]]
+        if said.get("example") is not None
+        else []
+    )
+    return FieldRow(
+        name,
+        type_text(content, written),
+        _is_field_required(content, address),
+        is_key,
+        str(said.get("classification") or ""),
+        str(said.get("description") or ""),
+        comma_line(examples),
+        has_parts(written),
+    )

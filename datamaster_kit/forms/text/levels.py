@@ -18,25 +18,34 @@ from .places import workflow_address
 from .questions import FormQuestion, with_answer, render_form_answer
 
 # %% auto #0
-__all__ = ['ARRIVALS', 'SOURCE_QUESTIONS', 'WORKFLOW_QUESTIONS', 'MAIL_QUESTIONS', 'TASK_KINDS', 'level_address', 'period_at',
-           'with_period', 'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'has_header_line',
-           'with_header_line', 'newest_address', 'newest_by_fields', 'with_newest_by', 'compute_address',
-           'compute_kind_of', 'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of', 'task_kind',
-           'with_task', 'without_task']
+__all__ = ['ARRIVALS', 'SOURCE_QUESTIONS', 'WORKFLOW_QUESTIONS', 'MAIL_QUESTIONS', 'TASK_KINDS',
+           'level_address', 'period_at', 'with_period', 'arrival_of', 'with_arrival',
+           'cron_address', 'with_cron', 'has_header_line', 'with_header_line',
+           'newest_address', 'newest_by_fields', 'with_newest_by', 'compute_address',
+           'compute_kind_of', 'with_compute_kind', 'with_compute_key', 'tasks_address',
+           'tasks_of', 'task_kind', 'with_task', 'without_task']
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #9a32e8a4
 def level_address(content: Content, level: str) -> Address:
     """Return where a service level stands."""
-    return ("servicelevels", level) if content.specification == "dcs" else ("slaProperties", ListItem("property", level))
+    return (
+        ("servicelevels", level)
+        if content.specification == "dcs"
+        else ("slaProperties", ListItem("property", level))
+    )
 
 
 def _value_key(content: Content, level: str) -> str:
     """Return the key of a service level's chief value."""
-    return SERVICE_LEVEL_VALUE_KEYS.get(level, "value") if content.specification == "dcs" else "value"
+    return (
+        SERVICE_LEVEL_VALUE_KEYS.get(level, "value") if content.specification == "dcs" else "value"
+    )
 
 
 def period_at(content: Content, level: str) -> str:
-    """Return the period or number of a service level as a person says it: `30 d`, `P1Y`, `99.9%`; empty where it has none."""
+    """Return the period or number of a service level as a person says it: `30 d`, `P1Y`, `99.9%`;
+    empty where it has none.
+    """
     address = level_address(content, level)
     value = text_at(content, (*address, _value_key(content, level)))
     unit = text_at(content, (*address, "unit")) if content.specification == "odcs" else ""
@@ -44,16 +53,27 @@ def period_at(content: Content, level: str) -> str:
 
 
 def with_period(text: str, content: Content, level: str, given: str) -> str:
-    """Return the text with the period or number of a service level; an empty one takes the level out."""
+    """Return the text with the period or number of a service level; an empty one takes the level
+    out.
+    """
     address, key, given = level_address(content, level), _value_key(content, level), given.strip()
     if not given:
         return with_value(text, content.data, address, None)
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, key), given)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]+)", given)
-    value, unit = (parse_plain_scalar(match[1]), "percent" if match[2] == "%" else match[2]) if match else (parse_plain_scalar(given), None)
+    value, unit = (
+        (parse_plain_scalar(match[1]), "percent" if match[2] == "%" else match[2])
+        if match
+        else (parse_plain_scalar(given), None)
+    )
     if address_value(content.data, address) is None:
-        return with_value(text, content.data, address, {"property": level, "value": value, **({"unit": unit} if unit else {})})
+        return with_value(
+            text,
+            content.data,
+            address,
+            {"property": level, "value": value, **({"unit": unit} if unit else {})},
+        )
     text = with_value(text, content.data, (*address, key), value)
     return with_value(text, content_of(text).data, (*address, "unit"), unit)
 
@@ -69,12 +89,17 @@ def arrival_of(content: Content) -> str:
 
 def with_arrival(text: str, content: Content, arrival: str) -> str:
     """Return the text with how the data arrives."""
-    return text if arrival == arrival_of(content) else with_period(text, content, "frequency", arrival)
+    return (
+        text if arrival == arrival_of(content) else with_period(text, content, "frequency", arrival)
+    )
 
 
 def cron_address(content: Content) -> Address:
     """Return where the schedule stands."""
-    return (*level_address(content, "frequency"), "cron" if content.specification == "dcs" else "schedule")
+    return (
+        *level_address(content, "frequency"),
+        "cron" if content.specification == "dcs" else "schedule",
+    )
 
 
 def with_cron(text: str, content: Content, cron: str) -> str:
@@ -85,59 +110,138 @@ def with_cron(text: str, content: Content, cron: str) -> str:
         content = content_of(text)
     text = with_value(text, content.data, address, cron.strip() or None)
     if content.specification == "odcs":
-        text = with_value(text, content_of(text).data, (*level, "scheduler"), "cron" if cron.strip() else None)
+        text = with_value(
+            text, content_of(text).data, (*level, "scheduler"), "cron" if cron.strip() else None
+        )
     return text
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #b4e80de5
-def _workflow_question(name: str, label: str, kind: Any, *address: str, help: str = "", suggestions: tuple[str, ...] = ()) -> FormQuestion:
+def _workflow_question(
+    name: str,
+    label: str,
+    kind: Any,
+    *address: str,
+    help: str = "",
+    suggestions: tuple[str, ...] = (),
+) -> FormQuestion:
     """Return a question about the workflow."""
     return FormQuestion(name, label, kind, address, address, help, suggestions)
 
 
 SOURCE_QUESTIONS = (
-    _workflow_question("type", "Arrives", "choice", "source", "type", help="adls: as files; eventhub: as events.", suggestions=("adls", "eventhub")),
-    _workflow_question("format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS),
-    _workflow_question("delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")),
+    _workflow_question(
+        "type",
+        "Arrives",
+        "choice",
+        "source",
+        "type",
+        help="adls: as files; eventhub: as events.",
+        suggestions=("adls", "eventhub"),
+    ),
+    _workflow_question(
+        "format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS
+    ),
+    _workflow_question(
+        "delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")
+    ),
     _workflow_question("quote", "Quote", "text", "source", "quote", suggestions=('"', "'")),
-    _workflow_question("encoding", "Encoding", "text", "source", "encoding", suggestions=("UTF-8", "ISO-8859-1", "UTF-16")),
-    _workflow_question("null_value", "Missing value", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
+    _workflow_question(
+        "encoding",
+        "Encoding",
+        "text",
+        "source",
+        "encoding",
+        suggestions=("UTF-8", "ISO-8859-1", "UTF-16"),
+    ),
+    _workflow_question(
+        "null_value",
+        "Missing value",
+        "text",
+        "source",
+        "nullValue",
+        help="A text that means a missing value, such as NA.",
+    ),
 )
 WORKFLOW_QUESTIONS = (
-    _workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
-    _workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=SCHEMA_EVOLUTION_MODES),
-    _workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="A delivery with more quarantined rows than this share is held: 5%."),
+    _workflow_question(
+        "models", "Models", "list", "models", help="Which are ingested; empty: all."
+    ),
+    _workflow_question(
+        "schema_evolution",
+        "New columns",
+        "choice",
+        "schema_evolution",
+        help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.",
+        suggestions=SCHEMA_EVOLUTION_MODES,
+    ),
+    _workflow_question(
+        "maximum_bad_share",
+        "Bad rows, at most",
+        "text",
+        "maximum_bad_share",
+        help="A delivery with more quarantined rows than this share is held: 5%.",
+    ),
     _workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
 )
-MAIL_QUESTIONS = tuple(_workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")
-             for event, label in (("on_start", "When a run starts"), ("on_success", "When it succeeds"), ("on_failure", "When it fails")))
+MAIL_QUESTIONS = tuple(
+    _workflow_question(
+        event,
+        label,
+        "list",
+        "email_notifications",
+        event,
+        help="E-mail addresses, with commas between.",
+    )
+    for event, label in (
+        ("on_start", "When a run starts"),
+        ("on_success", "When it succeeds"),
+        ("on_failure", "When it fails"),
+    )
+)
 
 
 def has_header_line(content: Content) -> bool:
     """The first line of a csv file names its columns, which is so unless the workflow says otherwise."""
-    return str(address_value(content.data, (*workflow_address(content), "source", "header"))).lower() != "false"
+    return (
+        str(address_value(content.data, (*workflow_address(content), "source", "header"))).lower()
+        != "false"
+    )
 
 
 def with_header_line(text: str, content: Content, header: bool) -> str:
     """Return the text that says whether the first line names the columns."""
     address = (*workflow_address(content), "source", "header")
-    return text if header == has_header_line(content) else with_value(text, content.data, address, header)
+    return (
+        text
+        if header == has_header_line(content)
+        else with_value(text, content.data, address, header)
+    )
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #45f60c8a
 def newest_address(content: Content, model: str) -> Address:
     """Return where the workflow says which version of a model's row is the newest."""
     address = (*workflow_address(content), "latest_by")
-    return (*address, model) if isinstance(address_value(content.data, address), Mapping) else address
+    return (
+        (*address, model) if isinstance(address_value(content.data, address), Mapping) else address
+    )
 
 
 def newest_by_fields(content: Content, model: str) -> str:
-    """Return the fields whose greatest value is the newest version of a row, with commas between."""
+    """Return the fields whose greatest value is the newest version of a row, with commas
+    between.
+    """
     return text_at(content, newest_address(content, model))
 
 
 def with_newest_by(text: str, content: Content, model: str, given: str) -> str:
     """Return the text with those fields; one is written as a text, several as a list."""
     names = parse_comma_line(given)
-    return with_value(text, content.data, newest_address(content, model), (names[0] if len(names) == 1 else names) or None)
+    return with_value(
+        text,
+        content.data,
+        newest_address(content, model),
+        (names[0] if len(names) == 1 else names) or None,
+    )
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #9620be6e
 def compute_address(content: Content) -> Address:
@@ -146,7 +250,9 @@ def compute_address(content: Content) -> Address:
 
 
 def compute_kind_of(content: Content) -> str:
-    """Return the kind of compute that the workflow says; empty where it says none, which is the project's, or a job cluster where other keys are said."""
+    """Return the kind of compute that the workflow says; empty where it says none, which is the
+    project's, or a job cluster where other keys are said.
+    """
     said = address_value(content.data, compute_address(content))
     return str((said.get("kind") or "") if isinstance(said, Mapping) else said or "")
 
@@ -162,16 +268,28 @@ def with_compute_kind(text: str, content: Content, kind: str) -> str:
 
 
 def with_compute_key(text: str, content: Content, question: FormQuestion, given: Any) -> str:
-    """Return the text with the answer to a question about a job cluster; a word that stands there becomes a mapping's `kind`."""
+    """Return the text with the answer to a question about a job cluster; a word that stands there
+    becomes a mapping's `kind`.
+    """
     address = compute_address(content)
     said = address_value(content.data, address)
     if said and not isinstance(said, Mapping):
         written = render_form_answer(question, given)
-        return text if written is None else with_value(text, content.data, address, {"kind": said, question.name: written})
+        return (
+            text
+            if written is None
+            else with_value(text, content.data, address, {"kind": said, question.name: written})
+        )
     return with_answer(text, content, question, given, address)
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #7b3b9b80
-TASK_KINDS = {"notebook_task": "notebook_path", "python_wheel_task": "package_name", "spark_python_task": "python_file", "sql_task": "", "other": ""}
+TASK_KINDS = {
+    "notebook_task": "notebook_path",
+    "python_wheel_task": "package_name",
+    "spark_python_task": "python_file",
+    "sql_task": "",
+    "other": "",
+}
 
 
 def tasks_address(content: Content) -> Address:
@@ -182,7 +300,11 @@ def tasks_address(content: Content) -> Address:
 def tasks_of(content: Content) -> tuple[Mapping[str, Any], ...]:
     """Return the tasks as the file says them."""
     written = address_value(content.data, tasks_address(content))
-    return tuple(item if isinstance(item, Mapping) else {} for item in written) if isinstance(written, list) else ()
+    return (
+        tuple(item if isinstance(item, Mapping) else {} for item in written)
+        if isinstance(written, list)
+        else ()
+    )
 
 
 def task_kind(task: Mapping[str, Any]) -> str:
@@ -191,12 +313,26 @@ def task_kind(task: Mapping[str, Any]) -> str:
 
 
 def with_task(text: str, content: Content, key: str, kind: str, target: str) -> str:
-    """Return the text with a further task, after those that are there (Databricks REST, *Jobs: Create*, `tasks`)."""
-    settings = {TASK_KINDS[kind]: target, **({"entry_point": "main"} if kind == "python_wheel_task" else {})}
-    return with_value(text, content.data, (*tasks_address(content), len(tasks_of(content))), {"task_key": key, kind: settings})
+    """Return the text with a further task, after those that are there (Databricks REST, *Jobs:
+    Create*, `tasks`).
+    """
+    settings = {
+        TASK_KINDS[kind]: target,
+        **({"entry_point": "main"} if kind == "python_wheel_task" else {}),
+    }
+    return with_value(
+        text,
+        content.data,
+        (*tasks_address(content), len(tasks_of(content))),
+        {"task_key": key, kind: settings},
+    )
 
 
 def without_task(text: str, content: Content, index: int) -> str:
     """Return the text without a task; an empty list of tasks stays."""
     rest = [item for place, item in enumerate(tasks_of(content)) if place != index]
-    return with_value(text, content.data, (*tasks_address(content), index), None) if rest else with_value(text, content.data, tasks_address(content), [])
+    return (
+        with_value(text, content.data, (*tasks_address(content), index), None)
+        if rest
+        else with_value(text, content.data, tasks_address(content), [])
+    )

@@ -8,59 +8,145 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...contract.edit.edit import duplicate_yaml_entry, apply_yaml_edits, move_yaml_entry, rename_yaml_key
+from ...contract.edit.edit import (
+    duplicate_yaml_entry,
+    apply_yaml_edits,
+    move_yaml_entry,
+    rename_yaml_key,
+)
 from ...contract.fault import BadInput
 from ...contract.model import Field
-from .addresses import ListItem, existing_path, address_value, with_value, without_value
+from .addresses import (
+    ListItem,
+    existing_path,
+    address_value,
+    with_value,
+    without_value,
+)
 from ..file.content import Content, content_of
-from .places import FORM_NAME_TAKEN, free_name, model_address, content_model_names, find_references, texts_in, workflow_address
+from .places import (
+    FORM_NAME_TAKEN,
+    free_name,
+    model_address,
+    content_model_names,
+    find_references,
+    texts_in,
+    workflow_address,
+)
 from .fields import render_fields
 
-
-
 # %% auto #0
-__all__ = ['with_model', 'with_renamed_model', 'with_moved_model', 'with_model_copy', 'without_model']
+__all__ = ['with_model', 'with_renamed_model', 'with_moved_model', 'with_model_copy',
+           'without_model']
 
 # %% ../../../nbs/forms/text/08_models.ipynb #ebb2dfec
 def with_model(text: str, content: Content, name: str) -> str:
-    """Return the text with a new model that has one field; raises BadInput where the name is taken or empty."""
+    """Return the text with a new model that has one field; raises BadInput where the name is taken
+    or empty.
+    """
     if not name.strip() or name in content_model_names(content):
-        raise BadInput(FORM_NAME_TAKEN.fault(f"the model cannot be called {name!r}: " + ("there is one of that name" if name.strip() else "it has no name")))
+        raise BadInput(
+            FORM_NAME_TAKEN.fault(
+                f"the model cannot be called {name!r}: "
+                + ("there is one of that name" if name.strip() else "it has no name")
+            )
+        )
     fields = render_fields(content, (Field("id", required=True, primary_key=1),))
     if content.specification == "dcs":
-        return with_value(text, content.data, ("models", name), {"type": "table", "description": "", "fields": fields})
+        return with_value(
+            text,
+            content.data,
+            ("models", name),
+            {"type": "table", "description": "", "fields": fields},
+        )
     properties = [{"name": key, **value} for key, value in fields.items()]
-    return with_value(text, content.data, ("schema", ListItem("name", name)), {"logicalType": "object", "physicalType": "table", "description": "", "properties": properties})
+    return with_value(
+        text,
+        content.data,
+        ("schema", ListItem("name", name)),
+        {
+            "logicalType": "object",
+            "physicalType": "table",
+            "description": "",
+            "properties": properties,
+        },
+    )
 
 
 def with_renamed_model(text: str, content: Content, name: str, new: str) -> str:
-    """Return the text with another name of a model, also where the workflow names it; raises BadInput where the name is taken or empty."""
+    """Return the text with another name of a model, also where the workflow names it; raises
+    BadInput where the name is taken or empty.
+    """
     if new == name:
         return text
     if not new.strip() or new in content_model_names(content):
-        raise BadInput(FORM_NAME_TAKEN.fault(f"the model cannot be called {new!r}: " + ("there is one of that name" if new.strip() else "it has no name")))
+        raise BadInput(
+            FORM_NAME_TAKEN.fault(
+                f"the model cannot be called {new!r}: "
+                + ("there is one of that name" if new.strip() else "it has no name")
+            )
+        )
     path = existing_path(content.data, model_address(content, name))
-    text = rename_yaml_key(text, path, new) if content.specification == "dcs" else apply_yaml_edits(text, {(*path, "name"): new})
+    text = (
+        rename_yaml_key(text, path, new)
+        if content.specification == "dcs"
+        else apply_yaml_edits(text, {(*path, "name"): new})
+    )
     return _with_model_mentions(text, name, new)
 
 
 def _with_model_mentions(text: str, name: str, new: str) -> str:
-    """Return the text in which the workflow, the examples, service levels and references name a model anew."""
+    """Return the text in which the workflow, the examples, service levels and references name a
+    model anew.
+    """
     content = content_of(text)
     workflow = workflow_address(content)
     changes: dict[tuple[str | int, ...], Any] = {}
     for key in ("model", "models", "history"):
-        said, path = address_value(content.data, (*workflow, key)), existing_path(content.data, (*workflow, key))
-        changes |= {path: new} if said == name else {(*path, at): new for at, item in enumerate(said if isinstance(said, list) else ()) if item == name}
+        said, path = (
+            address_value(content.data, (*workflow, key)),
+            existing_path(content.data, (*workflow, key)),
+        )
+        changes |= (
+            {path: new}
+            if said == name
+            else {
+                (*path, at): new
+                for at, item in enumerate(said if isinstance(said, list) else ())
+                if item == name
+            }
+        )
     examples = content.data.get("examples")
-    changes |= {("examples", at, "model"): new for at, item in enumerate(examples if isinstance(examples, list) else ()) if isinstance(item, Mapping) and item.get("model") == name}
-    for path, value in [found for key in ("models", "schema") for found in find_references(content.data.get(key), (key,))]:
-        changes |= {(*path, *at): new + item[len(name):] for at, item in texts_in(value) if item.startswith(f"{name}.")}
-    levels = ((key, at, item) for key in ("servicelevels", "slaProperties") for at, item in texts_in(content.data.get(key)))
-    changes |= {(key, *at): new + item[len(name):] for key, at, item in levels if at[-1] in ("timestampField", "element") and item.startswith(f"{name}.")}
+    changes |= {
+        ("examples", at, "model"): new
+        for at, item in enumerate(examples if isinstance(examples, list) else ())
+        if isinstance(item, Mapping) and item.get("model") == name
+    }
+    for path, value in [
+        found
+        for key in ("models", "schema")
+        for found in find_references(content.data.get(key), (key,))
+    ]:
+        changes |= {
+            (*path, *at): new + item[len(name) :]
+            for at, item in texts_in(value)
+            if item.startswith(f"{name}.")
+        }
+    levels = (
+        (key, at, item)
+        for key in ("servicelevels", "slaProperties")
+        for at, item in texts_in(content.data.get(key))
+    )
+    changes |= {
+        (key, *at): new + item[len(name) :]
+        for key, at, item in levels
+        if at[-1] in ("timestampField", "element") and item.startswith(f"{name}.")
+    }
     text = apply_yaml_edits(text, changes) if changes else text
     for key in ("latest_by", "delete_when", "gold"):
-        if isinstance(address_value(content.data, (*workflow, key)), Mapping) and name in address_value(content.data, (*workflow, key)):
+        if isinstance(
+            address_value(content.data, (*workflow, key)), Mapping
+        ) and name in address_value(content.data, (*workflow, key)):
             text = rename_yaml_key(text, existing_path(content.data, (*workflow, key, name)), new)
     return text
 
@@ -68,15 +154,24 @@ def _with_model_mentions(text: str, name: str, new: str) -> str:
 def with_moved_model(text: str, content: Content, name: str, by: int) -> str:
     """Return the text with a model some places further down, or up; at either end it stays."""
     names = content_model_names(content)
-    return move_yaml_entry(text, existing_path(content.data, model_address(content, name)), min(max(names.index(name) + by, 0), len(names) - 1))
+    return move_yaml_entry(
+        text,
+        existing_path(content.data, model_address(content, name)),
+        min(max(names.index(name) + by, 0), len(names) - 1),
+    )
 
 
 def with_model_copy(text: str, content: Content, name: str) -> tuple[str, str]:
     """Return the text with a copy of a model behind it, and the copy's name."""
-    new, path = free_name(content_model_names(content), f"{name}_copy"), existing_path(content.data, model_address(content, name))
+    new, path = (
+        free_name(content_model_names(content), f"{name}_copy"),
+        existing_path(content.data, model_address(content, name)),
+    )
     if content.specification == "dcs":
         return duplicate_yaml_entry(text, path, new), new
-    return apply_yaml_edits(duplicate_yaml_entry(text, path), {(*path[:-1], int(path[-1]) + 1, "name"): new}), new
+    return apply_yaml_edits(
+        duplicate_yaml_entry(text, path), {(*path[:-1], int(path[-1]) + 1, "name"): new}
+    ), new
 
 
 def without_model(text: str, content: Content, name: str) -> str:

@@ -17,22 +17,38 @@ from ...contract.publish.export import fields_of_spark_schema
 from ...contract.fault import BadInput, Fault
 from ...contract.model import Field, Struct
 from ...contract.sql.sqltype import parse_sql_type, quote
-from .pasted_columns import NOT_PASTED, column_list_fields, create_table_fields
+from .pasted_columns import (
+    NOT_PASTED,
+    column_list_fields,
+    create_table_fields,
+)
 
 # %% auto #0
 __all__ = ['fields_from']
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #92332d90
-_CELL_VALUE_PATTERN = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
+_CELL_VALUE_PATTERN = re.compile(
+    r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE
+)
 
 
 def _csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
-    """Return the fields of a csv header with or without rows, and everything that is wrong with it."""
+    """Return the fields of a csv header with or without rows, and everything that is wrong with
+    it.
+    """
     try:
         columns, _ = sample_csv_text(io.StringIO(text))
     except csv.Error as error:
         return [], [NOT_PASTED.fault(f"it cannot be read as csv: {error}")]
-    faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if _CELL_VALUE_PATTERN.fullmatch(column.name)]
+    faults = [
+        NOT_PASTED.fault(
+            f"{column.name!r} in the first line is a value and no name",
+            line=1,
+            hint="paste the line with the columns' names first",
+        )
+        for column in columns
+        if _CELL_VALUE_PATTERN.fullmatch(column.name)
+    ]
     return [Field(column.name, column.type) for column in columns], faults
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #39e91aa9
@@ -42,15 +58,34 @@ def _json_fields(text: str) -> tuple[list[Field], list[Fault]]:
         schema = json.loads(text)
     except (ValueError, RecursionError) as error:
         return [], [NOT_PASTED.fault(f"it is not JSON: {error}")]
-    items = schema.get("fields") if isinstance(schema, Mapping) and schema.get("type") == "struct" else None
+    items = (
+        schema.get("fields")
+        if isinstance(schema, Mapping) and schema.get("type") == "struct"
+        else None
+    )
     if not isinstance(items, list):
-        return [], [NOT_PASTED.fault("it is JSON, and no StructType of Spark", hint="paste what df.schema.json() gives")]
+        return [], [
+            NOT_PASTED.fault(
+                "it is JSON, and no StructType of Spark", hint="paste what df.schema.json() gives"
+            )
+        ]
     fields, faults = list[Field](), list[Fault]()
     for index, item in enumerate(items):
         try:
             fields += fields_of_spark_schema({"fields": [{"nullable": True, **item}]})
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            named = item["name"] if isinstance(item, Mapping) and "name" in item else f"field {index + 1}"
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+        ) as error:
+            named = (
+                item["name"]
+                if isinstance(item, Mapping) and "name" in item
+                else f"field {index + 1}"
+            )
             faults.append(NOT_PASTED.fault(f"{named}: {error}", path=f"$.fields[{index}]"))
     return fields, faults
 
@@ -61,7 +96,11 @@ def _struct_line_fields(text: str) -> tuple[list[Field], list[Fault]]:
         found = parse_sql_type(text)
     except ValueError as error:
         return [], [NOT_PASTED.fault(str(error))]
-    return (list(found.fields), []) if isinstance(found, Struct) else ([], [NOT_PASTED.fault("it is a type, and no struct")])
+    return (
+        (list(found.fields), [])
+        if isinstance(found, Struct)
+        else ([], [NOT_PASTED.fault("it is a type, and no struct")])
+    )
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #56d253bf
 _MAX_CHARACTERS, _MAX_FIELDS = 1_000_000, 5_000
@@ -72,7 +111,12 @@ def _name_faults(fields: Sequence[Field]) -> list[Fault]:
     faults = []
     for name, count in Counter(field.name.lower() for field in fields).items():
         if count > 1:
-            faults.append(NOT_PASTED.fault(f"{name!r} is there {count} times", hint="a table tells no upper case from lower case"))
+            faults.append(
+                NOT_PASTED.fault(
+                    f"{name!r} is there {count} times",
+                    hint="a table tells no upper case from lower case",
+                )
+            )
     for field in fields:
         try:
             quote(field.name)
@@ -88,23 +132,35 @@ def _read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
         return _json_fields(start)
     if re.match(r"struct\s*<", start, re.IGNORECASE):
         return _struct_line_fields(start)
-    if re.match(r"(?:create|set|use|drop|if|alter)\b.*\bcreate\s|create\s", start, re.IGNORECASE | re.DOTALL):
+    if re.match(
+        r"(?:create|set|use|drop|if|alter)\b.*\bcreate\s|create\s", start, re.IGNORECASE | re.DOTALL
+    ):
         return create_table_fields(text)
     return column_list_fields(text) or _csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
 
 
 def fields_from(text: str) -> tuple[Field, ...]:
-    """Return the fields of a pasted csv header, csv with rows, CREATE TABLE, list of columns, or schema of Spark; raises BadInput with everything that is wrong with it."""
+    """Return the fields of a pasted csv header, csv with rows, CREATE TABLE, list of columns, or
+    schema of Spark; raises BadInput with everything that is wrong with it.
+    """
     if not text.strip():
         raise BadInput(NOT_PASTED.fault("nothing was pasted"))
     if len(text) > _MAX_CHARACTERS or "\0" in text:
-        raise BadInput(NOT_PASTED.fault(f"it has more than {_MAX_CHARACTERS:,} characters, or signs that are no text"))
+        raise BadInput(
+            NOT_PASTED.fault(
+                f"it has more than {_MAX_CHARACTERS:,} characters, or signs that are no text"
+            )
+        )
     fields, faults = _read_pasted_fields(text)
     faults += _name_faults(fields)
     if not fields and not faults:
         faults.append(NOT_PASTED.fault("it has no column"))
     if len(fields) > _MAX_FIELDS:
-        faults.append(NOT_PASTED.fault(f"it has {len(fields):,} columns, and a contract at most {_MAX_FIELDS:,}"))
+        faults.append(
+            NOT_PASTED.fault(
+                f"it has {len(fields):,} columns, and a contract at most {_MAX_FIELDS:,}"
+            )
+        )
     if faults:
         raise BadInput(*faults)
     return tuple(fields)

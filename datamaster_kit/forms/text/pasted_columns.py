@@ -21,34 +21,79 @@ if TYPE_CHECKING:
 __all__ = ['NOT_PASTED', 'create_table_fields', 'column_list_fields']
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #c4e7ffef
-NOT_PASTED = code("pasted-text", "A pasted text does not give fields.", "paste a csv header or rows with one, CREATE TABLE or its columns, or a schema of Spark")
+NOT_PASTED = code(
+    "pasted-text",
+    "A pasted text does not give fields.",
+    "paste a csv header or rows with one, CREATE TABLE or its columns, or a schema of Spark",
+)
 _DIALECT_PATTERNS = {
-    "tsql": r"(?:^|[\s,(.])\[\w|\b(?:nvarchar|nchar|uniqueidentifier|datetime2|datetimeoffset|smalldatetime|rowversion|smallmoney|(?:non)?clustered)\b|\bidentity\s*\(|^\s*go\s*$",
-    "postgres": r"\b(?:(?:big|small)?serial|timestamptz|jsonb?|bytea|citext|character\s+varying|time\s+zone|comment\s+on)\b|::|\w\[\]|(?:^|[\s,(])\"\w",
-    "databricks": r"`|\busing\s+delta\b|\b(?:struct|array|map)\s*<|\bcomment\s+'|\b(?:timestamp_ntz|variant)\b",
+    "tsql": r"(?:^|[\s,(.])\[\w|\b(?:nvarchar|nchar|uniqueidentifier|datetime2|datetimeoffset|"
+    r"smalldatetime|rowversion|smallmoney|(?:non)?clustered)\b|\bidentity\s*\(|^\s*go\s*$",
+    "postgres": r"\b(?:(?:big|small)?serial|timestamptz|jsonb?|bytea|citext|character\s+varying|"
+    r"time\s+zone|comment\s+on)\b|::|\w\[\]|(?:^|[\s,(])\"\w",
+    "databricks": r"`|\busing\s+delta\b|\b(?:struct|array|map)\s*<|\bcomment\s+'|\b(?:timestamp_ntz|"
+    r"variant)\b",
 }
 
 
 def _detect_dialect(text: str) -> str:
     """Return the dialect whose signs a text has most of: databricks, tsql or postgres."""
-    return max(("databricks", "tsql", "postgres"), key=lambda name: len(re.findall(_DIALECT_PATTERNS[name], text, re.IGNORECASE | re.MULTILINE)))
+    return max(
+        ("databricks", "tsql", "postgres"),
+        key=lambda name: len(
+            re.findall(_DIALECT_PATTERNS[name], text, re.IGNORECASE | re.MULTILINE)
+        ),
+    )
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #9fdd3b8b
 _DIALECT_TYPES: dict[str, dict[str, DataType]] = {
-    # Microsoft, *Data types (Transact-SQL)*: tinyint is 0 to 255, float has 53 bits, timestamp is a row's version, money has four decimal places
-    "tsql": {"tinyint": Scalar("short"), "float": Scalar("double"), "money": Scalar("decimal", 19, 4), "smallmoney": Scalar("decimal", 10, 4), "timestamp": Scalar("binary"), "rowversion": Scalar("binary"),
-             "image": Scalar("binary"), "ntext": STRING, "xml": STRING, "sysname": STRING, "datetimeoffset": Scalar("timestamp"), "smalldatetime": Scalar("timestamp_ntz"),
-             "decimal": Scalar("decimal", 18, 0), "numeric": Scalar("decimal", 18, 0)},
+    # Microsoft, *Data types (Transact-SQL)*: tinyint is 0 to 255, float has 53 bits, timestamp is a
+    # row's version, money has four decimal places
+    "tsql": {
+        "tinyint": Scalar("short"),
+        "float": Scalar("double"),
+        "money": Scalar("decimal", 19, 4),
+        "smallmoney": Scalar("decimal", 10, 4),
+        "timestamp": Scalar("binary"),
+        "rowversion": Scalar("binary"),
+        "image": Scalar("binary"),
+        "ntext": STRING,
+        "xml": STRING,
+        "sysname": STRING,
+        "datetimeoffset": Scalar("timestamp"),
+        "smalldatetime": Scalar("timestamp_ntz"),
+        "decimal": Scalar("decimal", 18, 0),
+        "numeric": Scalar("decimal", 18, 0),
+    },
     # PostgreSQL, *Data Types*: a bare numeric has any precision, a bare timestamp no zone
-    "postgres": {"serial": Scalar("integer"), "serial4": Scalar("integer"), "bigserial": Scalar("long"), "serial8": Scalar("long"), "smallserial": Scalar("short"), "jsonb": STRING, "citext": STRING,
-                 "inet": STRING, "cidr": STRING, "macaddr": STRING, "xml": STRING, "name": STRING, "bytea": Scalar("binary"), "timestamp": Scalar("timestamp_ntz"), "float": Scalar("double"),
-                 "money": Scalar("decimal", 19, 2), "numeric": Scalar("decimal", 38, 18), "decimal": Scalar("decimal", 38, 18)},
+    "postgres": {
+        "serial": Scalar("integer"),
+        "serial4": Scalar("integer"),
+        "bigserial": Scalar("long"),
+        "serial8": Scalar("long"),
+        "smallserial": Scalar("short"),
+        "jsonb": STRING,
+        "citext": STRING,
+        "inet": STRING,
+        "cidr": STRING,
+        "macaddr": STRING,
+        "xml": STRING,
+        "name": STRING,
+        "bytea": Scalar("binary"),
+        "timestamp": Scalar("timestamp_ntz"),
+        "float": Scalar("double"),
+        "money": Scalar("decimal", 19, 2),
+        "numeric": Scalar("decimal", 38, 18),
+        "decimal": Scalar("decimal", 38, 18),
+    },
     "databricks": {},
 }
 
 
 def _column_type(text: str, dialect: str) -> DataType:
-    """Return the type that a dialect's text names; raises ValueError where it names none that a contract describes."""
+    """Return the type that a dialect's text names; raises ValueError where it names none that a
+    contract describes.
+    """
     import sqlglot
     from sqlglot.errors import SqlglotError
 
@@ -62,19 +107,31 @@ def _column_type(text: str, dialect: str) -> DataType:
     except ValueError:
         pass
     try:
-        return parse_sql_type(sqlglot.parse_one(f"CAST(x AS {plain})", read=dialect).args["to"].sql(dialect="databricks"))
+        return parse_sql_type(
+            sqlglot.parse_one(f"CAST(x AS {plain})", read=dialect)
+            .args["to"]
+            .sql(dialect="databricks")
+        )
     except (SqlglotError, RecursionError, KeyError, AttributeError, ValueError):
         raise ValueError(f"{text!r} is no type of {dialect}") from None
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #f741a225
 def _bracket_depths(tokens: Sequence[Token]) -> list[int]:
-    """Return how many brackets are open behind each token; `<` is one only behind a type that takes it, for a constraint may compare."""
+    """Return how many brackets are open behind each token; `<` is one only behind a type that takes
+    it, for a constraint may compare.
+    """
     found, opened, before = list[int](), list[str](), ""
     for token in tokens:
         kind = token.token_type.name
-        if kind in ("L_PAREN", "L_BRACKET") or (kind == "LT" and before in ("STRUCT", "ARRAY", "MAP")):
+        if kind in ("L_PAREN", "L_BRACKET") or (
+            kind == "LT" and before in ("STRUCT", "ARRAY", "MAP")
+        ):
             opened.append(kind)
-        elif kind in ("R_PAREN", "R_BRACKET", "GT") and opened and (opened[-1] == "LT") == (kind == "GT"):
+        elif (
+            kind in ("R_PAREN", "R_BRACKET", "GT")
+            and opened
+            and (opened[-1] == "LT") == (kind == "GT")
+        ):
             opened.pop()
         before = token.text.upper()
         found.append(len(opened))
@@ -93,23 +150,64 @@ def _split_at_commas(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _bracket_body(tokens: Sequence[Token]) -> tuple[list[Token], list[Token], str]:
-    """Return the tokens inside the first bracket, those after it, and what is wrong where there is no whole bracket."""
-    start = next((index for index, token in enumerate(tokens) if token.token_type.name == "L_PAREN"), None)
+    """Return the tokens inside the first bracket, those after it, and what is wrong where there is
+    no whole bracket.
+    """
+    start = next(
+        (index for index, token in enumerate(tokens) if token.token_type.name == "L_PAREN"), None
+    )
     if start is None:
         return [], [], "no list of columns in brackets is there"
-    end = next((start + index for index, depth in enumerate(_bracket_depths(tokens[start:])) if depth == 0), None)
+    end = next(
+        (
+            start + index
+            for index, depth in enumerate(_bracket_depths(tokens[start:]))
+            if depth == 0
+        ),
+        None,
+    )
     if end is None:
         return [], [], f"the bracket that opens on line {tokens[start].line} is not closed"
-    return list(tokens[start + 1:end]), list(tokens[end + 1:]), ""
+    return list(tokens[start + 1 : end]), list(tokens[end + 1 :]), ""
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #88ea0c4d
-_TYPE_END_KEYWORDS = {"NOT", "NULL", "PRIMARY", "UNIQUE", "COMMENT", "DEFAULT", "CONSTRAINT", "CHECK", "REFERENCES", "GENERATED", "IDENTITY", "COLLATE", "MASK", "MASKED", "ENCODE", "SPARSE", "ROWGUIDCOL", "AS", "AUTO_INCREMENT"}
-_TABLE_CONSTRAINT_PATTERN = re.compile(r"(?:CONSTRAINT\b|PRIMARY KEY|FOREIGN KEY|UNIQUE(?: \(| CLUSTERED| NONCLUSTERED)|CHECK \(|EXCLUDE\b|LIKE\b|PERIOD FOR|INDEX \w+ (?:\(|CLUSTERED|NONCLUSTERED|UNIQUE))")
+_TYPE_END_KEYWORDS = {
+    "NOT",
+    "NULL",
+    "PRIMARY",
+    "UNIQUE",
+    "COMMENT",
+    "DEFAULT",
+    "CONSTRAINT",
+    "CHECK",
+    "REFERENCES",
+    "GENERATED",
+    "IDENTITY",
+    "COLLATE",
+    "MASK",
+    "MASKED",
+    "ENCODE",
+    "SPARSE",
+    "ROWGUIDCOL",
+    "AS",
+    "AUTO_INCREMENT",
+}
+_TABLE_CONSTRAINT_PATTERN = re.compile(
+    r"(?:CONSTRAINT\b|PRIMARY KEY|FOREIGN KEY|UNIQUE(?: \(| CLUSTERED| NONCLUSTERED)|CHECK "
+    r"\(|EXCLUDE\b|LIKE\b|PERIOD FOR|INDEX \w+ (?:\(|CLUSTERED|NONCLUSTERED|UNIQUE))"
+)
 
 
 def _keyword_words(piece: Sequence[Token]) -> list[str]:
-    """Return a piece's words, those of quoted names and texts as `\\0`, so that nothing in them is taken for a keyword."""
-    return ["\0" if token.token_type.name in ("STRING", "IDENTIFIER") else " ".join(token.text.upper().split()) for token in piece]
+    """Return a piece's words, those of quoted names and texts as `\\0`, so that nothing in them is
+    taken for a keyword.
+    """
+    return [
+        "\0"
+        if token.token_type.name in ("STRING", "IDENTIFIER")
+        else " ".join(token.text.upper().split())
+        for token in piece
+    ]
 
 
 def _is_table_constraint(piece: Sequence[Token]) -> bool:
@@ -118,13 +216,15 @@ def _is_table_constraint(piece: Sequence[Token]) -> bool:
 
 
 def _comment_of(piece: Sequence[Token]) -> str:
-    """Return the text behind COMMENT; two texts without a space between them are one with a quote in it."""
+    """Return the text behind COMMENT; two texts without a space between them are one with a quote
+    in it.
+    """
     words = _keyword_words(piece)
     if "COMMENT" not in words:
         return ""
     texts: list[str] = []
     last = None
-    for token in piece[words.index("COMMENT") + 1:]:
+    for token in piece[words.index("COMMENT") + 1 :]:
         if token.token_type.name != "STRING" or (last is not None and token.start != last + 1):
             break
         texts.append(token.text)
@@ -134,7 +234,9 @@ def _comment_of(piece: Sequence[Token]) -> str:
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #be6091ec
 @dataclass(frozen=True)
 class _PastedColumn:
-    """A column as its piece has it: its name, the text of its type, what it says besides, and its line."""
+    """A column as its piece has it: its name, the text of its type, what it says besides, and its
+    line.
+    """
 
     name: str
     type: str
@@ -150,16 +252,33 @@ def _parse_pasted_column(piece: Sequence[Token], text: str) -> _PastedColumn:
     words = _keyword_words(piece)
     start = 2 if words[1:2] == [":"] else 1
     depths = [0, *_bracket_depths(piece)]
-    end = next((index for index in range(start, len(piece)) if depths[index] == 0 and words[index].partition(" ")[0] in _TYPE_END_KEYWORDS), len(piece))
-    kind = text[piece[start].start:piece[end - 1].end + 1] if end > start else ""
+    end = next(
+        (
+            index
+            for index in range(start, len(piece))
+            if depths[index] == 0 and words[index].partition(" ")[0] in _TYPE_END_KEYWORDS
+        ),
+        len(piece),
+    )
+    kind = text[piece[start].start : piece[end - 1].end + 1] if end > start else ""
     rest = " ".join(words[end:])
     is_key = "PRIMARY KEY" in rest
-    return _PastedColumn(piece[0].text, re.sub(r"\s+", " ", kind), "NOT NULL" in rest or is_key, is_key, "UNIQUE" in words[end:], _comment_of(piece[end:]), piece[0].line)
+    return _PastedColumn(
+        piece[0].text,
+        re.sub(r"\s+", " ", kind),
+        "NOT NULL" in rest or is_key,
+        is_key,
+        "UNIQUE" in words[end:],
+        _comment_of(piece[end:]),
+        piece[0].line,
+    )
 
 
 def _is_name(token: Token) -> bool:
     """A token is a name: a quoted one, or a word."""
-    return token.token_type.name == "IDENTIFIER" or (token.token_type.name != "STRING" and re.fullmatch(r"[^\W\d]\w*", token.text) is not None)
+    return token.token_type.name == "IDENTIFIER" or (
+        token.token_type.name != "STRING" and re.fullmatch(r"[^\W\d]\w*", token.text) is not None
+    )
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #c4b3676f
 def _primary_key_columns(pieces: Sequence[Sequence[Token]]) -> list[str]:
@@ -176,32 +295,58 @@ def _column_comments(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """Yield the columns, in lower case, and texts of `COMMENT ON COLUMN name IS 'text'`."""
     words = _keyword_words(tokens)
     for index in range(len(words) - 4):
-        if words[index:index + 3] == ["COMMENT", "ON", "COLUMN"]:
-            end = next((place for place in range(index + 3, len(words)) if words[place] == "IS"), len(words))
+        if words[index : index + 3] == ["COMMENT", "ON", "COLUMN"]:
+            end = next(
+                (place for place in range(index + 3, len(words)) if words[place] == "IS"),
+                len(words),
+            )
             if end + 1 < len(words) and tokens[end + 1].token_type.name == "STRING":
                 yield tokens[end - 1].text.lower(), tokens[end + 1].text
 
 
-def _fields_of_columns(text: str, tokens: Sequence[Token], dialect: str, after: Sequence[Token] = ()) -> tuple[list[Field], list[Fault]]:
+def _fields_of_columns(
+    text: str, tokens: Sequence[Token], dialect: str, after: Sequence[Token] = ()
+) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a list of columns, and everything that is wrong with it."""
     pieces, fields, faults = _split_at_commas(tokens), list[Field](), list[Fault]()
     key, comments = _primary_key_columns(pieces), dict(_column_comments(after))
     for piece in (piece for piece in pieces if not _is_table_constraint(piece)):
         column = _parse_pasted_column(piece, text)
         if not _is_name(piece[0]):
-            faults.append(NOT_PASTED.fault(f"{column.name!r} is no column's name", line=column.line))
+            faults.append(
+                NOT_PASTED.fault(f"{column.name!r} is no column's name", line=column.line)
+            )
             continue
         try:
             if not column.type:
                 raise ValueError("no type stands behind the name")
             type = _column_type(column.type, dialect)
         except ValueError as error:
-            faults.append(NOT_PASTED.fault(f"{column.name}: {str(error).rstrip('.')}", line=column.line))
+            faults.append(
+                NOT_PASTED.fault(f"{column.name}: {str(error).rstrip('.')}", line=column.line)
+            )
             continue
-        place = key.index(column.name.lower()) + 1 if column.name.lower() in key else int(column.is_key)
-        fields.append(Field(column.name, type, comments.get(column.name.lower(), column.comment), required=column.required or place > 0, unique=column.is_unique, primary_key=place))
-    known = {field.name.lower() for field in fields} | {_parse_pasted_column(piece, text).name.lower() for piece in pieces}
-    faults += [NOT_PASTED.fault(f"the primary key names {name!r}, which is no column") for name in key if name not in known]
+        place = (
+            key.index(column.name.lower()) + 1 if column.name.lower() in key else int(column.is_key)
+        )
+        fields.append(
+            Field(
+                column.name,
+                type,
+                comments.get(column.name.lower(), column.comment),
+                required=column.required or place > 0,
+                unique=column.is_unique,
+                primary_key=place,
+            )
+        )
+    known = {field.name.lower() for field in fields} | {
+        _parse_pasted_column(piece, text).name.lower() for piece in pieces
+    }
+    faults += [
+        NOT_PASTED.fault(f"the primary key names {name!r}, which is no column")
+        for name in key
+        if name not in known
+    ]
     return fields, faults
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #96b43074
@@ -224,10 +369,18 @@ def create_table_fields(text: str) -> tuple[list[Field], list[Fault]]:
     except ValueError as error:
         return [], [NOT_PASTED.fault(str(error))]
     words = _keyword_words(tokens)
-    made = [index for index, word in enumerate(words) if word == "CREATE" and "TABLE" in words[index:index + 5]]
+    made = [
+        index
+        for index, word in enumerate(words)
+        if word == "CREATE" and "TABLE" in words[index : index + 5]
+    ]
     if len(made) != 1:
-        return [], [NOT_PASTED.fault(f"{len(made)} tables are created", hint="paste one CREATE TABLE with its columns")]
-    body, after, wrong = _bracket_body(tokens[made[0]:])
+        return [], [
+            NOT_PASTED.fault(
+                f"{len(made)} tables are created", hint="paste one CREATE TABLE with its columns"
+            )
+        ]
+    body, after, wrong = _bracket_body(tokens[made[0] :])
     if wrong:
         return [], [NOT_PASTED.fault(wrong)]
     return _fields_of_columns(text, body, dialect, after)
@@ -237,7 +390,9 @@ _HEADER_WORDS = {"date", "time", "timestamp", "number", "text", "name"}
 
 
 def column_list_fields(text: str) -> tuple[list[Field], list[Fault]] | None:
-    """Return the fields of a list of columns, and everything that is wrong with it; None for a text that is no such list."""
+    """Return the fields of a list of columns, and everything that is wrong with it; None for a text
+    that is no such list.
+    """
     dialect = _detect_dialect(text)
     try:
         tokens = _tokenize_ddl(text, dialect)
@@ -247,12 +402,24 @@ def column_list_fields(text: str) -> tuple[list[Field], list[Fault]] | None:
     body, after, wrong = _bracket_body(tokens) if is_bracketed else (tokens, [], "")
     if is_bracketed and wrong:
         return [], [NOT_PASTED.fault(wrong)]
-    columns = [(piece, _parse_pasted_column(piece, text)) for piece in _split_at_commas(body) if not _is_table_constraint(piece)]
+    columns = [
+        (piece, _parse_pasted_column(piece, text))
+        for piece in _split_at_commas(body)
+        if not _is_table_constraint(piece)
+    ]
     if not columns or not all(len(piece) > 1 and _is_name(piece[0]) for piece, _ in columns):
         return None
-    is_header = "\n" not in text.strip() and not is_bracketed and all(len(piece) == 2 and column.type in _HEADER_WORDS for piece, column in columns)
+    is_header = (
+        "\n" not in text.strip()
+        and not is_bracketed
+        and all(len(piece) == 2 and column.type in _HEADER_WORDS for piece, column in columns)
+    )
     known = sum(_is_type(column.type, dialect) for _, column in columns)
-    return None if is_header or 2 * known < len(columns) else _fields_of_columns(text, body, dialect, after)
+    return (
+        None
+        if is_header or 2 * known < len(columns)
+        else _fields_of_columns(text, body, dialect, after)
+    )
 
 
 def _is_type(text: str, dialect: str) -> bool:

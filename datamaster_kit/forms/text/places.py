@@ -12,11 +12,10 @@ from ...contract.fault import code
 from .addresses import Address, ListItem, existing_path, address_value
 from ..file.content import Content
 
-
-
 # %% auto #0
-__all__ = ['FORM_NAME_TAKEN', 'content_model_names', 'model_address', 'fields_address', 'field_address', 'field_names',
-           'workflow_address', 'field_path', 'find_references', 'texts_in', 'free_name']
+__all__ = ['FORM_NAME_TAKEN', 'content_model_names', 'model_address', 'fields_address',
+           'field_address', 'field_names', 'workflow_address', 'field_path',
+           'find_references', 'texts_in', 'free_name']
 
 # %% ../../../nbs/forms/text/02_places.ipynb #5e58dfab
 def content_model_names(content: Content) -> tuple[str, ...]:
@@ -24,19 +23,32 @@ def content_model_names(content: Content) -> tuple[str, ...]:
     written = content.data.get("models" if content.specification == "dcs" else "schema")
     if isinstance(written, Mapping):
         return tuple(map(str, written))
-    return tuple(str(item.get("name", "")) for item in written if isinstance(item, Mapping)) if isinstance(written, list) else ()
+    return (
+        tuple(str(item.get("name", "")) for item in written if isinstance(item, Mapping))
+        if isinstance(written, list)
+        else ()
+    )
 
 
 def model_address(content: Content, model: str) -> Address:
     """Return where a model stands."""
-    return ("models", model) if content.specification == "dcs" else ("schema", ListItem("name", model))
+    return (
+        ("models", model) if content.specification == "dcs" else ("schema", ListItem("name", model))
+    )
 
 
 def fields_address(content: Content, model: str, parts: tuple[str, ...] = ()) -> Address:
-    """Return where the fields of a model stand, or the members of the field that `parts` lead to."""
+    """Return where the fields of a model stand, or the members of the field that `parts` lead
+    to.
+    """
     address = model_address(content, model)
     for name in parts:
-        address = (*field_address(content, address, name), *_structure_address(content, address_value(content.data, field_address(content, address, name))))
+        address = (
+            *field_address(content, address, name),
+            *_structure_address(
+                content, address_value(content.data, field_address(content, address, name))
+            ),
+        )
     return (*address, *_fields_key(content))
 
 
@@ -47,11 +59,17 @@ def _fields_key(content: Content) -> Address:
 
 def field_address(content: Content, owner: Address, name: str) -> Address:
     """Return where a field of a model or structure stands."""
-    return (*owner, *_fields_key(content), name if content.specification == "dcs" else ListItem("name", name))
+    return (
+        *owner,
+        *_fields_key(content),
+        name if content.specification == "dcs" else ListItem("name", name),
+    )
 
 
 def _structure_address(content: Content, written: Any) -> Address:
-    """Return the way from a field to the structure in it: through `items` where it is a list of structures."""
+    """Return the way from a field to the structure in it: through `items` where it is a list of
+    structures.
+    """
     inner = written.get("items") if isinstance(written, Mapping) else None
     return ("items",) if isinstance(inner, Mapping) else ()
 
@@ -61,27 +79,49 @@ def field_names(content: Content, model: str, parts: tuple[str, ...] = ()) -> tu
     written = address_value(content.data, fields_address(content, model, parts))
     if isinstance(written, Mapping):
         return tuple(map(str, written))
-    return tuple(str(item.get("name", "")) for item in written if isinstance(item, Mapping)) if isinstance(written, list) else ()
+    return (
+        tuple(str(item.get("name", "")) for item in written if isinstance(item, Mapping))
+        if isinstance(written, list)
+        else ()
+    )
 
 # %% ../../../nbs/forms/text/02_places.ipynb #d6ec5e91
 def workflow_address(content: Content) -> Address:
     """Return where a contract says how its data arrives."""
     if content.specification == "odcs":
         return ("customProperties", ListItem("property", "workflow"), "value")
-    return ("ingest_workflow",) if "ingest_workflow" in content.data and "workflow" not in content.data else ("workflow",)
+    return (
+        ("ingest_workflow",)
+        if "ingest_workflow" in content.data and "workflow" not in content.data
+        else ("workflow",)
+    )
 
 
-def field_path(content: Content, model: str, name: str, parts: tuple[str, ...] = ()) -> tuple[str | int, ...]:
+def field_path(
+    content: Content, model: str, name: str, parts: tuple[str, ...] = ()
+) -> tuple[str | int, ...]:
     """Return the path of a field in the text."""
-    return existing_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else ListItem("name", name)))
+    return existing_path(
+        content.data,
+        (
+            *fields_address(content, model, parts),
+            name if content.specification == "dcs" else ListItem("name", name),
+        ),
+    )
 
 
-def find_references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], Any]]:
+def find_references(
+    value: Any, path: tuple[str | int, ...]
+) -> list[tuple[tuple[str | int, ...], Any]]:
     """Return the references and relationships in a part of a contract, each with its path."""
     found: list[tuple[tuple[str | int, ...], Any]] = []
     if isinstance(value, list | Mapping):
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            found += [((*path, key), item)] if key in ("references", "relationships") else find_references(item, (*path, key))
+            found += (
+                [((*path, key), item)]
+                if key in ("references", "relationships")
+                else find_references(item, (*path, key))
+            )
     return found
 
 
@@ -93,10 +133,16 @@ def texts_in(value: Any) -> list[tuple[tuple[str | int, ...], str]]:
     return [((), value)] if isinstance(value, str) else []
 
 # %% ../../../nbs/forms/text/02_places.ipynb #2c282ddc
-FORM_NAME_TAKEN = code("form-name", "A model or field cannot have that name.", "choose a name that no other has")
+FORM_NAME_TAKEN = code(
+    "form-name", "A model or field cannot have that name.", "choose a name that no other has"
+)
 
 
 def free_name(taken: tuple[str, ...], wanted: str) -> str:
     """Return a name that is not taken: the wanted one, or with the next number."""
     names = {name.lower() for name in taken}
-    return next(name for name in (wanted, *(f"{wanted}_{number}" for number in range(2, len(taken) + 3))) if name.lower() not in names)
+    return next(
+        name
+        for name in (wanted, *(f"{wanted}_{number}" for number in range(2, len(taken) + 3)))
+        if name.lower() not in names
+    )

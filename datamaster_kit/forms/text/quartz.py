@@ -20,7 +20,9 @@ __all__ = ['Quartz', 'parse_quartz', 'due_days', 'due_moments']
 # %% ../../../nbs/forms/text/09_quartz.ipynb #687b1694
 @dataclass(frozen=True)
 class Quartz:
-    """A cron expression: the numbers that its parts allow, in order, and the items of its two days, of which one is `?`."""
+    """A cron expression: the numbers that its parts allow, in order, and the items of its two days,
+    of which one is `?`.
+    """
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -32,18 +34,34 @@ class Quartz:
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #50a098ca
 def parse_quartz(cron: str) -> Quartz:
-    """Return what an expression says (Quartz, *Cron Trigger Tutorial*); raises BadInput with a sentence that names the part that is wrong."""
+    """Return what an expression says (Quartz, *Cron Trigger Tutorial*); raises BadInput with a
+    sentence that names the part that is wrong.
+    """
     wrong = cron_hint(cron)
     if wrong:
         raise BadInput(BAD_CRON.fault(wrong))
     parts = [*cron.upper().split(), "*"][:7]
-    sets = [tuple(sorted(cron_numbers(part, least, most, words))) if name not in ("day of the month", "day of the week") else ()
-            for (name, least, most, words), part in zip(CRON_PARTS, parts, strict=True)]
-    return Quartz(sets[0], sets[1], sets[2], tuple(parts[3].split(",")), sets[4], tuple(parts[5].split(",")), sets[6])
+    sets = [
+        tuple(sorted(cron_numbers(part, least, most, words)))
+        if name not in ("day of the month", "day of the week")
+        else ()
+        for (name, least, most, words), part in zip(CRON_PARTS, parts, strict=True)
+    ]
+    return Quartz(
+        sets[0],
+        sets[1],
+        sets[2],
+        tuple(parts[3].split(",")),
+        sets[4],
+        tuple(parts[5].split(",")),
+        sets[6],
+    )
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #0fed72fc
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its month."""
+    """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its
+    month.
+    """
     last, week_day = calendar.monthrange(year, month)[1], date(year, month, day).weekday()
     if week_day == 5:
         return day - 1 if day > 1 else day + 2
@@ -62,7 +80,9 @@ def _month_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
         elif item.startswith("L"):
             found.add(last - int(item[2:] or 0))
         elif item.endswith("W"):
-            found |= {_nearest_weekday(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
+            found |= (
+                {_nearest_weekday(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
+            )
         else:
             found |= cron_numbers(item, 1, 31, [])
     return {day for day in found if 1 <= day <= last}
@@ -78,30 +98,51 @@ def _week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     found = [day for day in days if (date(year, month, day).weekday() + 1) % 7 + 1 in wanted]
     if not sign:
         return set(found)
-    return {found[-1]} if sign[2] == "L" else set(found[int(sign[2][1]) - 1:int(sign[2][1])])
+    return {found[-1]} if sign[2] == "L" else set(found[int(sign[2][1]) - 1 : int(sign[2][1])])
 
 
 def due_days(said: Quartz, year: int, month: int) -> list[int]:
     """Return the days of a month on which an expression falls due."""
-    found = _week_days(said.week_days, year, month) if said.month_days == ("?",) else _month_days(said.month_days, year, month)
+    found = (
+        _week_days(said.week_days, year, month)
+        if said.month_days == ("?",)
+        else _month_days(said.month_days, year, month)
+    )
     return sorted(found)
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #f2dbd0ee
 def _zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
-    """Return the moment at which a zone's clock shows a time, the later one of two; None where it never does."""
+    """Return the moment at which a zone's clock shows a time, the later one of two; None where it
+    never does.
+    """
     found = wall.replace(tzinfo=zone, fold=1)
     return found if found.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall else None
 
 
 def due_moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """Yield the moments after another at which an expression falls due in a zone, in order, up to its last year."""
+    """Yield the moments after another at which an expression falls due in a zone, in order, up to
+    its last year.
+    """
     now = after.astimezone(zone).replace(tzinfo=None)
     for year in said.years:
         for month in said.months if year >= now.year else ():
-            for day in due_days(said, year, month) if (year, month) >= (now.year, now.month) else ():
+            for day in (
+                due_days(said, year, month) if (year, month) >= (now.year, now.month) else ()
+            ):
                 is_past = date(year, month, day) < now.date()
-                hours = () if is_past else said.hours if date(year, month, day) > now.date() else [hour for hour in said.hours if hour >= now.hour - 3]
-                for wall in (datetime(year, month, day, hour, minute, second) for hour in hours for minute in said.minutes for second in said.seconds):
+                hours = (
+                    ()
+                    if is_past
+                    else said.hours
+                    if date(year, month, day) > now.date()
+                    else [hour for hour in said.hours if hour >= now.hour - 3]
+                )
+                for wall in (
+                    datetime(year, month, day, hour, minute, second)
+                    for hour in hours
+                    for minute in said.minutes
+                    for second in said.seconds
+                ):
                     found = _zone_moment(wall, zone)
                     if found is not None and found.astimezone(UTC) > after:
                         yield found

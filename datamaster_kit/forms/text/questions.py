@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...contract.document import parse_plain_scalar
-from .addresses import Address, ListItem, existing_path, address_value, with_value
+from .addresses import (
+    Address,
+    ListItem,
+    existing_path,
+    address_value,
+    with_value,
+)
 from ..file.content import Content, parse_comma_line, text_at
 
 # %% auto #0
-__all__ = ['QuestionKind', 'ABOUT_QUESTIONS', 'MODEL_QUESTIONS', 'DESCRIPTION_QUESTION', 'CLASSIFICATION_QUESTION',
-           'UNIQUE_QUESTION', 'PII_QUESTION', 'FIELD_QUESTIONS', 'FormQuestion', 'answer_address', 'read_answer',
+__all__ = ['QuestionKind', 'ABOUT_QUESTIONS', 'MODEL_QUESTIONS', 'DESCRIPTION_QUESTION',
+           'CLASSIFICATION_QUESTION', 'UNIQUE_QUESTION', 'PII_QUESTION',
+           'FIELD_QUESTIONS', 'FormQuestion', 'answer_address', 'read_answer',
            'render_form_answer', 'with_answer']
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #2521d65a
@@ -25,9 +32,11 @@ QuestionKind = Literal["text", "long", "choice", "flag", "list", "number", "whol
 
 @dataclass(frozen=True)
 class FormQuestion:
-    """One thing that a form asks: the addresses are those of the answer in each specification, relative to what is asked about; an empty one: it cannot be said there.
+    """One thing that a form asks: the addresses are those of the answer in each specification,
+    relative to what is asked about; an empty one: it cannot be said there.
 
-    `suggestions` are offered; with the kind `choice` nothing else is taken. `older` is a second place where DCS files have it.
+    `suggestions` are offered; with the kind `choice` nothing else is taken. `older` is a second
+    place where DCS files have it.
     """
 
     name: str
@@ -46,12 +55,19 @@ def _custom_property_address(name: str) -> Address:
 
 
 def answer_address(content: Content, question: FormQuestion, base: Address = ()) -> Address:
-    """Return where the answer stands, or would stand, in a text; empty where the specification has no place for it."""
+    """Return where the answer stands, or would stand, in a text; empty where the specification has
+    no place for it.
+    """
     own = question.dcs if content.specification == "dcs" else question.odcs
     if not own:
         return ()
     older = (*base, *question.older)
-    if question.older and content.specification == "dcs" and len(existing_path(content.data, older)) == len(older) and address_value(content.data, (*base, *own)) is None:
+    if (
+        question.older
+        and content.specification == "dcs"
+        and len(existing_path(content.data, older)) == len(older)
+        and address_value(content.data, (*base, *own)) is None
+    ):
         return older
     return (*base, *own)
 
@@ -78,58 +94,213 @@ def render_form_answer(question: FormQuestion, given: Any) -> Any:
         return parse_comma_line(text)
     if question.kind == "whole" and re.fullmatch("-?[0-9]{1,100}", text):
         return int(text)
-    if question.kind == "number" and isinstance(parse_plain_scalar(text), int | float) and not isinstance(parse_plain_scalar(text), bool):
+    if (
+        question.kind == "number"
+        and isinstance(parse_plain_scalar(text), int | float)
+        and not isinstance(parse_plain_scalar(text), bool)
+    ):
         return parse_plain_scalar(text)
-    if question.kind == "number" and (limits := re.fullmatch(r"\{ *min: *([0-9]+) *, *max: *([0-9]+) *\}", text)):
+    if question.kind == "number" and (
+        limits := re.fullmatch(r"\{ *min: *([0-9]+) *, *max: *([0-9]+) *\}", text)
+    ):
         return {"min": int(limits[1]), "max": int(limits[2])}
     return text
 
 
-def with_answer(text: str, content: Content, question: FormQuestion, given: Any, base: Address = ()) -> str:
-    """Return the text with an answer; `content` is that of the text. Raises BadInput where the text cannot be edited there."""
+def with_answer(
+    text: str, content: Content, question: FormQuestion, given: Any, base: Address = ()
+) -> str:
+    """Return the text with an answer; `content` is that of the text.
+
+    Raises BadInput where the text cannot be edited there.
+    """
     address, written = answer_address(content, question, base), render_form_answer(question, given)
-    is_empty_already = written is None and address_value(content.data, address) in (None, "", [], {})
-    return text if not address or is_empty_already else with_value(text, content.data, address, written)
+    is_empty_already = written is None and address_value(content.data, address) in (
+        None,
+        "",
+        [],
+        {},
+    )
+    return (
+        text
+        if not address or is_empty_already
+        else with_value(text, content.data, address, written)
+    )
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #f50e64c9
 _STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
 ABOUT_QUESTIONS = (
-    FormQuestion("title", "Title", "text", ("info", "title"), ("name",), "What the data is called."),
-    FormQuestion("id", "Identifier", "text", ("id",), ("id",), "Never changes; for example urn:datacontract:risk:account."),
-    FormQuestion("version", "Version", "text", ("info", "version"), ("version",), "Major.minor.patch; raised for you when you save."),
-    FormQuestion("status", "Status", "text", ("info", "status"), ("status",), suggestions=_STATUSES),
-    FormQuestion("domain", "Domain", "text", (), ("domain",), "The part of the business that the data belongs to."),
-    FormQuestion("purpose", "Description", "long", ("info", "description"), ("description", "purpose"), "What the data is, and what it is for."),
+    FormQuestion(
+        "title", "Title", "text", ("info", "title"), ("name",), "What the data is called."
+    ),
+    FormQuestion(
+        "id",
+        "Identifier",
+        "text",
+        ("id",),
+        ("id",),
+        "Never changes; for example urn:datacontract:risk:account.",
+    ),
+    FormQuestion(
+        "version",
+        "Version",
+        "text",
+        ("info", "version"),
+        ("version",),
+        "Major.minor.patch; raised for you when you save.",
+    ),
+    FormQuestion(
+        "status", "Status", "text", ("info", "status"), ("status",), suggestions=_STATUSES
+    ),
+    FormQuestion(
+        "domain",
+        "Domain",
+        "text",
+        (),
+        ("domain",),
+        "The part of the business that the data belongs to.",
+    ),
+    FormQuestion(
+        "purpose",
+        "Description",
+        "long",
+        ("info", "description"),
+        ("description", "purpose"),
+        "What the data is, and what it is for.",
+    ),
     FormQuestion("usage", "May be used for", "long", ("terms", "usage"), ("description", "usage")),
-    FormQuestion("limitations", "Limitations", "long", ("terms", "limitations"), ("description", "limitations"), "What it must not be used for, and where it ends."),
-    FormQuestion("owner", "Owner", "text", ("info", "owner"), ("team", "name"), "The team that answers for the data."),
-    FormQuestion("contact_name", "Contact", "text", ("info", "contact", "name"), ("team", *_custom_property_address("contactName"))),
-    FormQuestion("contact_email", "Contact's e-mail", "text", ("info", "contact", "email"), ("team", *_custom_property_address("contactEmail"))),
-    FormQuestion("tags", "Tags", "list", ("tags",), ("tags",), "Words to find it by, with commas between."),
+    FormQuestion(
+        "limitations",
+        "Limitations",
+        "long",
+        ("terms", "limitations"),
+        ("description", "limitations"),
+        "What it must not be used for, and where it ends.",
+    ),
+    FormQuestion(
+        "owner",
+        "Owner",
+        "text",
+        ("info", "owner"),
+        ("team", "name"),
+        "The team that answers for the data.",
+    ),
+    FormQuestion(
+        "contact_name",
+        "Contact",
+        "text",
+        ("info", "contact", "name"),
+        ("team", *_custom_property_address("contactName")),
+    ),
+    FormQuestion(
+        "contact_email",
+        "Contact's e-mail",
+        "text",
+        ("info", "contact", "email"),
+        ("team", *_custom_property_address("contactEmail")),
+    ),
+    FormQuestion(
+        "tags", "Tags", "list", ("tags",), ("tags",), "Words to find it by, with commas between."
+    ),
 )
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #d921ebee
 _CLASSIFICATIONS = ("public", "internal", "confidential", "restricted", "sensitive")
 MODEL_QUESTIONS = (
     FormQuestion("title", "Title", "text", ("title",), ("businessName",)),
-    FormQuestion("description", "Description", "long", ("description",), ("description",), "What one row is."),
-    FormQuestion("physical_name", "Name of the table", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the model's."),
-    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), _custom_property_address("aliases"), "Names that the model had: its job keeps its runs."),
+    FormQuestion(
+        "description", "Description", "long", ("description",), ("description",), "What one row is."
+    ),
+    FormQuestion(
+        "physical_name",
+        "Name of the table",
+        "text",
+        ("config", "physicalName"),
+        ("physicalName",),
+        "Where it differs from the model's.",
+    ),
+    FormQuestion(
+        "aliases",
+        "Earlier names",
+        "list",
+        ("config", "aliases"),
+        _custom_property_address("aliases"),
+        "Names that the model had: its job keeps its runs.",
+    ),
     FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )
-DESCRIPTION_QUESTION = FormQuestion("description", "Description", "text", ("description",), ("description",))
-CLASSIFICATION_QUESTION = FormQuestion("classification", "Classification", "text", ("classification",), ("classification",), suggestions=_CLASSIFICATIONS)
+DESCRIPTION_QUESTION = FormQuestion(
+    "description", "Description", "text", ("description",), ("description",)
+)
+CLASSIFICATION_QUESTION = FormQuestion(
+    "classification",
+    "Classification",
+    "text",
+    ("classification",),
+    ("classification",),
+    suggestions=_CLASSIFICATIONS,
+)
 UNIQUE_QUESTION = FormQuestion("unique", "Unique", "flag", ("unique",), ("unique",))
-PII_QUESTION = FormQuestion("pii", "Personal data", "flag", ("pii",), _custom_property_address("pii"))
+PII_QUESTION = FormQuestion(
+    "pii", "Personal data", "flag", ("pii",), _custom_property_address("pii")
+)
 FIELD_QUESTIONS = (
-    FormQuestion("title", "Title", "text", ("title",), ("businessName",), "The field's name in words."),
-    FormQuestion("pattern", "Pattern", "text", ("pattern",), ("logicalTypeOptions", "pattern"), r"A regular expression, such as ^\d{3}$."),
-    FormQuestion("format", "Format", "text", ("format",), ("logicalTypeOptions", "format"), suggestions=("email", "uri", "uuid")),
-    FormQuestion("minimum", "Least value", "number", ("minimum",), ("logicalTypeOptions", "minimum")),
-    FormQuestion("maximum", "Greatest value", "number", ("maximum",), ("logicalTypeOptions", "maximum")),
-    FormQuestion("min_length", "Shortest length", "whole", ("minLength",), ("logicalTypeOptions", "minLength"), older=("min_length",)),
-    FormQuestion("max_length", "Longest length", "whole", ("maxLength",), ("logicalTypeOptions", "maxLength"), older=("max_length",)),
-    FormQuestion("physical_name", "Name of the column", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the field's."),
-    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), _custom_property_address("aliases"), "The column is renamed and keeps its data."),
+    FormQuestion(
+        "title", "Title", "text", ("title",), ("businessName",), "The field's name in words."
+    ),
+    FormQuestion(
+        "pattern",
+        "Pattern",
+        "text",
+        ("pattern",),
+        ("logicalTypeOptions", "pattern"),
+        r"A regular expression, such as ^\d{3}$.",
+    ),
+    FormQuestion(
+        "format",
+        "Format",
+        "text",
+        ("format",),
+        ("logicalTypeOptions", "format"),
+        suggestions=("email", "uri", "uuid"),
+    ),
+    FormQuestion(
+        "minimum", "Least value", "number", ("minimum",), ("logicalTypeOptions", "minimum")
+    ),
+    FormQuestion(
+        "maximum", "Greatest value", "number", ("maximum",), ("logicalTypeOptions", "maximum")
+    ),
+    FormQuestion(
+        "min_length",
+        "Shortest length",
+        "whole",
+        ("minLength",),
+        ("logicalTypeOptions", "minLength"),
+        older=("min_length",),
+    ),
+    FormQuestion(
+        "max_length",
+        "Longest length",
+        "whole",
+        ("maxLength",),
+        ("logicalTypeOptions", "maxLength"),
+        older=("max_length",),
+    ),
+    FormQuestion(
+        "physical_name",
+        "Name of the column",
+        "text",
+        ("config", "physicalName"),
+        ("physicalName",),
+        "Where it differs from the field's.",
+    ),
+    FormQuestion(
+        "aliases",
+        "Earlier names",
+        "list",
+        ("config", "aliases"),
+        _custom_property_address("aliases"),
+        "The column is renamed and keeps its data.",
+    ),
     FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )

@@ -16,14 +16,20 @@ from .quartz import Quartz, due_days, due_moments, parse_quartz
 from ...project.values import TIME_ZONE
 
 # %% auto #0
-__all__ = ['ScheduleKind', 'DIVISORS', 'CHOICE_WORDS', 'next_times', 'ScheduleChoice', 'cron_of', 'choice_of']
+__all__ = ['ScheduleKind', 'DIVISORS', 'CHOICE_WORDS', 'next_times', 'ScheduleChoice', 'cron_of',
+           'choice_of']
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #66a3c412
-_BAD_ZONE = code("time-zone-unknown", "A schedule is in a time zone that does not exist.", "name one of the time zone database, such as America/Sao_Paulo")
+_BAD_ZONE = code(
+    "time-zone-unknown",
+    "A schedule is in a time zone that does not exist.",
+    "name one of the time zone database, such as America/Sao_Paulo",
+)
 
 
 def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datetime, ...]:
-    """Return the next `count` moments after `after` (with a zone) at which an expression falls due, in a time zone; fewer where it ends, as `0 0 0 30 2 ?` at once.
+    """Return the next `count` moments after `after` (with a zone) at which an expression falls due,
+    in a time zone; fewer where it ends, as `0 0 0 30 2 ?` at once.
 
     Raises BadInput for a broken expression or an unknown zone, with both where both are wrong.
     """
@@ -44,16 +50,30 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datet
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #33891470
 ScheduleKind = Literal["minutes", "hours", "day", "weekdays", "month"]
-DIVISORS: dict[str, tuple[int, ...]] = {"minutes": (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), "hours": (1, 2, 3, 4, 6, 8, 12)}
-CHOICE_WORDS: dict[ScheduleKind, str] = {"minutes": "every … minutes", "hours": "every … hours", "day": "every day at …", "weekdays": "on weekdays at …", "month": "on a day of the month at …"}
-_BAD_CHOICE = code("schedule-choice", "A choice of a schedule is out of its range.", "choose one of those that are offered")
+DIVISORS: dict[str, tuple[int, ...]] = {
+    "minutes": (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30),
+    "hours": (1, 2, 3, 4, 6, 8, 12),
+}
+CHOICE_WORDS: dict[ScheduleKind, str] = {
+    "minutes": "every … minutes",
+    "hours": "every … hours",
+    "day": "every day at …",
+    "weekdays": "on weekdays at …",
+    "month": "on a day of the month at …",
+}
+_BAD_CHOICE = code(
+    "schedule-choice",
+    "A choice of a schedule is out of its range.",
+    "choose one of those that are offered",
+)
 
 
 @dataclass(frozen=True)
 class ScheduleChoice:
     """A schedule that a form offers.
 
-    `kind` is minutes or hours (every `_even_interval` of them, hours at `minute`), day, weekdays (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
+    `kind` is minutes or hours (every `_even_interval` of them, hours at `minute`), day, weekdays
+    (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
     """
 
     kind: ScheduleKind
@@ -68,15 +88,32 @@ def _choice_faults(choice: ScheduleChoice) -> list[Fault]:
     if choice.kind not in CHOICE_WORDS:
         return [_BAD_CHOICE.fault(f"{choice.kind!r} is none of {', '.join(CHOICE_WORDS)}")]
     offered = DIVISORS.get(choice.kind, ())
-    ranges = {"hour": 23, "minute": 59, "day": 28} if choice.kind == "month" else {"hour": 23, "minute": 59}
-    faults = [_BAD_CHOICE.fault(f"the {name} {getattr(choice, name)} is not from {int(name == 'day')} to {most}") for name, most in ranges.items() if not int(name == "day") <= getattr(choice, name) <= most]
+    ranges = (
+        {"hour": 23, "minute": 59, "day": 28}
+        if choice.kind == "month"
+        else {"hour": 23, "minute": 59}
+    )
+    faults = [
+        _BAD_CHOICE.fault(
+            f"the {name} {getattr(choice, name)} is not from {int(name == 'day')} to {most}"
+        )
+        for name, most in ranges.items()
+        if not int(name == "day") <= getattr(choice, name) <= most
+    ]
     if offered and choice.every not in offered:
-        faults.append(_BAD_CHOICE.fault(f"every {choice.every} {choice.kind} does not come out even", hint=f"choose {', '.join(map(str, offered))}"))
+        faults.append(
+            _BAD_CHOICE.fault(
+                f"every {choice.every} {choice.kind} does not come out even",
+                hint=f"choose {', '.join(map(str, offered))}",
+            )
+        )
     return faults
 
 
 def cron_of(choice: ScheduleChoice) -> str:
-    """Return a choice as a Quartz cron expression; raises BadInput with everything in it that is out of range."""
+    """Return a choice as a Quartz cron expression; raises BadInput with everything in it that is
+    out of range.
+    """
     faults = _choice_faults(choice)
     if faults:
         raise BadInput(*faults)
@@ -94,29 +131,48 @@ def cron_of(choice: ScheduleChoice) -> str:
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #77b981da
 def _even_interval(numbers: tuple[int, ...], whole: int) -> int:
-    """Return the interval of numbers that begin at 0 and divide a whole evenly; 0 where there is none."""
+    """Return the interval of numbers that begin at 0 and divide a whole evenly; 0 where there is
+    none.
+    """
     found = whole // len(numbers)
     return found if numbers == tuple(range(0, whole, found)) else 0
 
 
 def _days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
-    """Return which days an expression allows, of all days, weekdays and one day a month, and that day; None where it is another set."""
-    # February of 2026 has each day of the week in each of four whole weeks, and so tells Monday to Friday from any other days
+    """Return which days an expression allows, of all days, weekdays and one day a month, and that
+    day; None where it is another set.
+    """
+    # February of 2026 has each day of the week in each of four whole weeks, and so tells Monday to
+    # Friday from any other days
     days, weeks = due_days(said, 2026, 1), due_days(said, 2026, 2)
     if said.month_days == ("?",):
-        found: dict[tuple[int, ...], ScheduleKind] = {tuple(range(1, 29)): "day", tuple(day for day in range(1, 29) if (day - 1) % 7 not in (0, 6)): "weekdays"}
+        found: dict[tuple[int, ...], ScheduleKind] = {
+            tuple(range(1, 29)): "day",
+            tuple(day for day in range(1, 29) if (day - 1) % 7 not in (0, 6)): "weekdays",
+        }
         is_plain = not any("#" in item or item.endswith("L") for item in said.week_days)
         return (found[tuple(weeks)], 1) if tuple(weeks) in found and is_plain else None
     if days == list(range(1, 32)) and all(item[-1] not in "LW" for item in said.month_days):
         return "day", 1
-    return ("month", days[0]) if len(said.month_days) == 1 and said.month_days[0].isdigit() and days[0] <= 28 else None
+    return (
+        ("month", days[0])
+        if len(said.month_days) == 1 and said.month_days[0].isdigit() and days[0] <= 28
+        else None
+    )
 
 
 def choice_of(cron: str) -> ScheduleChoice | None:
-    """Return the choice that means the same as an expression, or None where none does; raises BadInput for a broken expression."""
+    """Return the choice that means the same as an expression, or None where none does; raises
+    BadInput for a broken expression.
+    """
     said = parse_quartz(cron)
     days = _days_kind(said)
-    if days is None or said.seconds != (0,) or len(said.months) < 12 or len(said.years) <= CRON_PARTS[6][2] - CRON_PARTS[6][1]:
+    if (
+        days is None
+        or said.seconds != (0,)
+        or len(said.months) < 12
+        or len(said.years) <= CRON_PARTS[6][2] - CRON_PARTS[6][1]
+    ):
         return None
     kind, day = days
     minutes, hours = _even_interval(said.minutes, 60), _even_interval(said.hours, 24)
@@ -126,4 +182,8 @@ def choice_of(cron: str) -> ScheduleChoice | None:
         return None
     if kind == "day" and hours in DIVISORS["hours"]:
         return ScheduleChoice("hours", hours, minute=said.minutes[0])
-    return ScheduleChoice(kind, hour=said.hours[0], minute=said.minutes[0], day=day) if len(said.hours) == 1 else None
+    return (
+        ScheduleChoice(kind, hour=said.hours[0], minute=said.minutes[0], day=day)
+        if len(said.hours) == 1
+        else None
+    )

@@ -21,11 +21,18 @@ import datamaster_kit
 from ...contract.fault import DatamasterError, Fault, code
 
 # %% auto #0
-__all__ = ['Result', 'WorkProgressCallback', 'WorkProgress', 'ChildProcess', 'BackgroundWork', 'serve_request']
+__all__ = ['Result', 'WorkProgressCallback', 'WorkProgress', 'ChildProcess', 'BackgroundWork',
+           'serve_request']
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #2f55c4e2
-_TRIAL_FAILED = code("trial-failed", "What a form started has failed.", "the log has the whole story")
-_TRIAL_CANCELLED = code("trial-cancelled", "What a form started was cancelled.", "start it again when you like: nothing of it is left")
+_TRIAL_FAILED = code(
+    "trial-failed", "What a form started has failed.", "the log has the whole story"
+)
+_TRIAL_CANCELLED = code(
+    "trial-cancelled",
+    "What a form started was cancelled.",
+    "start it again when you like: nothing of it is left",
+)
 _SECONDS_TO_END = 3.0
 
 
@@ -39,18 +46,34 @@ class WorkProgress:
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #ec0e83c5
 class ChildProcess:
-    """The function `main` of a module at work on a request, in a process of its own; `log` is the file of what it says besides."""
+    """The function `main` of a module at work on a request, in a process of its own; `log` is the
+    file of what it says besides.
+    """
 
     def __init__(self, module: str, request: Mapping[str, Any], folder: Path) -> None:
         self.log, self.is_cancelled, self.lock = folder / "log.txt", False, threading.Lock()
-        paths = os.pathsep.join([str(Path(datamaster_kit.__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+        paths = os.pathsep.join(
+            [
+                str(Path(datamaster_kit.__file__).resolve().parents[1]),
+                *filter(None, [os.environ.get("PYTHONPATH", "")]),
+            ]
+        )
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([sys.executable, "-P", "-c", f"from {module} import main; main()", "request.json"], cwd=folder, env={**os.environ, "PYTHONPATH": paths},
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", f"from {module} import main; main()", "request.json"],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": paths},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def events(self) -> Iterator[WorkProgress | dict[str, Any]]:
-        """Yield progress as it comes and at last the result, a mapping; raises DatamasterError where the work failed, died or was cancelled."""
+        """Yield progress as it comes and at last the result, a mapping; raises DatamasterError
+        where the work failed, died or was cancelled.
+        """
         assert self.process.stdout is not None
         is_done = False
         try:
@@ -63,14 +86,24 @@ class ChildProcess:
                     yield event["result"]
                     return
                 yield WorkProgress(**event)
-            raise DatamasterError(_TRIAL_CANCELLED.fault("it was cancelled") if self.is_cancelled else _TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
+            raise DatamasterError(
+                _TRIAL_CANCELLED.fault("it was cancelled")
+                if self.is_cancelled
+                else _TRIAL_FAILED.fault(
+                    f"the process died: {self.last_line()}", file=str(self.log)
+                )
+            )
         finally:
             self.end(_SECONDS_TO_END if is_done else 0.0)
             self.process.stdout.close()
 
     def last_line(self) -> str:
         """Return the last line of the log that says something, or how the process ended."""
-        lines = [line.strip() for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        lines = [
+            line.strip()
+            for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.strip()
+        ]
         return lines[-1][:500] if lines else f"exit code {self.process.wait()}"
 
     def cancel(self) -> None:
@@ -81,7 +114,9 @@ class ChildProcess:
         self.end(_SECONDS_TO_END)
 
     def end(self, seconds: float) -> None:
-        """Let the process end by itself for some seconds, and then kill it and all that it started."""
+        """Let the process end by itself for some seconds, and then kill it and all that it
+        started.
+        """
         with self.lock:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
@@ -96,13 +131,19 @@ Result = TypeVar("Result")
 
 
 class BackgroundWork(Generic[Result]):
-    """Work that runs in a child process: `events` are to be taken to their end, and `cancel` may be called from any thread."""
+    """Work that runs in a child process: `events` are to be taken to their end, and `cancel` may be
+    called from any thread.
+    """
 
-    def __init__(self, child: ChildProcess, held: IO[str], result: Callable[[dict[str, Any]], Result]) -> None:
+    def __init__(
+        self, child: ChildProcess, held: IO[str], result: Callable[[dict[str, Any]], Result]
+    ) -> None:
         self.child, self.held, self.result = child, held, result
 
     def events(self) -> Iterator[WorkProgress | Result]:
-        """Yield progress as it comes, and at last the result; raises DatamasterError where the work failed or was cancelled, with nothing of it running any more."""
+        """Yield progress as it comes, and at last the result; raises DatamasterError where the work
+        failed or was cancelled, with nothing of it running any more.
+        """
         with self.held:
             for event in self.child.events():
                 yield event if isinstance(event, WorkProgress) else self.result(event)
@@ -117,6 +158,7 @@ WorkProgressCallback = Callable[[WorkProgress], None]
 
 def _exit_with_parent() -> None:
     """End this process and its group when the parent is gone."""
+
     def wait() -> None:
         while os.read(0, 4096):
             pass
@@ -126,7 +168,9 @@ def _exit_with_parent() -> None:
 
 
 def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -> None:
-    """Do the work of a child process: read its request, tell how far it is, and give its result, or its faults."""
+    """Do the work of a child process: read its request, tell how far it is, and give its result, or
+    its faults.
+    """
     _exit_with_parent()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)
@@ -136,11 +180,32 @@ def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -
             told.flush()
 
         try:
-            tell({"result": work(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), lambda progress: tell(asdict(progress)))})
+            tell(
+                {
+                    "result": work(
+                        json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")),
+                        lambda progress: tell(asdict(progress)),
+                    )
+                }
+            )
         except DatamasterError as error:
             tell({"faults": [asdict(fault) for fault in error.faults]})
-        except Exception as error:  # whatever it is, the person at the form is told, and the log has where
+        except (
+            Exception
+        ) as error:  # whatever it is, the person at the form is told, and the log has where
             import traceback
 
             traceback.print_exc()
-            tell({"faults": [asdict(_TRIAL_FAILED.fault(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}", file=str(Path("log.txt").resolve())))]})
+            tell(
+                {
+                    "faults": [
+                        asdict(
+                            _TRIAL_FAILED.fault(
+                                f"{type(error).__name__}: "
+                                f"{(str(error).splitlines() or [''])[0][:500]}",
+                                file=str(Path("log.txt").resolve()),
+                            )
+                        )
+                    ]
+                }
+            )

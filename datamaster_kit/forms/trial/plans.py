@@ -17,7 +17,13 @@ from ...contract.fault import BadInput, Fault
 from ...contract.model import Contract, Workflow
 from ...contract.odcs.references import find_referenced_files
 from ...contract.read import read_contract
-from .child import ChildProcess, WorkProgress, WorkProgressCallback, BackgroundWork, serve_request
+from .child import (
+    ChildProcess,
+    WorkProgress,
+    WorkProgressCallback,
+    BackgroundWork,
+    serve_request,
+)
 from ..file.saving import resolve_inside
 from .scratch import digest_of, acquire_scratch_folder
 from .trial_work import contract_of, project_at
@@ -41,6 +47,7 @@ class PlanWithNotes:
 
 def _parse_plan(data: Mapping[str, Any]) -> Plan:
     """Return the plan of its JSON form."""
+
     def change(item: Mapping[str, Any]) -> Change:
         parts = tuple(Difference(**part) for part in item["differences"])
         return Change(**{**item, "differences": parts, "statements": tuple(item["statements"])})
@@ -58,29 +65,47 @@ def _tables_plan(project: Project, target: str, contract: Contract) -> Plan:
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #94744808
 def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan:
-    """Return the jobs that a contract, at its path in the project's folder, would have in a workspace, each to be created."""
+    """Return the jobs that a contract, at its path in the project's folder, would have in a
+    workspace, each to be created.
+    """
     from datamaster_kit.deliver.bundle.jobs import bundle_jobs
     from datamaster_kit.deliver.settings import start_in_words
 
     def difference_list(said: Mapping[str, Any]) -> tuple[Difference, ...]:
-        parts = {"starts": start_in_words(said), "tasks": ", ".join(task["task_key"] for task in said["tasks"]), "tells of failures": ", ".join(said["email_notifications"].get("on_failure", ()))}
+        parts = {
+            "starts": start_in_words(said),
+            "tasks": ", ".join(task["task_key"] for task in said["tasks"]),
+            "tells of failures": ", ".join(said["email_notifications"].get("on_failure", ())),
+        }
         return tuple(Difference(name, None, text) for name, text in parts.items() if text)
 
     jobs = bundle_jobs(replace(project, contracts=(relative,)), [contract], ())
-    return Plan(tuple(Change("create", "job", name, difference_list(said)) for name, said in jobs.items()))
+    return Plan(
+        tuple(Change("create", "job", name, difference_list(said)) for name, said in jobs.items())
+    )
 
 
 def _ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
-    """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by their paths from the project's folder."""
+    """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by
+    their paths from the project's folder.
+    """
     root, found = project.root.resolve(), set[str]()
     for name, text in texts.items():
-        paths = find_referenced_files(parse_document(text, str(root / name)), root) if "$ref" in text else ()
+        paths = (
+            find_referenced_files(parse_document(text, str(root / name)), root)
+            if "$ref" in text
+            else ()
+        )
         found |= {path.relative_to(root).as_posix() for path in paths}
     return found
 
 
-def _copy_project_with_text(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
-    """Return a copy, below a folder, of what a project's release is made of, with a text in the place of one contract, and its contracts; raises BadInput with the errors of all of them."""
+def _copy_project_with_text(
+    project: Project, relative: str, text: str, folder: Path
+) -> tuple[Project, tuple[Contract, ...]]:
+    """Return a copy, below a folder, of what a project's release is made of, with a text in the
+    place of one contract, and its contracts; raises BadInput with the errors of all of them.
+    """
     from datamaster_kit.deliver.packages import copy_sources, packages_of_project
 
     try:
@@ -89,11 +114,26 @@ def _copy_project_with_text(project: Project, relative: str, text: str, folder: 
         if error.faults[0].code != NO_CONTRACT.name:
             raise
         files = []
-    contracts = {name: read_contract(project.root / name, project.root) for name in files if name != relative}
+    contracts = {
+        name: read_contract(project.root / name, project.root) for name in files if name != relative
+    }
     contracts[relative] = contract_of(text, project.root / relative, project.root)
-    gold = {file for contract in contracts.values() for file in (contract.workflow or Workflow()).gold.values()}
-    texts = {name: (project.root / name).read_text(encoding="utf-8") for name in contracts if name != relative}
-    for name in {"datamaster.yaml", *contracts, *gold, *_ref_files(project, {**texts, relative: text})} - {relative}:
+    gold = {
+        file
+        for contract in contracts.values()
+        for file in (contract.workflow or Workflow()).gold.values()
+    }
+    texts = {
+        name: (project.root / name).read_text(encoding="utf-8")
+        for name in contracts
+        if name != relative
+    }
+    for name in {
+        "datamaster.yaml",
+        *contracts,
+        *gold,
+        *_ref_files(project, {**texts, relative: text}),
+    } - {relative}:
         if (project.root / name).is_file():
             to = resolve_inside(folder / name, folder)
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -103,10 +143,14 @@ def _copy_project_with_text(project: Project, relative: str, text: str, folder: 
     for package in packages_of_project(project, contracts.values()).values():
         copy_sources(package, folder)
     stand_in = replace(project, root=folder.resolve(), contracts=(*project.contracts, relative))
-    return stand_in, tuple(contracts[file.relative_to(stand_in.root).as_posix()] for file in contract_files(stand_in))
+    return stand_in, tuple(
+        contracts[file.relative_to(stand_in.root).as_posix()] for file in contract_files(stand_in)
+    )
 
 
-def _workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> PlanWithNotes:
+def _workspace_jobs_plan(
+    project: Project, contracts: Sequence[Contract], target: str
+) -> PlanWithNotes:
     """Return the plan of a workspace's jobs, topics and releases for a project's contracts."""
     from datamaster_kit.deliver.delivery import observe_delivery, plan_delivery
     from datamaster_kit.targets.clients.workspace import workspace_client
@@ -117,7 +161,11 @@ def _workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target
 # %% ../../../nbs/forms/trial/05_plans.ipynb #d561a937
 def _run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Make the plan of a request, and return it as JSON."""
-    project, path, folder = project_at(Path(request["project"])), Path(request["path"]), Path(request["folder"])
+    project, path, folder = (
+        project_at(Path(request["project"])),
+        Path(request["path"]),
+        Path(request["folder"]),
+    )
     relative = resolve_inside(path, project.root).relative_to(project.root.resolve()).as_posix()
     report(WorkProgress("read", 0.05, "Reading the contract"))
     contract = contract_of(request["text"], path, project.root)
@@ -129,25 +177,47 @@ def _run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) 
         if request["target"] == "local":
             (folder / relative).parent.mkdir(parents=True, exist_ok=True)
             (folder / relative).write_text(request["text"], encoding="utf-8", newline="")
-            planned = PlanWithNotes(_local_jobs_plan(replace(project, root=folder.resolve()), relative, contract), ("the local target has no jobs: these are what a workspace would get",))
+            planned = PlanWithNotes(
+                _local_jobs_plan(replace(project, root=folder.resolve()), relative, contract),
+                ("the local target has no jobs: these are what a workspace would get",),
+            )
         else:
-            stand_in, contracts = _copy_project_with_text(project, relative, request["text"], folder / "project")
+            stand_in, contracts = _copy_project_with_text(
+                project, relative, request["text"], folder / "project"
+            )
             report(WorkProgress("look", 0.4, "Looking at the jobs that are there"))
             planned = _workspace_jobs_plan(stand_in, contracts, request["target"])
     return {**asdict(planned), "plan": json.loads(planned.plan.as_json())}
 
 
-def start_planning(text: str, path: Path, project: Path, kind: PlanKind, target: str = "local") -> BackgroundWork[PlanWithNotes]:
-    """Start planning what a contract's text, which stands or will stand at `path`, would change on a target: its tables, or the project's jobs.
+def start_planning(
+    text: str, path: Path, project: Path, kind: PlanKind, target: str = "local"
+) -> BackgroundWork[PlanWithNotes]:
+    """Start planning what a contract's text, which stands or will stand at `path`, would change on
+    a target: its tables, or the project's jobs.
 
-    Raises BadInput for a contract or project with errors, a path outside of the project, or where the same plan is being made.
+    Raises BadInput for a contract or project with errors, a path outside of the project, or where
+    the same plan is being made.
     """
     own = project_at(project)
     resolve_inside(path, own.root)
     contract_of(text, path, own.root)
-    folder, held = acquire_scratch_folder(own.root, "plans", digest_of(text, str(path), kind, target))
-    request = {"text": text, "path": str(path.resolve()), "project": str(project.resolve()), "kind": kind, "target": target, "folder": str(folder)}
-    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.plans", request, folder), held, lambda data: PlanWithNotes(_parse_plan(data["plan"]), tuple(data["notes"])))
+    folder, held = acquire_scratch_folder(
+        own.root, "plans", digest_of(text, str(path), kind, target)
+    )
+    request = {
+        "text": text,
+        "path": str(path.resolve()),
+        "project": str(project.resolve()),
+        "kind": kind,
+        "target": target,
+        "folder": str(folder),
+    }
+    return BackgroundWork(
+        ChildProcess("datamaster_kit.forms.trial.plans", request, folder),
+        held,
+        lambda data: PlanWithNotes(_parse_plan(data["plan"]), tuple(data["notes"])),
+    )
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #b486915d
 def main() -> None:

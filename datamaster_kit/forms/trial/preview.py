@@ -24,22 +24,39 @@ from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Example, Model, Scalar, Source, Workflow
 from ...contract.control_totals import read_control_totals
 from ...contract.source_options import reader_options
-from .verdicts import json_value_text, rescue_reason, parse_json_text, datetime_regex
+from .verdicts import (
+    json_value_text,
+    rescue_reason,
+    parse_json_text,
+    datetime_regex,
+)
 from ...project.project_file import Project
 from ...targets.readers.casts import bronze_type, match_header
-from ...targets.readers.csv_files import CSV_OPTIONS, csv_records, encoding_of, has_header
+from ...targets.readers.csv_files import (
+    CSV_OPTIONS,
+    csv_records,
+    encoding_of,
+    has_header,
+)
 from ...targets.readers.packed_files import packing_damage, open_plain
 
 # %% auto #0
-__all__ = ['Record', 'Cell', 'Preview', 'landing_folder', 'newest_landing_files', 'example_records', 'preview']
+__all__ = ['Record', 'Cell', 'Preview', 'landing_folder', 'newest_landing_files',
+           'example_records', 'preview']
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #77936f92
-_NO_PREVIEW = code("preview-not-read", "A file cannot be looked into.", "give a csv or JSON file that is there, in the encoding that the source says")
+_NO_PREVIEW = code(
+    "preview-not-read",
+    "A file cannot be looked into.",
+    "give a csv or JSON file that is there, in the encoding that the source says",
+)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A text of the file, None where it has nothing; `rescue_reason` says why ingest rescues it, and is empty where it is taken."""
+    """A text of the file, None where it has nothing; `rescue_reason` says why ingest rescues it,
+    and is empty where it is taken.
+    """
 
     text: str | None
     misfit: str = ""
@@ -47,9 +64,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of a file or of examples: `columns` are the file's, `fields` the field that takes each (empty: none does, so that it is rescued).
+    """The first rows of a file or of examples: `columns` are the file's, `fields` the field that
+    takes each (empty: none does, so that it is rescued).
 
-    `missing` are the contract's fields that the file lacks, `broken` the records (from 1, their text) that cannot be read and are rescued whole, `notes` what is not told here.
+    `missing` are the contract's fields that the file lacks, `broken` the records (from 1, their
+    text) that cannot be read and are rescued whole, `notes` what is not told here.
     """
 
     source: str
@@ -63,20 +82,28 @@ class Preview:
     @property
     def unknown_columns(self) -> tuple[str, ...]:
         """The columns that the contract lacks."""
-        return tuple(column for column, field in zip(self.columns, self.fields, strict=True) if not field)
+        return tuple(
+            column for column, field in zip(self.columns, self.fields, strict=True) if not field
+        )
 
     @property
     def misfits(self) -> tuple[tuple[int, str, str, str], ...]:
         """Each cell of a field that does not fit it: row (from 1), column, text and why."""
-        return tuple((number, column, cell.text or "", cell.misfit) for number, row in enumerate(self.rows, start=1)
-                     for column, cell in zip(self.columns, row, strict=True) if cell.misfit)
+        return tuple(
+            (number, column, cell.text or "", cell.misfit)
+            for number, row in enumerate(self.rows, start=1)
+            for column, cell in zip(self.columns, row, strict=True)
+            if cell.misfit
+        )
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #3e194a0e
 _MAX_SHOWN_FILES = 50
 
 
 def landing_folder(project: Project, model: Model) -> Path:
-    """Return the folder in which a model's raw files arrive on this machine; raises BadInput where the model's name, or a link, leads elsewhere."""
+    """Return the folder in which a model's raw files arrive on this machine; raises BadInput where
+    the model's name, or a link, leads elsewhere.
+    """
     landing = project.state_folder / "landing"
     folder = landing / folder_name(model.name)
     if folder.resolve().parent != landing.resolve():
@@ -85,7 +112,10 @@ def landing_folder(project: Project, model: Model) -> Path:
 
 
 def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
-    """Return the newest files that have arrived for a model on this machine, the newest first; raises BadInput where the model's name leads out of the landing folder."""
+    """Return the newest files that have arrived for a model on this machine, the newest first;
+    raises BadInput where the model's name leads out of the landing folder.
+    """
+
     def walk_files(folder: str) -> Iterator[tuple[float, str]]:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -97,7 +127,14 @@ def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
                     yield entry.stat().st_mtime, entry.path
 
     folder = landing_folder(project, model)
-    return tuple(Path(path) for _, path in sorted(walk_files(str(folder)), reverse=True)[:_MAX_SHOWN_FILES]) if folder.is_dir() else ()
+    return (
+        tuple(
+            Path(path)
+            for _, path in sorted(walk_files(str(folder)), reverse=True)[:_MAX_SHOWN_FILES]
+        )
+        if folder.is_dir()
+        else ()
+    )
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0baa14f6
 Record = tuple[dict[str, str | None] | None, str]
@@ -113,27 +150,58 @@ def _csv_cells(header: Sequence[str], row: Sequence[str], options: Mapping[str, 
     """Return a record of csv; None where its cells are not as many as the header's."""
     if len(row) != len(header):
         return None, str(options.get("delimiter", ",")).join(row)
-    strips = [name for name in ("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace") if str(options.get(name, False)).lower() == "true"]
-    texts = [text.lstrip() if strips == ["ignoreLeadingWhiteSpace"] else text.rstrip() if strips == ["ignoreTrailingWhiteSpace"] else text.strip() if strips else text for text in row]
-    return {str(index): None if _is_null_cell(text, options) else text for index, text in enumerate(texts)}, ""
+    strips = [
+        name
+        for name in ("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
+        if str(options.get(name, False)).lower() == "true"
+    ]
+    texts = [
+        text.lstrip()
+        if strips == ["ignoreLeadingWhiteSpace"]
+        else text.rstrip()
+        if strips == ["ignoreTrailingWhiteSpace"]
+        else text.strip()
+        if strips
+        else text
+        for text in row
+    ]
+    return {
+        str(index): None if _is_null_cell(text, options) else text
+        for index, text in enumerate(texts)
+    }, ""
 
 
 def _object_cells(value: Any, text: str) -> Record:
     """Return a record of JSON; None where it is no object."""
     if not isinstance(value, Mapping):
         return None, text
-    return {str(name): None if part is None else json_value_text(part) for name, part in value.items()}, text
+    return {
+        str(name): None if part is None else json_value_text(part) for name, part in value.items()
+    }, text
 
 
 def _json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
-    """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a list."""
-    with open_plain(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="\n") as file:
+    """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a
+    list.
+    """
+    with (
+        open_plain(path) as raw,
+        io.TextIOWrapper(
+            raw, encoding=encoding_of(options), errors="replace", newline="\n"
+        ) as file,
+    ):
         if str(options.get("multiLine", False)).lower() == "true":
             text = file.read(_MAX_JSON_CHARACTERS)
             if len(text) == _MAX_JSON_CHARACTERS:
-                raise ValueError(f"one JSON value of more than {_MAX_JSON_CHARACTERS // 1_000_000} MB is not read for a preview")
+                raise ValueError(
+                    f"one JSON value of more than {_MAX_JSON_CHARACTERS // 1_000_000} MB is "
+                    "not read for a preview"
+                )
             value = parse_json_text(text)
-            yield from (_object_cells(item, json.dumps(item)) for item in (value if isinstance(value, list) else [value]))
+            yield from (
+                _object_cells(item, json.dumps(item))
+                for item in (value if isinstance(value, list) else [value])
+            )
         else:
             yield from (_json_record(line.strip()) for line in file if line.strip())
 
@@ -146,8 +214,17 @@ def _json_record(line: str) -> Record:
         return None, line
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0598bf52
-def _build_preview(source: str, model: Model, header: Mapping[str, str], records: Iterable[Record], options: Mapping[str, Any], rows: int) -> Preview:
-    """Return the preview of the first records; `header` is a column's name by the key that it has in records, empty where the records' own names are the columns."""
+def _build_preview(
+    source: str,
+    model: Model,
+    header: Mapping[str, str],
+    records: Iterable[Record],
+    options: Mapping[str, Any],
+    rows: int,
+) -> Preview:
+    """Return the preview of the first records; `header` is a column's name by the key that it has
+    in records, empty where the records' own names are the columns.
+    """
     first = list(islice(records, rows))
     read = [cells for cells, _ in first if cells is not None]
     names = dict(header) or {name: name for cells in read for name in cells}
@@ -158,14 +235,41 @@ def _build_preview(source: str, model: Model, header: Mapping[str, str], records
         takes |= {keys[position]: field for field, position in positions.items()}
 
     def cell(key: str, text: str | None) -> Cell:
-        return Cell(text, rescue_reason(text, types[takes[key]], options) if text is not None and key in takes else "")
+        return Cell(
+            text,
+            rescue_reason(text, types[takes[key]], options)
+            if text is not None and key in takes
+            else "",
+        )
 
-    patterns = {"date": "dateFormat", "timestamp": "timestampFormat", "timestamp_ntz": "timestampFormat"}
-    asked = [(item.column, str(options[patterns[kind.name]])) for item in model.fields
-             if isinstance(kind := bronze_type(item.type), Scalar) and patterns.get(kind.name) in options]
-    notes = tuple(f"{name} is not judged here: its pattern {pattern} is read by ingest alone" for name, pattern in asked if datetime_regex(pattern) is None)
-    return Preview(source, tuple(names.values()), tuple(takes.get(key, "") for key in names), tuple(tuple(cell(key, cells.get(key)) for key in names) for cells in read),
-                   tuple(name for name in types if name not in takes.values()) if read or header else (), tuple((number, text[:500]) for number, (cells, text) in enumerate(first, start=1) if cells is None), notes)
+    patterns = {
+        "date": "dateFormat",
+        "timestamp": "timestampFormat",
+        "timestamp_ntz": "timestampFormat",
+    }
+    asked = [
+        (item.column, str(options[patterns[kind.name]]))
+        for item in model.fields
+        if isinstance(kind := bronze_type(item.type), Scalar) and patterns.get(kind.name) in options
+    ]
+    notes = tuple(
+        f"{name} is not judged here: its pattern {pattern} is read by ingest alone"
+        for name, pattern in asked
+        if datetime_regex(pattern) is None
+    )
+    return Preview(
+        source,
+        tuple(names.values()),
+        tuple(takes.get(key, "") for key in names),
+        tuple(tuple(cell(key, cells.get(key)) for key in names) for cells in read),
+        tuple(name for name in types if name not in takes.values()) if read or header else (),
+        tuple(
+            (number, text[:500])
+            for number, (cells, text) in enumerate(first, start=1)
+            if cells is None
+        ),
+        notes,
+    )
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #fb226163
 def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview:
@@ -175,63 +279,161 @@ def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Previe
         if source.format == "json":
             with closing(_json_records(file, given)) as records:
                 return _build_preview(file.name, model, {}, records, given, rows)
-        options = {name: value for name, value in given.items() if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")}
+        options = {
+            name: value
+            for name, value in given.items()
+            if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")
+        }
         control = read_control_totals(source.options.get("control"), source.format)
         with closing(csv_records(file, options)) as records:
-            found = (row for row in records if not (control and control.place != "file" and row[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip() == control.begins_with))
-            header = [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])] if has_header(options) else [item.column for item in model.fields]
+            found = (
+                row
+                for row in records
+                if not (
+                    control
+                    and control.place != "file"
+                    and row[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
+                    == control.begins_with
+                )
+            )
+            header = (
+                [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])]
+                if has_header(options)
+                else [item.column for item in model.fields]
+            )
             mark = str(options.get("comment", ""))
-            said = (_csv_cells(header, row, options) for row in found if not (mark and row[0].startswith(mark)))
-            return _build_preview(file.name, model, {str(index): name for index, name in enumerate(header)}, said, options, rows)
+            said = (
+                _csv_cells(header, row, options)
+                for row in found
+                if not (mark and row[0].startswith(mark))
+            )
+            return _build_preview(
+                file.name,
+                model,
+                {str(index): name for index, name in enumerate(header)},
+                said,
+                options,
+                rows,
+            )
     except (OSError, EOFError, zlib.error, ValueError, LookupError, csv.Error) as error:
-        raise BadInput(_NO_PREVIEW.fault(f"it cannot be read as {source.format}: {packing_damage(file) or error}", file=str(file))) from None
+        raise BadInput(
+            _NO_PREVIEW.fault(
+                f"it cannot be read as {source.format}: {packing_damage(file) or error}",
+                file=str(file),
+            )
+        ) from None
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #08aa6dd6
 def _example_text(value: Any) -> str | None:
     """Return a value of an example as the text that a file would have."""
     if value is None:
         return None
-    return "true" if value is True else "false" if value is False else value.isoformat() if isinstance(value, date) else json_value_text(value)
+    return (
+        "true"
+        if value is True
+        else "false"
+        if value is False
+        else value.isoformat()
+        if isinstance(value, date)
+        else json_value_text(value)
+    )
 
 
 def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
-    """Return an example's columns by the keys of its records (empty: the records name them), and its records; raises ValueError where it has none."""
+    """Return an example's columns by the keys of its records (empty: the records name them), and
+    its records; raises ValueError where it has none.
+    """
     data = example.data
-    if isinstance(data, str) and (example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))):
+    if isinstance(data, str) and (
+        example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))
+    ):
         data = parse_json_text(data)
     if isinstance(data, str):
         text = data.strip()
         found = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter_of(text)) if row]
         header = [name.strip() for name in found[0]] if found else []
-        return {str(index): name for index, name in enumerate(header)}, [_csv_cells(header, row, {}) for row in found[1:]]
+        return {str(index): name for index, name in enumerate(header)}, [
+            _csv_cells(header, row, {}) for row in found[1:]
+        ]
     rows = data if isinstance(data, list) else [data]
-    return {}, [({str(name): _example_text(value) for name, value in row.items()} if isinstance(row, Mapping) else None, str(row)) for row in rows]
+    return {}, [
+        (
+            {str(name): _example_text(value) for name, value in row.items()}
+            if isinstance(row, Mapping)
+            else None,
+            str(row),
+        )
+        for row in rows
+    ]
 
 
 def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
-    """Return the preview of a model's examples; raises BadInput where it has none that can be read."""
+    """Return the preview of a model's examples; raises BadInput where it has none that can be
+    read.
+    """
     header: dict[str, str] = {}
     records: list[Record] = []
     for number, example in enumerate(model.examples, start=1):
         try:
             columns, found = example_records(example)
         except (ValueError, csv.Error) as error:
-            raise BadInput(_NO_PREVIEW.fault(f"example {number} of {model.name} cannot be read: {error}", hint="write it as csv text with a header, as JSON, or as rows")) from None
+            raise BadInput(
+                _NO_PREVIEW.fault(
+                    f"example {number} of {model.name} cannot be read: {error}",
+                    hint="write it as csv text with a header, as JSON, or as rows",
+                )
+            ) from None
         names = list(dict.fromkeys(columns.values()))
-        records += [({name: next((cells[key] for key in columns if columns[key] == name), None) for name in names} if columns and cells is not None else cells, text) for cells, text in found]
+        records += [
+            (
+                {
+                    name: next((cells[key] for key in columns if columns[key] == name), None)
+                    for name in names
+                }
+                if columns and cells is not None
+                else cells,
+                text,
+            )
+            for cells, text in found
+        ]
         header |= {name: name for name in names}
     if not records:
-        raise BadInput(_NO_PREVIEW.fault(f"{model.name} has no example, and no file has arrived", hint="make mock data, put a file into the landing folder, or write examples into the contract"))
-    return _build_preview("examples", model, {}, records, {name: value for name, value in source.options.items() if name in ("dateFormat", "timestampFormat")}, rows)
+        raise BadInput(
+            _NO_PREVIEW.fault(
+                f"{model.name} has no example, and no file has arrived",
+                hint="make mock data, put a file into the landing folder, or write examples into "
+                "the contract",
+            )
+        )
+    return _build_preview(
+        "examples",
+        model,
+        {},
+        records,
+        {
+            name: value
+            for name, value in source.options.items()
+            if name in ("dateFormat", "timestampFormat")
+        },
+        rows,
+    )
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #a3761c74
 def preview(contract: Contract, model: Model, file: Path | None = None, rows: int = 20) -> Preview:
-    """Return the first rows of a raw file of a model, or of the contract's examples where there is no file; raises BadInput where they cannot be read."""
+    """Return the first rows of a raw file of a model, or of the contract's examples where there is
+    no file; raises BadInput where they cannot be read.
+    """
     source = (contract.workflow or Workflow()).source
     if file is None:
         return _examples_preview(source, model, rows)
     if source.format not in ("csv", "json"):
-        raise BadInput(_NO_PREVIEW.fault(f"files of {source.format} are not looked into", file=str(file), hint="run the ingest on them: it shows what becomes of each row"))
+        raise BadInput(
+            _NO_PREVIEW.fault(
+                f"files of {source.format} are not looked into",
+                file=str(file),
+                hint="run the ingest on them: it shows what becomes of each row",
+            )
+        )
     if not file.is_file():
         raise BadInput(_NO_PREVIEW.fault("it is not there", file=str(file)))
     return _file_preview(source, model, file, rows)

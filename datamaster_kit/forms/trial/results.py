@@ -34,36 +34,111 @@ def _cell_words(cell: Cell, is_taken: bool) -> str | None:
 
 
 def preview_html(found: Preview) -> str:
-    """Return a preview as HTML: its rows, and in sentences what would be rescued and what is missing."""
-    names = [f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}" for column, field in zip(found.columns, found.fields, strict=True)]
-    rows = [[_cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)] for row in found.rows]
-    said = [notice("warning", f"The contract does not know {', '.join(found.unknown_columns)}: what stands there is rescued.")] if found.unknown_columns else []
-    said += [notice("warning", f"There is nothing for {', '.join(found.missing)}.")] if found.missing else []
-    said += [notice("error", f"Record {number} cannot be read, and is rescued whole: {text}") for number, text in found.broken]
-    said += [notice("warning", f"{len(found.misfits)} of the cells shown do not fit their type and are rescued.")] if found.misfits else []
+    """Return a preview as HTML: its rows, and in sentences what would be rescued and what is
+    missing.
+    """
+    names = [
+        f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}"
+        for column, field in zip(found.columns, found.fields, strict=True)
+    ]
+    rows = [
+        [_cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)]
+        for row in found.rows
+    ]
+    said = (
+        [
+            notice(
+                "warning",
+                f"The contract does not know {', '.join(found.unknown_columns)}: what stands "
+                "there is rescued.",
+            )
+        ]
+        if found.unknown_columns
+        else []
+    )
+    said += (
+        [notice("warning", f"There is nothing for {', '.join(found.missing)}.")]
+        if found.missing
+        else []
+    )
+    said += [
+        notice("error", f"Record {number} cannot be read, and is rescued whole: {text}")
+        for number, text in found.broken
+    ]
+    said += (
+        [
+            notice(
+                "warning",
+                f"{len(found.misfits)} of the cells shown do not fit their type and are rescued.",
+            )
+        ]
+        if found.misfits
+        else []
+    )
     said += [notice("note", text) for text in found.notes]
-    good = [] if said or not found.rows else [notice("ok", "Every column is a field, and every cell shown fits its type.")]
+    good = (
+        []
+        if said or not found.rows
+        else [notice("ok", "Every column is a field, and every cell shown fits its type.")]
+    )
     return table_html(names, rows) + join_markup([*good, *said])
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #bf5f0a03
 def _counts_html(models: Sequence[ModelTrial]) -> str:
     """Return how many rows of each model were read, are good, quarantined and rescued."""
     has_truth = any(item.broken is not None for item in models)
-    columns = ("Model", "Read", "Good", "Quarantined", "Rescued", *(("Broken on purpose",) if has_truth else ()))
-    return table_html(columns, [(item.model, item.read, item.good, item.quarantined, item.rescued, *((item.broken,) if has_truth else ())) for item in models])
+    columns = (
+        "Model",
+        "Read",
+        "Good",
+        "Quarantined",
+        "Rescued",
+        *(("Broken on purpose",) if has_truth else ()),
+    )
+    return table_html(
+        columns,
+        [
+            (
+                item.model,
+                item.read,
+                item.good,
+                item.quarantined,
+                item.rescued,
+                *((item.broken,) if has_truth else ()),
+            )
+            for item in models
+        ],
+    )
 
 
 def _table_sample_html(shown: TableSample) -> str:
     """Return the first rows of a table."""
-    more = f"the first {len(shown.rows)} of {shown.total:,}" if shown.total > len(shown.rows) else f"{shown.total:,}"
-    return heading(f"{shown.layer}: {more} rows", 4) + (table_html(shown.columns, shown.rows) if shown.rows else "")
+    more = (
+        f"the first {len(shown.rows)} of {shown.total:,}"
+        if shown.total > len(shown.rows)
+        else f"{shown.total:,}"
+    )
+    return heading(f"{shown.layer}: {more} rows", 4) + (
+        table_html(shown.columns, shown.rows) if shown.rows else ""
+    )
 
 
 def rows_html(trial: Trial) -> str:
     """Return what became of the rows of a trial."""
-    tables = [part for item in trial.models for part in (heading(item.model, 3), *map(_table_sample_html, item.tables))]
-    notes = [notice("note", f"{item.model}: {note}") for item in trial.models for note in item.notes]
-    return fault_notices(trial.faults) + _counts_html(trial.models) + join_markup(tables) + join_markup(notes)
+    tables = [
+        part
+        for item in trial.models
+        for part in (heading(item.model, 3), *map(_table_sample_html, item.tables))
+    ]
+    notes = [
+        notice("note", f"{item.model}: {note}") for item in trial.models for note in item.notes
+    ]
+    return (
+        fault_notices(trial.faults)
+        + _counts_html(trial.models)
+        + join_markup(tables)
+        + join_markup(notes)
+    )
 
 
 def _verdict_of(rule: RuleResult) -> str:
@@ -74,23 +149,78 @@ def _verdict_of(rule: RuleResult) -> str:
 
 
 def rules_html(models: Iterable[ModelTrial]) -> str:
-    """Return what each rule said, those that are broken first, and those that were not executed before those that are kept."""
+    """Return what each rule said, those that are broken first, and those that were not executed
+    before those that are kept.
+    """
     found = [(item.model, rule) for item in models for rule in item.rules]
     order = {False: 0, None: 1, True: 2}
-    return table_html(("Rule", "What it says", "Severity", "Counted", "Verdict"), [(f"{model}: {rule.rule}", rule.description, rule.severity, "" if rule.value is None else f"{rule.value:,g}", _verdict_of(rule))
-                                                                           for model, rule in sorted(found, key=lambda pair: order[pair[1].passed])])
+    return table_html(
+        ("Rule", "What it says", "Severity", "Counted", "Verdict"),
+        [
+            (
+                f"{model}: {rule.rule}",
+                rule.description,
+                rule.severity,
+                "" if rule.value is None else f"{rule.value:,g}",
+                _verdict_of(rule),
+            )
+            for model, rule in sorted(found, key=lambda pair: order[pair[1].passed])
+        ],
+    )
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d7951484
 def mock_html(contract: Contract, made: Sequence[MockOutput], folder: Path) -> str:
-    """Return what mock data of a contract was written, and where, with its first rows where they can be looked into."""
-    rows = [(item.model, item.rows, item.broken, "\n".join(str(path.relative_to(folder)) for path in (*item.files, *((item.truth,) if item.truth else ())))) for item in made]
-    notes = [notice("note", f"{item.model}: {note}") for item in made for note in (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))]
-    looked = [heading(f"{item.model}: the first rows", 3) + preview_html(preview(contract, contract.model(item.model), item.files[0], 10)) for item in made if item.files[0].suffix in (".csv", ".json")]
-    return notice("ok", f"The files are in {folder}.") + table_html(("Model", "Rows", "Broken on purpose", "Files"), rows) + join_markup([*notes, *looked])
+    """Return what mock data of a contract was written, and where, with its first rows where they
+    can be looked into.
+    """
+    rows = [
+        (
+            item.model,
+            item.rows,
+            item.broken,
+            "\n".join(
+                str(path.relative_to(folder))
+                for path in (*item.files, *((item.truth,) if item.truth else ()))
+            ),
+        )
+        for item in made
+    ]
+    notes = [
+        notice("note", f"{item.model}: {note}")
+        for item in made
+        for note in (
+            *item.notes,
+            *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()),
+        )
+    ]
+    looked = [
+        heading(f"{item.model}: the first rows", 3)
+        + preview_html(preview(contract, contract.model(item.model), item.files[0], 10))
+        for item in made
+        if item.files[0].suffix in (".csv", ".json")
+    ]
+    return (
+        notice("ok", f"The files are in {folder}.")
+        + table_html(("Model", "Rows", "Broken on purpose", "Files"), rows)
+        + join_markup([*notes, *looked])
+    )
 
 
 def plan_html(planned: PlanWithNotes) -> str:
     """Return a plan as HTML: a row a change, and the counts, in the words of the command line."""
-    rows = [(ACTION_MARKS[change.action], change.kind, change.name, difference_text(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.visible_changes]
+    rows = [
+        (
+            ACTION_MARKS[change.action],
+            change.kind,
+            change.name,
+            difference_text(change),
+            "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note))),
+        )
+        for change in planned.plan.visible_changes
+    ]
     changes = table_html(("", "Kind", "Name", "What differs", "What to know"), rows) if rows else ""
-    return changes + notice("ok" if planned.plan.is_empty else "note", plan_summary(planned.plan)) + join_markup(notice("note", text) for text in planned.notes)
+    return (
+        changes
+        + notice("ok" if planned.plan.is_empty else "note", plan_summary(planned.plan))
+        + join_markup(notice("note", text) for text in planned.notes)
+    )

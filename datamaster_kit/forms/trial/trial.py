@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...contract.fault import Fault
 from .child import ChildProcess, BackgroundWork
 from .scratch import digest_of, acquire_scratch_folder
-from .trial_work import TableSample, Trial, ModelTrial, contract_of, project_at
+from .trial_work import (
+    TableSample,
+    Trial,
+    ModelTrial,
+    contract_of,
+    project_at,
+)
 from ...lakehouse.runs import RuleResult
 
 if TYPE_CHECKING:
@@ -23,19 +29,32 @@ if TYPE_CHECKING:
 __all__ = ['write_trial_mock', 'TrialRequest', 'start_trial']
 
 # %% ../../../nbs/forms/trial/06_trial.ipynb #86f33e71
-def write_trial_mock(text: str, rows: int, seed: int, bad_ratio: float, folder: Path, path: Path = Path("contract.yaml")) -> list[MockOutput]:
-    """Write mock data of a contract's text below a folder: `<model>/<model>-00001.<format>`, and `<model>.truth.csv` where rows are broken.
+def write_trial_mock(
+    text: str,
+    rows: int,
+    seed: int,
+    bad_ratio: float,
+    folder: Path,
+    path: Path = Path("contract.yaml"),
+) -> list[MockOutput]:
+    """Write mock data of a contract's text below a folder: `<model>/<model>-00001.<format>`, and
+    `<model>.truth.csv` where rows are broken.
 
-    `path` is where the contract stands, for what it refers to. Raises BadInput, with nothing written, for a contract with errors or a request that cannot be met.
+    `path` is where the contract stands, for what it refers to. Raises BadInput, with nothing
+    written, for a contract with errors or a request that cannot be met.
     """
     from datamaster_kit.mock.request import MockRequest, write_mock
 
-    return write_mock(contract_of(text, path, path.parent), MockRequest(rows, seed, bad_ratio=bad_ratio), folder)
+    return write_mock(
+        contract_of(text, path, path.parent), MockRequest(rows, seed, bad_ratio=bad_ratio), folder
+    )
 
 # %% ../../../nbs/forms/trial/06_trial.ipynb #e1b9c9f2
 @dataclass(frozen=True)
 class TrialRequest:
-    """What is tried: rows of the contract's `examples` or of `mock` data (how many, their seed, the share of broken ones), and how many rows of each table are shown."""
+    """What is tried: rows of the contract's `examples` or of `mock` data (how many, their seed, the
+    share of broken ones), and how many rows of each table are shown.
+    """
 
     source: Literal["examples", "mock"] = "examples"
     rows: int = 1000
@@ -46,26 +65,63 @@ class TrialRequest:
 
 def _parse_trial(data: Mapping[str, Any]) -> Trial:
     """Return the trial of its JSON form."""
+
     def table_sample(table: Mapping[str, Any]) -> TableSample:
-        return TableSample(table["layer"], tuple(table["columns"]), tuple(map(tuple, table["rows"])), table["total"])
+        return TableSample(
+            table["layer"],
+            tuple(table["columns"]),
+            tuple(map(tuple, table["rows"])),
+            table["total"],
+        )
 
-    models = (ModelTrial(**{**item, "rules": tuple(RuleResult(**rule) for rule in item["rules"]), "tables": tuple(map(table_sample, item["tables"])), "notes": tuple(item["notes"])}) for item in data["models"])
-    return Trial(tuple(models), tuple(Fault(**fault) for fault in data["faults"]), data["seconds"], data["log"], data["folder"])
+    models = (
+        ModelTrial(
+            **{
+                **item,
+                "rules": tuple(RuleResult(**rule) for rule in item["rules"]),
+                "tables": tuple(map(table_sample, item["tables"])),
+                "notes": tuple(item["notes"]),
+            }
+        )
+        for item in data["models"]
+    )
+    return Trial(
+        tuple(models),
+        tuple(Fault(**fault) for fault in data["faults"]),
+        data["seconds"],
+        data["log"],
+        data["folder"],
+    )
 
 
-def start_trial(text: str, path: Path, project: Path, wanted: TrialRequest = TrialRequest()) -> BackgroundWork[Trial]:
-    """Start trying out a contract's text, which stands or will stand at `path`, in the project of a project file (or of its folder).
+def start_trial(
+    text: str, path: Path, project: Path, wanted: TrialRequest = TrialRequest()
+) -> BackgroundWork[Trial]:
+    """Start trying out a contract's text, which stands or will stand at `path`, in the project of a
+    project file (or of its folder).
 
     Raises BadInput for a contract or project with errors, or where the same trial is running.
     """
     own = project_at(project)
     contract_of(text, path, own.root)
-    folder, held = acquire_scratch_folder(own.root, "trials", digest_of(text, str(path), repr(wanted)))
+    folder, held = acquire_scratch_folder(
+        own.root, "trials", digest_of(text, str(path), repr(wanted))
+    )
     (folder / "contracts").mkdir()
     (folder / "contracts" / f"{path.stem}.yaml").write_text(text, encoding="utf-8", newline="")
-    (folder / "datamaster.yaml").write_text(f"domain: {own.names.domain}\ncatalog: {own.names.catalog}\n", encoding="utf-8")
+    (folder / "datamaster.yaml").write_text(
+        f"domain: {own.names.domain}\ncatalog: {own.names.catalog}\n", encoding="utf-8"
+    )
     (folder / ".datamaster").mkdir()
     if (own.state_folder / "jars").is_dir():
         (folder / ".datamaster" / "jars").symlink_to((own.state_folder / "jars").resolve())
-    request = {**asdict(wanted), "text": text, "path": str(path.resolve()), "project": str(project.resolve()), "folder": str(folder)}
-    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.trial_work", request, folder), held, _parse_trial)
+    request = {
+        **asdict(wanted),
+        "text": text,
+        "path": str(path.resolve()),
+        "project": str(project.resolve()),
+        "folder": str(folder),
+    }
+    return BackgroundWork(
+        ChildProcess("datamaster_kit.forms.trial.trial_work", request, folder), held, _parse_trial
+    )

@@ -33,7 +33,9 @@ __all__ = ['contract_of', 'project_at', 'TableSample', 'ModelTrial', 'Trial', 'm
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #39b99c3c
 def contract_of(text: str, path: Path, root: Path) -> Contract:
-    """Return the contract of a text that stands, or will stand, at a path; raises BadInput with every error."""
+    """Return the contract of a text that stands, or will stand, at a path; raises BadInput with
+    every error.
+    """
     contract, faults = examine_document(parse_document(text, str(path)), root.resolve())
     errors = tuple(fault for fault in faults if fault.severity == "error")
     if errors or contract is None:
@@ -42,60 +44,115 @@ def contract_of(text: str, path: Path, root: Path) -> Contract:
 
 
 def project_at(path: Path) -> Project:
-    """Return the project of a file, or one of no consequence where there is no such file; raises BadInput for a file with faults."""
+    """Return the project of a file, or one of no consequence where there is no such file; raises
+    BadInput for a file with faults.
+    """
     file = path / "datamaster.yaml" if path.is_dir() else path
-    return read_project(file) if file.exists() else Project(file.parent.resolve(), names("trial", "trial"))
+    return (
+        read_project(file)
+        if file.exists()
+        else Project(file.parent.resolve(), names("trial", "trial"))
+    )
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #3eb8062a
-_NO_EXAMPLE_ROWS = code("trial-no-examples", "A contract has no examples that can be run.", "make mock data instead, or write examples with rows into the contract")
+_NO_EXAMPLE_ROWS = code(
+    "trial-no-examples",
+    "A contract has no examples that can be run.",
+    "make mock data instead, or write examples with rows into the contract",
+)
 
 
-def _write_csv(path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]) -> None:
+def _write_csv(
+    path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]
+) -> None:
     """Write rows of text as csv, as a source's options say."""
-    nothing, delimiter = str(options.get("nullValue", "")), str(options.get("delimiter", ",")) or ","
-    table = [*([columns] if has_header(options) else []), *([nothing if row.get(name) is None else str(row[name]) for name in columns] for row in rows)]
+    nothing, delimiter = (
+        str(options.get("nullValue", "")),
+        str(options.get("delimiter", ",")) or ",",
+    )
+    table = [
+        *([columns] if has_header(options) else []),
+        *(
+            [nothing if row.get(name) is None else str(row[name]) for name in columns]
+            for row in rows
+        ),
+    ]
     with path.open("w", encoding=str(options.get("encoding", "utf-8")), newline="") as text:
         if len(delimiter) > 1:
             text.writelines(delimiter.join(cells) + "\n" for cells in table)
         else:
             escape = escape_of(options)
-            csv.writer(text, delimiter=delimiter, quotechar=str(options.get("quote", '"')) or None, escapechar=escape, doublequote=escape is None, lineterminator="\n",
-                       quoting=csv.QUOTE_MINIMAL if str(options.get("quote", '"')) else csv.QUOTE_NONE).writerows(table)
+            csv.writer(
+                text,
+                delimiter=delimiter,
+                quotechar=str(options.get("quote", '"')) or None,
+                escapechar=escape,
+                doublequote=escape is None,
+                lineterminator="\n",
+                quoting=csv.QUOTE_MINIMAL if str(options.get("quote", '"')) else csv.QUOTE_NONE,
+            ).writerows(table)
 
 
 def _example_rows(model: Model) -> list[dict[str, str | None]]:
-    """Return the rows of a model's examples; raises ValueError for an example that cannot be read."""
+    """Return the rows of a model's examples; raises ValueError for an example that cannot be
+    read.
+    """
     rows: list[dict[str, str | None]] = []
     for example in model.examples:
         header, records = example_records(example)
-        rows += [{header.get(key, key): text for key, text in cells.items()} for cells, _ in records if cells is not None]
+        rows += [
+            {header.get(key, key): text for key, text in cells.items()}
+            for cells, _ in records
+            if cells is not None
+        ]
     return rows
 
 
 def _write_examples(source: Source, model: Model, folder: Path) -> int:
-    """Write a model's examples as a raw file of the source's format into a folder, and return how many rows; raises BadInput where they cannot be."""
+    """Write a model's examples as a raw file of the source's format into a folder, and return how
+    many rows; raises BadInput where they cannot be.
+    """
     try:
         rows = _example_rows(model)
     except (ValueError, csv.Error) as error:
-        raise BadInput(_NO_EXAMPLE_ROWS.fault(f"an example of {model.name} cannot be read: {error}")) from None
+        raise BadInput(
+            _NO_EXAMPLE_ROWS.fault(f"an example of {model.name} cannot be read: {error}")
+        ) from None
     if rows and source.format not in ("csv", "json"):
-        raise BadInput(_NO_EXAMPLE_ROWS.fault(f"examples are texts, and the source of {model.name} is {source.format}", hint="make mock data instead"))
+        raise BadInput(
+            _NO_EXAMPLE_ROWS.fault(
+                f"examples are texts, and the source of {model.name} is {source.format}",
+                hint="make mock data instead",
+            )
+        )
     if not rows:
         return 0
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    columns = columns if source.format == "json" or has_header(source.options) else [item.column for item in model.fields]
+    columns = (
+        columns
+        if source.format == "json" or has_header(source.options)
+        else [item.column for item in model.fields]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     if source.format == "csv":
         _write_csv(folder / "examples.csv", columns, rows, source.options)
     else:
-        text = json.dumps(rows) if str(source.options.get("multiLine", False)).lower() == "true" else "\n".join(map(json.dumps, rows))
-        (folder / "examples.json").write_text(text + "\n", encoding=str(source.options.get("encoding", "utf-8")))
+        text = (
+            json.dumps(rows)
+            if str(source.options.get("multiLine", False)).lower() == "true"
+            else "\n".join(map(json.dumps, rows))
+        )
+        (folder / "examples.json").write_text(
+            text + "\n", encoding=str(source.options.get("encoding", "utf-8"))
+        )
     return len(rows)
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #eaf55738
 @dataclass(frozen=True)
 class TableSample:
-    """The first rows of a table as texts; `layer` is bronze, silver or quarantine, `total` counts all rows."""
+    """The first rows of a table as texts; `layer` is bronze, silver or quarantine, `total` counts
+    all rows.
+    """
 
     layer: str
     columns: tuple[str, ...]
@@ -105,7 +162,9 @@ class TableSample:
 
 @dataclass(frozen=True)
 class ModelTrial:
-    """What became of a model's rows: how many were read, are good, quarantined and rescued; what each rule said; the first rows of its tables."""
+    """What became of a model's rows: how many were read, are good, quarantined and rescued; what
+    each rule said; the first rows of its tables.
+    """
 
     model: str
     read: int
@@ -120,7 +179,9 @@ class ModelTrial:
 
 @dataclass(frozen=True)
 class Trial:
-    """A contract tried out: what became of each model, the faults that ended a step (such as too many bad rows), how long it took, and where its log and files are."""
+    """A contract tried out: what became of each model, the faults that ended a step (such as too
+    many bad rows), how long it took, and where its log and files are.
+    """
 
     models: tuple[ModelTrial, ...]
     faults: tuple[Fault, ...]
@@ -129,55 +190,155 @@ class Trial:
     folder: str
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #e5e84add
-def _read_table_sample(target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int) -> TableSample:
-    """Return the first rows of a table in the order in which they were read: the model's columns, and some of the toolkit's."""
+def _read_table_sample(
+    target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int
+) -> TableSample:
+    """Return the first rows of a table in the order in which they were read: the model's columns,
+    and some of the toolkit's.
+    """
     rows = target.spark.table(table)
     types = {item.column: item.type for item in model.fields}
-    order = [name for name in ("carlton_record", "carlton_metadata.row") if name.partition(".")[0] in rows.columns]
-    texts = [f"CAST({quote(name)} AS STRING) AS {quote(name)}" if name not in types or (isinstance(types[name], Scalar) and types[name] != Scalar("variant")) else f"to_json({quote(name)}) AS {quote(name)}"
-             for name in (*(name for name in types if name in rows.columns), *(name for name in extra if name in rows.columns))]
-    taken = rows.orderBy(*order[:1]).limit(limit).selectExpr(*texts) if order else rows.limit(limit).selectExpr(*texts)
-    return TableSample(layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count())
+    order = [
+        name
+        for name in ("carlton_record", "carlton_metadata.row")
+        if name.partition(".")[0] in rows.columns
+    ]
+    texts = [
+        f"CAST({quote(name)} AS STRING) AS {quote(name)}"
+        if name not in types
+        or (isinstance(types[name], Scalar) and types[name] != Scalar("variant"))
+        else f"to_json({quote(name)}) AS {quote(name)}"
+        for name in (
+            *(name for name in types if name in rows.columns),
+            *(name for name in extra if name in rows.columns),
+        )
+    ]
+    taken = (
+        rows.orderBy(*order[:1]).limit(limit).selectExpr(*texts)
+        if order
+        else rows.limit(limit).selectExpr(*texts)
+    )
+    return TableSample(
+        layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count()
+    )
 
 
-def _read_table_samples(target: Target, project: Project, model: Model, limit: int) -> tuple[TableSample, ...]:
+def _read_table_samples(
+    target: Target, project: Project, model: Model, limit: int
+) -> tuple[TableSample, ...]:
     """Return the first rows of a model's tables that are there."""
-    wanted = (("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")), ("silver", "silver", "", ()), ("quarantine", "bronze", QUARANTINE_SUFFIX, ("carlton_record", "carlton_broken_rules", "carlton_rescued")))
-    found = [(layer, project.names.table(schema, model.table + suffix), extra) for layer, schema, suffix, extra in wanted]
-    return tuple(_read_table_sample(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
+    wanted = (
+        ("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")),
+        ("silver", "silver", "", ()),
+        (
+            "quarantine",
+            "bronze",
+            QUARANTINE_SUFFIX,
+            ("carlton_record", "carlton_broken_rules", "carlton_rescued"),
+        ),
+    )
+    found = [
+        (layer, project.names.table(schema, model.table + suffix), extra)
+        for layer, schema, suffix, extra in wanted
+    ]
+    return tuple(
+        _read_table_sample(target, layer, target.sql_name(table), model, extra, limit)
+        for layer, table, extra in found
+        if target.has_table(table)
+    )
 
 
-def _build_model_trial(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[TableSample, ...], broken: int | None, notes: tuple[str, ...]) -> ModelTrial:
+def _build_model_trial(
+    model: Model,
+    run: Run | None,
+    rules: tuple[RuleResult, ...],
+    tables: tuple[TableSample, ...],
+    broken: int | None,
+    notes: tuple[str, ...],
+) -> ModelTrial:
     """Return what became of a model's rows, by the run of ingest that read them."""
-    read, quarantined, rescued = (run.rows_read, run.rows_quarantined, run.rows_rescued) if run else (0, 0, 0)
-    return ModelTrial(model.name, read, read - quarantined, quarantined, rescued, rules, tables, broken, (*notes, *(run.notes if run else ())))
+    read, quarantined, rescued = (
+        (run.rows_read, run.rows_quarantined, run.rows_rescued) if run else (0, 0, 0)
+    )
+    return ModelTrial(
+        model.name,
+        read,
+        read - quarantined,
+        quarantined,
+        rescued,
+        rules,
+        tables,
+        broken,
+        (*notes, *(run.notes if run else ())),
+    )
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #bbc3c934
-def _write_trial_rows(contract: Contract, project: Project, request: Mapping[str, Any], folder: Path) -> dict[str, tuple[int | None, tuple[str, ...]]]:
-    """Write the raw files that a trial reads, and return by model how many rows were broken on purpose, and what is to be known; raises BadInput where no row can be written."""
+def _write_trial_rows(
+    contract: Contract, project: Project, request: Mapping[str, Any], folder: Path
+) -> dict[str, tuple[int | None, tuple[str, ...]]]:
+    """Write the raw files that a trial reads, and return by model how many rows were broken on
+    purpose, and what is to be known; raises BadInput where no row can be written.
+    """
     source = (contract.workflow or Workflow()).source
     if request["source"] == "examples":
-        counts = {model.name: _write_examples(source, model, landing_folder(project, model)) for model in contract.ingested_models}
+        counts = {
+            model.name: _write_examples(source, model, landing_folder(project, model))
+            for model in contract.ingested_models
+        }
         if not any(counts.values()):
             raise BadInput(_NO_EXAMPLE_ROWS.fault(f"no model of {contract.id} has examples"))
-        return {name: (None, () if count else ("it has no examples",)) for name, count in counts.items()}
+        return {
+            name: (None, () if count else ("it has no examples",)) for name, count in counts.items()
+        }
     from datamaster_kit.mock.files.files import model_file_name
     from datamaster_kit.mock.request import MockRequest, write_mock
 
-    made = write_mock(contract, MockRequest(request["rows"], request["seed"], bad_ratio=request["bad_ratio"]), folder / "mock")
+    made = write_mock(
+        contract,
+        MockRequest(request["rows"], request["seed"], bad_ratio=request["bad_ratio"]),
+        folder / "mock",
+    )
     for model in contract.ingested_models:
-        shutil.copytree(folder / "mock" / model_file_name(model), landing_folder(project, model), dirs_exist_ok=True)
-    return {item.model: (item.broken, (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))) for item in made}
+        shutil.copytree(
+            folder / "mock" / model_file_name(model),
+            landing_folder(project, model),
+            dirs_exist_ok=True,
+        )
+    return {
+        item.model: (
+            item.broken,
+            (
+                *item.notes,
+                *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()),
+            ),
+        )
+        for item in made
+    }
 
 
 def _without_control_totals(contract: Contract) -> Contract:
     """Return a contract whose files need no control totals, which an example has not."""
     workflow = contract.workflow or Workflow()
-    return replace(contract, workflow=replace(workflow, source=replace(workflow.source, options={name: value for name, value in workflow.source.options.items() if name != "control"})))
+    return replace(
+        contract,
+        workflow=replace(
+            workflow,
+            source=replace(
+                workflow.source,
+                options={
+                    name: value
+                    for name, value in workflow.source.options.items()
+                    if name != "control"
+                },
+            ),
+        ),
+    )
 
 
 def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
-    """Try a contract out in the folder of a request, and return the trial as JSON; raises DatamasterError where nothing could be ingested."""
+    """Try a contract out in the folder of a request, and return the trial as JSON; raises
+    DatamasterError where nothing could be ingested.
+    """
     from datamaster_kit.ingest.checks import RULE_FAILED
     from datamaster_kit.ingest.holds import release_holds
     from datamaster_kit.ingest.ingest import build_silver, ingest
@@ -186,7 +347,11 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     from datamaster_kit.targets.local import LocalTarget
     from datamaster_kit.unity.catalog import apply_catalog, plan_catalog
 
-    begun, folder, own = time.monotonic(), Path(request["folder"]), project_at(Path(request["project"]))
+    begun, folder, own = (
+        time.monotonic(),
+        Path(request["folder"]),
+        project_at(Path(request["project"])),
+    )
     report(WorkProgress("read", 0.02, "Reading the contract"))
     contract = contract_of(request["text"], Path(request["path"]), own.root)
     project = replace(own, root=folder, contracts=("contracts/*.yaml",))
@@ -198,7 +363,10 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     assert target.spark is not None
     report(WorkProgress("unity", 0.35, "Making the tables"))
     apply_catalog(plan_catalog(target, project, [contract], only_tables=True))
-    for name, share, text, step in (("ingest", 0.5, "Bringing the rows to bronze", ingest), ("silver", 0.75, "Bringing the good rows to silver", build_silver)):
+    for name, share, text, step in (
+        ("ingest", 0.5, "Bringing the rows to bronze", ingest),
+        ("silver", 0.75, "Bringing the good rows to silver", build_silver),
+    ):
         report(WorkProgress(name, share, text))
         try:
             step(target, project, contract, run_id)
@@ -211,9 +379,25 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     report(WorkProgress("look", 0.9, "Looking at the result"))
     runs = read_runs(target, project.names.catalog, run_id, "ingest")
     results = latest_results([contract], runs)
-    models = [_build_model_trial(model, next((run for run in runs if run.model == model.name), None), tuple(result for name, result in results if name == model.name),
-                    _read_table_samples(target, project, model, request["shown"]), *made.get(model.name, (None, ()))) for model in contract.ingested_models]
-    return asdict(Trial(tuple(models), tuple(faults), time.monotonic() - begun, str(folder / "log.txt"), str(folder)))
+    models = [
+        _build_model_trial(
+            model,
+            next((run for run in runs if run.model == model.name), None),
+            tuple(result for name, result in results if name == model.name),
+            _read_table_samples(target, project, model, request["shown"]),
+            *made.get(model.name, (None, ())),
+        )
+        for model in contract.ingested_models
+    ]
+    return asdict(
+        Trial(
+            tuple(models),
+            tuple(faults),
+            time.monotonic() - begun,
+            str(folder / "log.txt"),
+            str(folder),
+        )
+    )
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #a5d126d6
 def main() -> None:

@@ -24,13 +24,23 @@ from .trial_work import Trial, contract_of, project_at
 __all__ = ['TryPanel']
 
 # %% ../../../nbs/forms/trial/08_try_panel.ipynb #6b59c684
-_FORM_BUSY = code("form-busy", "Something that the form started is still running.", "wait until it has ended, or cancel it")
-_FORM_WORK_FAILED = code("form-work-failed", "What the form started ended in a way that nobody foresaw.", "report it, with what you did")
+_FORM_BUSY = code(
+    "form-busy",
+    "Something that the form started is still running.",
+    "wait until it has ended, or cancel it",
+)
+_FORM_WORK_FAILED = code(
+    "form-work-failed",
+    "What the form started ended in a way that nobody foresaw.",
+    "report it, with what you did",
+)
 _MAX_MOCK_ROWS = 100_000
 
 
 def _targets_of(project: Path) -> tuple[str, ...]:
-    """Return the targets of a project file: `local`, and its workspaces; only `local` where it cannot be read."""
+    """Return the targets of a project file: `local`, and its workspaces; only `local` where it
+    cannot be read.
+    """
     try:
         return ("local", *project_at(project).targets)
     except DatamasterError:
@@ -38,7 +48,9 @@ def _targets_of(project: Path) -> tuple[str, ...]:
 
 # %% ../../../nbs/forms/trial/08_try_panel.ipynb #e6394d52
 class TryPanel:
-    """Buttons that try out the contract whose text `text` gives; it stands, or will stand, at `path` in the project of the file `project`. `widget` is what is shown."""
+    """Buttons that try out the contract whose text `text` gives; it stands, or will stand, at
+    `path` in the project of the file `project`. `widget` is what is shown.
+    """
 
     def __init__(self, text: Callable[[], str], path: Path, project: Path) -> None:
         self.text, self.path, self.project = text, path, project
@@ -49,26 +61,71 @@ class TryPanel:
 
     def build_widget(self) -> Any:
         """Return the panel's widget."""
-        from ipywidgets import HTML, BoundedFloatText, BoundedIntText, Button, Dropdown, FloatProgress, VBox
+        from ipywidgets import (
+            HTML,
+            BoundedFloatText,
+            BoundedIntText,
+            Button,
+            Dropdown,
+            FloatProgress,
+            VBox,
+        )
 
         self.rows = BoundedIntText(value=1000, min=1, max=_MAX_MOCK_ROWS, description="Rows")
         self.seed = BoundedIntText(value=1, min=0, max=2**31 - 1, description="Seed")
-        self.bad_share = BoundedFloatText(value=0.05, min=0, max=1, step=0.01, description="Share of broken rows")
+        self.bad_share = BoundedFloatText(
+            value=0.05, min=0, max=1, step=0.01, description="Share of broken rows"
+        )
         self.target = Dropdown(options=_targets_of(self.project), description="Target of plans")
-        self.progress = FloatProgress(min=0, max=1, description="Progress", layout={"display": "none"})
+        self.progress = FloatProgress(
+            min=0, max=1, description="Progress", layout={"display": "none"}
+        )
         self.status, self.result, self.rules = HTML(), HTML(), HTML()
-        acts = (("Run on the examples", "Run the examples through the contract, in a place of their own", lambda: self.try_out("examples")),
-                ("Run on mock data", "Make rows, and run them through the contract, in a place of their own", lambda: self.try_out("mock")),
-                ("Make mock data", "Write files with rows that keep the contract, and a share that does not", self.make_mock),
-                ("Plan tables", "Show what would change in the contract's tables; nothing is changed", lambda: self.plan("tables")),
-                ("Plan jobs", "Show which jobs there would be; nothing is changed", lambda: self.plan("jobs")))
+        acts = (
+            (
+                "Run on the examples",
+                "Run the examples through the contract, in a place of their own",
+                lambda: self.try_out("examples"),
+            ),
+            (
+                "Run on mock data",
+                "Make rows, and run them through the contract, in a place of their own",
+                lambda: self.try_out("mock"),
+            ),
+            (
+                "Make mock data",
+                "Write files with rows that keep the contract, and a share that does not",
+                self.make_mock,
+            ),
+            (
+                "Plan tables",
+                "Show what would change in the contract's tables; nothing is changed",
+                lambda: self.plan("tables"),
+            ),
+            (
+                "Plan jobs",
+                "Show which jobs there would be; nothing is changed",
+                lambda: self.plan("jobs"),
+            ),
+        )
         self.buttons = {label: self.button(label, tooltip, act) for label, tooltip, act in acts}
         self.cancel_button = Button(description="Cancel", tooltip="End what runs", disabled=True)
         self.cancel_button.on_click(lambda _: self.cancel())
         tables = widget_row(VBox([self.result]), VBox([self.rules]))
         tables.layout.align_items = "flex-start"
-        made = VBox([HTML(heading("Rows", 3)), widget_row(self.rows, self.seed, self.bad_share), widget_row(*(self.buttons[label] for label, _, _ in acts[:3])),
-                     HTML(heading("Plans", 3)), widget_row(self.target), widget_row(*(self.buttons[label] for label, _, _ in acts[3:])), widget_row(self.cancel_button, self.progress), self.status, tables])
+        made = VBox(
+            [
+                HTML(heading("Rows", 3)),
+                widget_row(self.rows, self.seed, self.bad_share),
+                widget_row(*(self.buttons[label] for label, _, _ in acts[:3])),
+                HTML(heading("Plans", 3)),
+                widget_row(self.target),
+                widget_row(*(self.buttons[label] for label, _, _ in acts[3:])),
+                widget_row(self.cancel_button, self.progress),
+                self.status,
+                tables,
+            ]
+        )
         made.add_class("dm-try")
         return made
 
@@ -95,15 +152,26 @@ class TryPanel:
 
     def trial_request(self, source: Any) -> TrialRequest:
         """Return what is asked for in the fields."""
-        return TrialRequest(source, self.rows.value, self.seed.value, self.bad_share.value if source == "mock" else 0.0)
+        return TrialRequest(
+            source,
+            self.rows.value,
+            self.seed.value,
+            self.bad_share.value if source == "mock" else 0.0,
+        )
 
     def try_out(self, source: str) -> None:
         """Start a trial."""
-        self.follow_work(start_trial(self.text(), self.path, self.project, self.trial_request(source)), self.show_trial)
+        self.follow_work(
+            start_trial(self.text(), self.path, self.project, self.trial_request(source)),
+            self.show_trial,
+        )
 
     def plan(self, kind: PlanKind) -> None:
         """Start making a plan."""
-        self.follow_work(start_planning(self.text(), self.path, self.project, kind, self.target.value), self.show_plan)
+        self.follow_work(
+            start_planning(self.text(), self.path, self.project, kind, self.target.value),
+            self.show_plan,
+        )
 
     def make_mock(self) -> None:
         """Start making mock data, below the project's `.datamaster/forms/mock`."""
@@ -112,7 +180,9 @@ class TryPanel:
 
         def work() -> None:
             with scratch_folder(root, "mock", digest) as folder:
-                made = write_trial_mock(text, wanted.rows, wanted.seed, wanted.bad_ratio, folder, self.path)
+                made = write_trial_mock(
+                    text, wanted.rows, wanted.seed, wanted.bad_ratio, folder, self.path
+                )
                 self.show(mock_html(contract_of(text, self.path, self.path.parent), made, folder))
 
         self.start(work)
@@ -133,13 +203,17 @@ class TryPanel:
 
     def start(self, work: Callable[[], None]) -> None:
         """Do work in a thread, and tell how it ended."""
+
         def run_work() -> None:
             try:
                 work()
             except DatamasterError as error:
                 show_html(self.status, fault_notices(error.faults))
             except Exception as error:  # a thread has nobody else to tell
-                show_html(self.status, fault_notices([_FORM_WORK_FAILED.fault(f"{type(error).__name__}: {error}")]))
+                show_html(
+                    self.status,
+                    fault_notices([_FORM_WORK_FAILED.fault(f"{type(error).__name__}: {error}")]),
+                )
             finally:
                 self.running = None
                 self.set_running(False)
@@ -172,7 +246,15 @@ class TryPanel:
     def show_trial(self, found: Trial) -> None:
         """Show what came of a trial."""
         kind = "warning" if found.faults else "ok"
-        self.show(rows_html(found), heading("Rules", 3) + rules_html(found.models), notice(kind, f"It took {found.seconds:.0f} s. The files and tables are in {found.folder}, the log is {Path(found.log).name} there."))
+        self.show(
+            rows_html(found),
+            heading("Rules", 3) + rules_html(found.models),
+            notice(
+                kind,
+                f"It took {found.seconds:.0f} s. The files and tables are in {found.folder}, "
+                f"the log is {Path(found.log).name} there.",
+            ),
+        )
 
     def show_plan(self, found: PlanWithNotes) -> None:
         """Show a plan."""

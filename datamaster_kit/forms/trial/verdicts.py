@@ -21,12 +21,22 @@ from ...targets.readers.casts import BEYOND_VARIANT, bronze_type
 __all__ = ['datetime_regex', 'json_value_text', 'parse_json_text', 'rescue_reason']
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #06bbee8b
-_CAST_BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
+_CAST_BLANKS = (
+    "".join(map(chr, range(33))) + "\x7f"
+)  # what Spark takes away around a text before it casts it
 _CAST_INTEGER_BITS = {"byte": 7, "short": 15, "integer": 31, "long": 63}
 _BOOLEAN_TEXTS = {"t", "true", "y", "yes", "1", "f", "false", "n", "no", "0"}
-_FLOAT_TEXT_PATTERN = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?|0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?\d+[fFdD]?)", re.ASCII)
-_SPECIAL_FLOAT_TEXTS = {"nan", *(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity"))}
-_GREATEST_FLOAT = 3.4028235677973366e38  # half way between the greatest float and what follows it: from here on it is infinite
+_FLOAT_TEXT_PATTERN = re.compile(
+    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?|"
+    r"0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?\d+[fFdD]?)",
+    re.ASCII,
+)
+_SPECIAL_FLOAT_TEXTS = {
+    "nan",
+    *(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")),
+}
+# half way between the greatest float and what follows it: from here on it is infinite
+_GREATEST_FLOAT = 3.4028235677973366e38
 
 
 def _integer_misfit(text: str, name: str) -> str:
@@ -34,7 +44,11 @@ def _integer_misfit(text: str, name: str) -> str:
     plain, limit = text.strip(_CAST_BLANKS), 1 << _CAST_INTEGER_BITS[name]
     if not re.fullmatch(r"[+-]?\d+", plain, re.ASCII):
         return "no whole number"
-    return "" if len(plain.lstrip("+-0")) < 20 and -limit <= int(plain) < limit else f"not from {-limit} to {limit - 1}"
+    return (
+        ""
+        if len(plain.lstrip("+-0")) < 20 and -limit <= int(plain) < limit
+        else f"not from {-limit} to {limit - 1}"
+    )
 
 
 def _decimal_misfit(text: str, precision: int, scale: int) -> str:
@@ -51,11 +65,17 @@ def _decimal_misfit(text: str, precision: int, scale: int) -> str:
         return too_many if written > scale else ""
     if written - int(exponent) > most:
         return too_many
-    return "" if value == value.quantize(Decimal(1).scaleb(-scale), context=Context(prec=100_000)) else too_many
+    return (
+        ""
+        if value == value.quantize(Decimal(1).scaleb(-scale), context=Context(prec=100_000))
+        else too_many
+    )
 
 
 def _floating_misfit(text: str, name: str) -> str:
-    """Return why a text is no floating-point number, or an empty text; one beyond the type's range is none."""
+    """Return why a text is no floating-point number, or an empty text; one beyond the type's range
+    is none.
+    """
     plain = text.strip(_CAST_BLANKS[:33])
     if plain.lower() in _SPECIAL_FLOAT_TEXTS:
         return ""
@@ -68,35 +88,87 @@ def _floating_misfit(text: str, name: str) -> str:
         return "beyond the type's range"
     if value == 0 and re.search("[1-9]", digits.lower().partition("e")[0]):
         return "too small for the type"
-    return "beyond the type's range" if value == float("inf") or (name == "float" and value >= _GREATEST_FLOAT) else ""
+    return (
+        "beyond the type's range"
+        if value == float("inf") or (name == "float" and value >= _GREATEST_FLOAT)
+        else ""
+    )
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #fb9847dd
-_CAST_DATE_PATTERN = re.compile(r"([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})(?:[ T].*)?", re.DOTALL | re.ASCII)
+_CAST_DATE_PATTERN = re.compile(
+    r"([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})(?:[ T].*)?", re.DOTALL | re.ASCII
+)
 _YEAR_OR_MONTH = re.compile(r"([+-]?\d{4,7})(?:-(\d{1,2}))?", re.ASCII)
 _CLOCK_PATTERN = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?(.*))?)?"
-_CAST_TIMESTAMP_PATTERN = re.compile(rf"([+-]?\d{{4,6}})(?:-(\d{{1,2}})(?:-(\d{{1,2}})(?:[ T]{_CLOCK_PATTERN})?)?)?", re.DOTALL | re.ASCII)
+_CAST_TIMESTAMP_PATTERN = re.compile(
+    rf"([+-]?\d{{4,6}})(?:-(\d{{1,2}})(?:-(\d{{1,2}})(?:[ T]{_CLOCK_PATTERN})?)?)?",
+    re.DOTALL | re.ASCII,
+)
 _TIME_ONLY = re.compile(rf"T?{_CLOCK_PATTERN}", re.DOTALL | re.ASCII)
 
 
 def _is_calendar_day(year: int, month: int, day: int) -> bool:
     """The day exists, in the calendar that is carried on backwards."""
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 1 <= month <= 12 and 1 <= day <= (31, 28 + is_leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
+    return (
+        1 <= month <= 12
+        and 1 <= day <= (31, 28 + is_leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
+    )
 
 
 def _is_zone(text: str) -> bool:
-    """The text is a zone as Spark takes it: `Z`, an offset up to 18 hours, also behind UTC or GMT, or a name."""
+    """The text is a zone as Spark takes it: `Z`, an offset up to 18 hours, also behind UTC or GMT,
+    or a name.
+    """
     from zoneinfo import available_timezones
 
-    offset = re.fullmatch(r"(?:UTC|GMT|UT)?[+-](\d{1,2})(?::(\d{1,2})(?::(\d{2}))?|(\d{2})(\d{2})?)?", text, re.ASCII)
+    offset = re.fullmatch(
+        r"(?:UTC|GMT|UT)?[+-](\d{1,2})(?::(\d{1,2})(?::(\d{2}))?|(\d{2})(\d{2})?)?", text, re.ASCII
+    )
     if offset:
-        hours, minutes, seconds = int(offset[1]), int(offset[2] or offset[4] or 0), int(offset[3] or offset[5] or 0)
+        hours, minutes, seconds = (
+            int(offset[1]),
+            int(offset[2] or offset[4] or 0),
+            int(offset[3] or offset[5] or 0),
+        )
         return minutes < 60 and seconds < 60 and hours * 3600 + minutes * 60 + seconds <= 64_800
     return text in _SHORT_ZONES or text in available_timezones()
 
 
-_SHORT_ZONES = {"Z", "UTC", "GMT", "UT", "ACT", "AET", "AGT", "ART", "AST", "BET", "BST", "CAT", "CNT", "CST", "CTT", "EAT", "ECT", "IET", "IST", "JST", "MIT", "NET", "NST", "PLT", "PNT", "PRT", "PST", "SST",
-               "VST", "EST", "MST", "HST"}  # Java, ZoneId.SHORT_IDS
+_SHORT_ZONES = {
+    "Z",
+    "UTC",
+    "GMT",
+    "UT",
+    "ACT",
+    "AET",
+    "AGT",
+    "ART",
+    "AST",
+    "BET",
+    "BST",
+    "CAT",
+    "CNT",
+    "CST",
+    "CTT",
+    "EAT",
+    "ECT",
+    "IET",
+    "IST",
+    "JST",
+    "MIT",
+    "NET",
+    "NST",
+    "PLT",
+    "PNT",
+    "PRT",
+    "PST",
+    "SST",
+    "VST",
+    "EST",
+    "MST",
+    "HST",
+}  # Java, ZoneId.SHORT_IDS
 
 
 def _date_misfit(text: str) -> str:
@@ -110,9 +182,14 @@ def _date_misfit(text: str) -> str:
 
 
 def _timestamp_misfit(text: str, has_zone: bool) -> str:
-    """Return why a text is no moment, or an empty text; `has_zone`: a time alone is one, of the day on which it is read."""
+    """Return why a text is no moment, or an empty text; `has_zone`: a time alone is one, of the day
+    on which it is read.
+    """
     plain = text.strip(_CAST_BLANKS)
-    found, time = _CAST_TIMESTAMP_PATTERN.fullmatch(plain), _TIME_ONLY.fullmatch(plain) if has_zone else None
+    found, time = (
+        _CAST_TIMESTAMP_PATTERN.fullmatch(plain),
+        _TIME_ONLY.fullmatch(plain) if has_zone else None,
+    )
     if len(text.strip(" ")) < 8 or not (found or time):
         return "no moment such as 2026-01-31T12:30:00"
     clock = found.groups()[3:] if found else time.groups() if time else ()
@@ -127,18 +204,34 @@ def _timestamp_misfit(text: str, has_zone: bool) -> str:
     return "" if not zone or _is_zone(zone) else f"in a zone {zone!r} that is not known"
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #5f4c92df
-_DATETIME_LETTER_PATTERNS = {"yyyy": r"(?P<year>\d{4})", "uuuu": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{2})", "M": r"(?P<month>\d{1,2})", "dd": r"(?P<day>\d{2})", "d": r"(?P<day>\d{1,2})",
-           "HH": r"(?P<hour>\d{2})", "H": r"(?P<hour>\d{1,2})", "mm": r"(?P<minute>\d{2})", "m": r"(?P<minute>\d{1,2})", "ss": r"(?P<second>\d{2})", "s": r"(?P<second>\d{1,2})"}
+_DATETIME_LETTER_PATTERNS = {
+    "yyyy": r"(?P<year>\d{4})",
+    "uuuu": r"(?P<year>\d{4})",
+    "MM": r"(?P<month>\d{2})",
+    "M": r"(?P<month>\d{1,2})",
+    "dd": r"(?P<day>\d{2})",
+    "d": r"(?P<day>\d{1,2})",
+    "HH": r"(?P<hour>\d{2})",
+    "H": r"(?P<hour>\d{1,2})",
+    "mm": r"(?P<minute>\d{2})",
+    "m": r"(?P<minute>\d{1,2})",
+    "ss": r"(?P<second>\d{2})",
+    "s": r"(?P<second>\d{1,2})",
+}
 
 
 def datetime_regex(pattern: str) -> re.Pattern[str] | None:
-    """Return Spark's pattern (*Datetime patterns for formatting and parsing*) as a regular expression; None for one that is not read here."""
+    """Return Spark's pattern (*Datetime patterns for formatting and parsing*) as a regular
+    expression; None for one that is not read here.
+    """
     parts = []
     for run in re.finditer(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", pattern, re.DOTALL):
         if run[1] is not None:
             parts.append(re.escape(run[1].replace("''", "'") or "'"))
         elif run[2]:
-            letters = rf"\d{{{len(run[0])}}}" if run[2] == "S" else _DATETIME_LETTER_PATTERNS.get(run[0])
+            letters = (
+                rf"\d{{{len(run[0])}}}" if run[2] == "S" else _DATETIME_LETTER_PATTERNS.get(run[0])
+            )
             if letters is None:
                 return None
             parts.append(letters)
@@ -153,7 +246,9 @@ def datetime_regex(pattern: str) -> re.Pattern[str] | None:
 
 
 def _pattern_misfit(text: str, pattern: str) -> str:
-    """Return why a text is not written as a pattern says, or an empty text, also where the pattern is not read here."""
+    """Return why a text is not written as a pattern says, or an empty text, also where the pattern
+    is not read here.
+    """
     if problem := moment_pattern_problem(pattern):
         return f"read by no pattern: {pattern} {problem}"
     read = datetime_regex(pattern)
@@ -163,7 +258,11 @@ def _pattern_misfit(text: str, pattern: str) -> str:
     said = {name: int(value) for name, value in found.groupdict().items()}
     if not _is_calendar_day(said.get("year", 1970), said.get("month", 1), said.get("day", 1)):
         return "a day that does not exist"
-    return "" if said.get("hour", 0) < 24 and said.get("minute", 0) < 60 and said.get("second", 0) < 60 else "a time that no clock shows"
+    return (
+        ""
+        if said.get("hour", 0) < 24 and said.get("minute", 0) < 60 and said.get("second", 0) < 60
+        else "a time that no clock shows"
+    )
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #3fbf32bc
 class _JsonNumber(str):
@@ -171,7 +270,9 @@ class _JsonNumber(str):
 
 
 def json_value_text(value: Any) -> str:
-    """Return a JSON value as text, as a reader of texts sees it; inside a list or an object, numbers as they are written."""
+    """Return a JSON value as text, as a reader of texts sees it; inside a list or an object,
+    numbers as they are written.
+    """
     return str(value) if isinstance(value, str) else _render_json(value)
 
 
@@ -181,25 +282,36 @@ def _render_json(value: Any) -> str:
         case _JsonNumber():
             return str(value)
         case dict():
-            return f"{{{','.join(f'{_render_json(str(name))}:{_render_json(part)}' for name, part in value.items())}}}"
+            return (
+                f"{{{','.join(f'{_render_json(str(name))}:{_render_json(part)}' for name, part in value.items())}"
+                f"}}"
+            )
         case list():
             return f"[{','.join(map(_render_json, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 
 def _json_part_text(part: Any) -> str:
-    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as it is written."""
+    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a
+    number as it is written.
+    """
     return part if isinstance(part, str) else json.dumps(part)
 
 
 def _variant_misfit(value: Any) -> str:
-    """Return why a JSON value is no variant, or an empty text: a number in it has more digits than a variant holds, or is beyond a double."""
+    """Return why a JSON value is no variant, or an empty text: a number in it has more digits than
+    a variant holds, or is beyond a double.
+    """
     bare = re.sub(r'"[^"]*"', "", re.sub(r"\\.", "", _render_json(value)))
     return "more digits than are kept" if re.search(BEYOND_VARIANT, bare) else ""
 
 
 def _part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
-    """Return why a part of a JSON value is none of a type, or an empty text. A text inside JSON is taken for a number or a truth value where it is written as one, and never for a list or an object."""
+    """Return why a part of a JSON value is none of a type, or an empty text.
+
+    A text inside JSON is taken for a number or a truth value where it is written as one, and never
+    for a list or an object.
+    """
     kind = bronze_type(type)
     if part is None:
         return ""
@@ -217,7 +329,11 @@ def _part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
 def _is_base64(text: str) -> bool:
     """The text is of base 64, with or without the signs that fill it up."""
     plain = re.sub(r"\s", "", text)
-    return bool(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", plain)) and len(plain.rstrip("=")) % 4 != 1 and ("=" not in plain or len(plain) % 4 == 0)
+    return (
+        bool(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", plain))
+        and len(plain.rstrip("=")) % 4 != 1
+        and ("=" not in plain or len(plain) % 4 == 0)
+    )
 
 
 def _nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> str:
@@ -238,7 +354,14 @@ def _nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> st
         keys = [name for name in value if rescue_reason(name, type.key.type, options)]
         if keys or len({_map_key_identity(name, type.key.type) for name in value}) < len(value):
             return f"{keys[0]}: no key of the type" if keys else "a key is there twice"
-    wrong = next((f"{name}: {said}" for name, part, inner in parts if (said := _part_misfit(part, inner, options))), "")
+    wrong = next(
+        (
+            f"{name}: {said}"
+            for name, part, inner in parts
+            if (said := _part_misfit(part, inner, options))
+        ),
+        "",
+    )
     unknown = sorted({*value} - {name for name, _, _ in parts}) if isinstance(type, Struct) else []
     return wrong or (f"with {', '.join(unknown)}, which the type lacks" if unknown else "")
 
@@ -262,9 +385,17 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json_text(text: str) -> Any:
-    """Return the value of a JSON text, its numbers as they are written; raises ValueError for a text that is none, or that has half of a surrogate pair."""
+    """Return the value of a JSON text, its numbers as they are written; raises ValueError for a
+    text that is none, or that has half of a surrogate pair.
+    """
     try:
-        found = json.loads(text, parse_float=_JsonNumber, parse_int=_JsonNumber, parse_constant=_reject_json_constant, object_pairs_hook=_unique_members)
+        found = json.loads(
+            text,
+            parse_float=_JsonNumber,
+            parse_int=_JsonNumber,
+            parse_constant=_reject_json_constant,
+            object_pairs_hook=_unique_members,
+        )
         _render_json(found).encode()
         return found
     except RecursionError:
@@ -272,16 +403,28 @@ def parse_json_text(text: str) -> Any:
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #6f4dd992
 def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text where it takes it. `options` are the source's."""
+    """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text
+    where it takes it. `options` are the source's.
+    """
     options, kind = options or {}, bronze_type(type)
     found = _value_misfit(text, kind, options)
-    own = "dateFormat" if kind == Scalar("date") else "timestampFormat" if kind in (Scalar("timestamp"), Scalar("timestamp_ntz")) else ""
+    own = (
+        "dateFormat"
+        if kind == Scalar("date")
+        else "timestampFormat"
+        if kind in (Scalar("timestamp"), Scalar("timestamp_ntz"))
+        else ""
+    )
     form = FORM_BY_TYPE.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
-    return found or (f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else "")
+    return found or (
+        f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else ""
+    )
 
 
 def _value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:
-    """Return why a text is no value of a type, or an empty text; how it is written is judged apart from that."""
+    """Return why a text is no value of a type, or an empty text; how it is written is judged apart
+    from that.
+    """
     match kind:
         case Scalar("byte" | "short" | "integer" | "long" as name):
             return _integer_misfit(text, name)
@@ -290,15 +433,31 @@ def _value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:
         case Scalar("float" | "double" as name):
             return _floating_misfit(text, name)
         case Scalar("boolean"):
-            return "" if text.strip(_CAST_BLANKS).lower() in _BOOLEAN_TEXTS else "neither true nor false"
+            return (
+                ""
+                if text.strip(_CAST_BLANKS).lower() in _BOOLEAN_TEXTS
+                else "neither true nor false"
+            )
         case Scalar("date"):
-            return _pattern_misfit(text, str(options["dateFormat"])) if "dateFormat" in options else _date_misfit(text)
+            return (
+                _pattern_misfit(text, str(options["dateFormat"]))
+                if "dateFormat" in options
+                else _date_misfit(text)
+            )
         case Scalar("timestamp" | "timestamp_ntz" as name):
-            return _pattern_misfit(text, str(options["timestampFormat"])) if "timestampFormat" in options else _timestamp_misfit(text, name == "timestamp")
+            return (
+                _pattern_misfit(text, str(options["timestampFormat"]))
+                if "timestampFormat" in options
+                else _timestamp_misfit(text, name == "timestamp")
+            )
         case Scalar("variant") | Struct() | Array() | Map() as kind:
             try:
                 value = parse_json_text(text)
-                return _variant_misfit(value) if isinstance(kind, Scalar) else _nested_misfit(value, kind, options)
+                return (
+                    _variant_misfit(value)
+                    if isinstance(kind, Scalar)
+                    else _nested_misfit(value, kind, options)
+                )
             except ValueError:
                 return "no JSON" if isinstance(kind, Scalar) else f"no JSON of {sql_type(kind)}"
     return ""

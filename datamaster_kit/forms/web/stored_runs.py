@@ -14,15 +14,31 @@ from ...targets.local import LocalTarget
 __all__ = ['read_stored_runs']
 
 # %% ../../../nbs/forms/web/00_stored_runs.ipynb #7210ae84
-_RUNS_UNREADABLE = code("runs-unreadable", "The runs that this machine keeps cannot be read.", "`datamaster doctor --install` brings what is missing; a damaged table is brought back from a copy")
+_RUNS_UNREADABLE = code(
+    "runs-unreadable",
+    "The runs that this machine keeps cannot be read.",
+    "`datamaster doctor --install` brings what is missing; a damaged table is brought back "
+    "from a copy",
+)
 
 
 def read_stored_runs(project: Project) -> tuple[Run, ...]:
-    """Return the whole runs that the local target of a project recorded, in the order of their beginning; raises DatamasterError where they cannot be read."""
+    """Return the whole runs that the local target of a project recorded, in the order of their
+    beginning; raises DatamasterError where they cannot be read.
+    """
     target, name = LocalTarget(project), runs_name(project.names.catalog)
     try:
         return tuple(run for run in read_runs_and_events(target, name.catalog) if run.batch is None)
     except ModuleNotFoundError as error:
-        raise DatamasterError(_RUNS_UNREADABLE.fault(f"the package {error.name!r} is not installed", hint="pip install 'datamaster_kit[local]'")) from None
+        raise DatamasterError(
+            _RUNS_UNREADABLE.fault(
+                f"the package {error.name!r} is not installed",
+                hint="pip install 'datamaster_kit[local]'",
+            )
+        ) from None
     except Exception as error:  # of delta-rs and of Arrow there are many kinds
-        raise DatamasterError(_RUNS_UNREADABLE.fault(f"{type(error).__name__}: {error}", file=str(target.folder(name)))) from None
+        raise DatamasterError(
+            _RUNS_UNREADABLE.fault(
+                f"{type(error).__name__}: {error}", file=str(target.folder(name))
+            )
+        ) from None

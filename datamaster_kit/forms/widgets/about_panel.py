@@ -26,10 +26,16 @@ class Panel:
 
 
 def about_panel(file: OpenFile) -> Panel:
-    """Return the panel that asks about the contract; what its specification has no place for is not asked."""
+    """Return the panel that asks about the contract; what its specification has no place for is not
+    asked.
+    """
     from ipywidgets import VBox
 
-    controls = [question_control(file, question) for question in ABOUT_QUESTIONS if answer_address(file.content, question)]
+    controls = [
+        question_control(file, question)
+        for question in ABOUT_QUESTIONS
+        if answer_address(file.content, question)
+    ]
 
     def refresh() -> None:
         for one in controls:

@@ -11,9 +11,27 @@ from typing import Any
 from ...contract.fault import BadInput
 from ...contract.quality.rules import rules
 from .about_panel import Panel
-from ..text.checks import CHECK_KINDS, FIELD_CHECK_KINDS, OPERATOR_WORDS, FormCheck, PlacedCheck, model_checks, is_query, check_sentence, with_changed_check, with_added_check, without_check
+from ..text.checks import (
+    CHECK_KINDS,
+    FIELD_CHECK_KINDS,
+    OPERATOR_WORDS,
+    FormCheck,
+    PlacedCheck,
+    model_checks,
+    is_query,
+    check_sentence,
+    with_changed_check,
+    with_added_check,
+    without_check,
+)
 from ..file.content import Content, faults_at
-from .controls import button, widget_row, show_html, remark_html, fault_notices
+from .controls import (
+    button,
+    widget_row,
+    show_html,
+    remark_html,
+    fault_notices,
+)
 from ..text.fields import FORM_NO_MODEL
 from ..text.places import field_names, content_model_names
 from ..file.open_file import OpenFile
@@ -23,11 +41,20 @@ from .html_text import heading, notice, table_html
 __all__ = ['DETAIL_LABELS', 'checks_panel']
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #acd947ee
-DETAIL_LABELS = {"invalid": "Allowed values", "pattern": "Pattern", "duplicates": "Fields that together occur once", "sql": "Condition or query", "sentence": "Sentence"}
-_SEVERITY_CHOICES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
-              ("quarantine: the row is kept out of silver, and waits to be mended", "quarantine"),
-              ("fail: the delivery is held until it is mended or released", "critical"),
-              ("error: quarantine where it is on rows, else fail", "error"))
+DETAIL_LABELS = {
+    "invalid": "Allowed values",
+    "pattern": "Pattern",
+    "duplicates": "Fields that together occur once",
+    "sql": "Condition or query",
+    "sentence": "Sentence",
+}
+_SEVERITY_CHOICES = (
+    ("not said: quarantine where it is on rows, else fail", ""),
+    ("warn: counted and told", "warning"),
+    ("quarantine: the row is kept out of silver, and waits to be mended", "quarantine"),
+    ("fail: the delivery is held until it is mended or released", "critical"),
+    ("error: quarantine where it is on rows, else fail", "error"),
+)
 
 
 def _check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
@@ -36,17 +63,55 @@ def _check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
 
     wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     kinds = [(words, kind) for kind, words in CHECK_KINDS.items() if kind != "other"]
-    severities = _SEVERITY_CHOICES if check.severity in [value for _, value in _SEVERITY_CHOICES] else (*_SEVERITY_CHOICES, (check.severity, check.severity))
+    severities = (
+        _SEVERITY_CHOICES
+        if check.severity in [value for _, value in _SEVERITY_CHOICES]
+        else (*_SEVERITY_CHOICES, (check.severity, check.severity))
+    )
     return {
-        "kind": Dropdown(description="What is counted", options=kinds, value=check.kind, layout=wide),
-        "field": Dropdown(description="Field", options=[("the whole model", ""), *((name, name) for name in fields)], value=check.field if check.field in fields else "", layout=wide),
-        "detail": Textarea(description=DETAIL_LABELS.get(check.kind, "Detail"), value=check.detail, rows=2, layout=wide),
-        "operator": Dropdown(description="There may be", options=[(words, name) for name, words in OPERATOR_WORDS.items()], value=check.operator),
-        "limit": Text(description="Number", value=check.limit, placeholder="0, or 10, 20 for between"),
-        "unit": Dropdown(description="Counted in", options=[("rows", "rows"), ("percent of the rows", "percent")], value=check.unit if check.unit in ("rows", "percent") else "rows"),
-        "severity": Dropdown(description="A broken rule is", options=severities, value=check.severity, layout=wide),
-        "name": Text(description="Name of the rule", value=check.name, placeholder="balance_is_known", layout=wide),
-        "description": Text(description="In words", value=check.description, placeholder="Why it matters", layout=wide),
+        "kind": Dropdown(
+            description="What is counted", options=kinds, value=check.kind, layout=wide
+        ),
+        "field": Dropdown(
+            description="Field",
+            options=[("the whole model", ""), *((name, name) for name in fields)],
+            value=check.field if check.field in fields else "",
+            layout=wide,
+        ),
+        "detail": Textarea(
+            description=DETAIL_LABELS.get(check.kind, "Detail"),
+            value=check.detail,
+            rows=2,
+            layout=wide,
+        ),
+        "operator": Dropdown(
+            description="There may be",
+            options=[(words, name) for name, words in OPERATOR_WORDS.items()],
+            value=check.operator,
+        ),
+        "limit": Text(
+            description="Number", value=check.limit, placeholder="0, or 10, 20 for between"
+        ),
+        "unit": Dropdown(
+            description="Counted in",
+            options=[("rows", "rows"), ("percent of the rows", "percent")],
+            value=check.unit if check.unit in ("rows", "percent") else "rows",
+        ),
+        "severity": Dropdown(
+            description="A broken rule is", options=severities, value=check.severity, layout=wide
+        ),
+        "name": Text(
+            description="Name of the rule",
+            value=check.name,
+            placeholder="balance_is_known",
+            layout=wide,
+        ),
+        "description": Text(
+            description="In words",
+            value=check.description,
+            placeholder="Why it matters",
+            layout=wide,
+        ),
     }
 
 
@@ -66,12 +131,25 @@ def _visible_inputs(inputs: dict[str, Any]) -> set[str]:
 
 
 def _check_from_inputs(inputs: dict[str, Any]) -> FormCheck:
-    """Return the check that the widgets say; what its kind does not need is as a check has it that says nothing."""
+    """Return the check that the widgets say; what its kind does not need is as a check has it that
+    says nothing.
+    """
     names = _visible_inputs(inputs)
-    return FormCheck(**{name: widget.value if name in names else getattr(FormCheck(""), name) for name, widget in inputs.items()})
+    return FormCheck(
+        **{
+            name: widget.value if name in names else getattr(FormCheck(""), name)
+            for name, widget in inputs.items()
+        }
+    )
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #18010f88
-def _check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormCheck], None], label: str, close: Callable[[], None]) -> Any:
+def _check_card(
+    check: FormCheck,
+    fields: tuple[str, ...],
+    act: Callable[[FormCheck], None],
+    label: str,
+    close: Callable[[], None],
+) -> Any:
     """Return the box that edits a check, and gives it to `act` when its button is pressed."""
     from ipywidgets import HTML, VBox
 
@@ -85,20 +163,36 @@ def _check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormCh
         words.value = remark_html(check_sentence(_check_from_inputs(inputs)))
 
     def begin_rows(_: Any) -> None:
-        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == ("rows", "mustBe", "0"):  # no rows at all is what nobody means
+        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == (
+            "rows",
+            "mustBe",
+            "0",
+        ):  # no rows at all is what nobody means
             inputs["operator"].value = "mustBeGreaterThan"
 
     inputs["kind"].observe(begin_rows, "value")
     for widget in inputs.values():
         widget.observe(show, "value")
     show()
-    box = VBox([*inputs.values(), words, message, widget_row(button(label, lambda: act(_check_from_inputs(inputs)), message, "primary"), button("Cancel", close))])
+    box = VBox(
+        [
+            *inputs.values(),
+            words,
+            message,
+            widget_row(
+                button(label, lambda: act(_check_from_inputs(inputs)), message, "primary"),
+                button("Cancel", close),
+            ),
+        ]
+    )
     box.add_class("dm-card")
     return box
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #161bd62b
 def _rules_table(content: Content, model: str) -> str:
-    """Return the rules of a model as an HTML table: what every one says, what it does, and whether it is executed."""
+    """Return the rules of a model as an HTML table: what every one says, what it does, and whether
+    it is executed.
+    """
     if not model:
         return remark_html("There is no model yet: add one under Models and fields.")
     if content.contract is None or model not in [item.name for item in content.contract.models]:
@@ -107,7 +201,10 @@ def _rules_table(content: Content, model: str) -> str:
         found = rules(content.contract, content.contract.model(model))
     except ValueError:  # a name that no identifier can be
         return remark_html("The rules are shown once the errors are mended.")
-    return table_html(("Rule", "What it says", "Broken, it is", "Executed"), ((rule.id, rule.description, rule.severity, rule.not_executed or "yes") for rule in found))
+    return table_html(
+        ("Rule", "What it says", "Broken, it is", "Executed"),
+        ((rule.id, rule.description, rule.severity, rule.not_executed or "yes") for rule in found),
+    )
 
 
 def checks_panel(file: OpenFile) -> Panel:
@@ -115,7 +212,13 @@ def checks_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, Accordion, Dropdown, VBox
 
     names = content_model_names(file.content)
-    chosen, listed, editor, message, derived = Dropdown(description="Model", options=names, value=names[0] if names else None), VBox(), VBox(), HTML(layout={"display": "none"}), HTML()
+    chosen, listed, editor, message, derived = (
+        Dropdown(description="Model", options=names, value=names[0] if names else None),
+        VBox(),
+        VBox(),
+        HTML(layout={"display": "none"}),
+        HTML(),
+    )
     every = Accordion([derived], titles=("All rules, with those that follow from the fields",))
     state: dict[str, Any] = {"placed": (), "setting": False}
 
@@ -128,16 +231,34 @@ def checks_panel(file: OpenFile) -> Panel:
         show_html(message, notice("ok", f"Added: {check_sentence(check)}"))
 
     def change(placed: PlacedCheck, check: FormCheck) -> None:
-        file.change(lambda text, content: with_changed_check(text, content, chosen.value, placed, check))
+        file.change(
+            lambda text, content: with_changed_check(text, content, chosen.value, placed, check)
+        )
         close()
 
     def edit(placed: PlacedCheck) -> None:
-        editor.children = [_check_card(placed.check, field_names(file.content, chosen.value), lambda check: change(placed, check), "Save rule", close)]
+        editor.children = [
+            _check_card(
+                placed.check,
+                field_names(file.content, chosen.value),
+                lambda check: change(placed, check),
+                "Save rule",
+                close,
+            )
+        ]
 
     def begin() -> None:
         if not chosen.value:
             raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a rule"))
-        editor.children = [_check_card(FormCheck("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
+        editor.children = [
+            _check_card(
+                FormCheck("missing"),
+                field_names(file.content, chosen.value),
+                add,
+                "Add rule",
+                close,
+            )
+        ]
 
     def remove(placed: PlacedCheck) -> None:
         file.change(lambda text, content: without_check(text, content, placed))
@@ -147,9 +268,29 @@ def checks_panel(file: OpenFile) -> Panel:
         check, named = placed.check, placed.check.name or check_sentence(placed.check)
         words = HTML(heading(check.name, 4) if check.name else "")
         faults = fault_notices(faults_at(file.content, (*placed.address, placed.index)))
-        said = HTML(remark_html(check_sentence(check) if check.kind != "other" else f"{check_sentence(check)} (written in the file by hand; it is kept as it is)") + faults)
-        buttons = [button("Edit", lambda: edit(placed), message, tooltip=f"Edit {named}")] if check.kind != "other" else []
-        made = VBox([words, said, widget_row(*buttons, button("Remove", lambda: remove(placed), message, tooltip=f"Remove {named}"))])
+        said = HTML(
+            remark_html(
+                check_sentence(check)
+                if check.kind != "other"
+                else f"{check_sentence(check)} (written in the file by hand; it is kept as it is)"
+            )
+            + faults
+        )
+        buttons = (
+            [button("Edit", lambda: edit(placed), message, tooltip=f"Edit {named}")]
+            if check.kind != "other"
+            else []
+        )
+        made = VBox(
+            [
+                words,
+                said,
+                widget_row(
+                    *buttons,
+                    button("Remove", lambda: remove(placed), message, tooltip=f"Remove {named}"),
+                ),
+            ]
+        )
         made.add_class("dm-card")
         return made
 
@@ -174,4 +315,9 @@ def checks_panel(file: OpenFile) -> Panel:
 
     chosen.observe(choose, "value")
     refresh()
-    return Panel(VBox([chosen, message, listed, editor, widget_row(button("Add rule", begin, message)), every]), refresh)
+    return Panel(
+        VBox(
+            [chosen, message, listed, editor, widget_row(button("Add rule", begin, message)), every]
+        ),
+        refresh,
+    )

@@ -22,27 +22,57 @@ __all__ = ['ContractForm']
 
 # %% ../../../nbs/forms/widgets/13_contract_form.ipynb #2937aac4
 class ContractForm(TabbedForm):
-    """A form that edits one contract file. `project` is the project file, by default the nearest `datamaster.yaml` above the contract; the form writes only below its folder.
+    """A form that edits one contract file.
 
-    Raises DatamasterError where the file cannot be read, BadInput where it is outside of the project.
+    `project` is the project file, by default the nearest `datamaster.yaml` above the contract; the
+    form writes only below its folder.
+
+    Raises DatamasterError where the file cannot be read, BadInput where it is outside of the
+    project.
     """
 
     def __init__(self, path: Path | str, project: Path | str | None = None) -> None:
         path, given = Path(path), Path(project) if project else _find_project_file(Path(path))
         file = OpenFile(path, given.parent if given else path.resolve().parent)
-        super().__init__(file, (
-            ("About", lambda: about_panel(file)), ("Models and fields", lambda: fields_panel(file)), ("Rules", lambda: checks_panel(file)), ("Service levels", lambda: levels_panel(file, _project_time_zone(given))),
-            ("Source", lambda: source_panel(file, given)), ("Notifications", lambda: mail_panel(file)), ("Tasks", lambda: tasks_panel(file)), ("Try it", lambda: _try_panel(file, given))),
-            "\n".join(odcs_draft_head(f"urn:datacontract:{path.name.split('.')[0]}", path.name.split(".")[0])) + "\n")
+        super().__init__(
+            file,
+            (
+                ("About", lambda: about_panel(file)),
+                ("Models and fields", lambda: fields_panel(file)),
+                ("Rules", lambda: checks_panel(file)),
+                ("Service levels", lambda: levels_panel(file, _project_time_zone(given))),
+                ("Source", lambda: source_panel(file, given)),
+                ("Notifications", lambda: mail_panel(file)),
+                ("Tasks", lambda: tasks_panel(file)),
+                ("Try it", lambda: _try_panel(file, given)),
+            ),
+            "\n".join(
+                odcs_draft_head(
+                    f"urn:datacontract:{path.name.split('.')[0]}", path.name.split(".")[0]
+                )
+            )
+            + "\n",
+        )
 
 
 def _find_project_file(path: Path) -> Path | None:
-    """Return the nearest `datamaster.yaml` in the folders above a file; None where there is none."""
-    return next((folder / "datamaster.yaml" for folder in path.resolve().parents if (folder / "datamaster.yaml").is_file()), None)
+    """Return the nearest `datamaster.yaml` in the folders above a file; None where there is
+    none.
+    """
+    return next(
+        (
+            folder / "datamaster.yaml"
+            for folder in path.resolve().parents
+            if (folder / "datamaster.yaml").is_file()
+        ),
+        None,
+    )
 
 
 def _project_time_zone(project: Path | None) -> str:
-    """Return the time zone of a project's jobs; the toolkit's own where there is no project that can be read."""
+    """Return the time zone of a project's jobs; the toolkit's own where there is no project that
+    can be read.
+    """
     from datamaster_kit.project.project_file import read_project
     from datamaster_kit.project.sections import Jobs
 
@@ -56,4 +86,9 @@ def _try_panel(file: OpenFile, project: Path | None) -> Panel:
     """Return the panel that tries the contract out as it stands in the form."""
     from datamaster_kit.forms.trial.try_panel import TryPanel
 
-    return Panel(TryPanel(lambda: file.editing.text, file.path, project or file.root / "datamaster.yaml").widget, lambda: None)
+    return Panel(
+        TryPanel(
+            lambda: file.editing.text, file.path, project or file.root / "datamaster.yaml"
+        ).widget,
+        lambda: None,
+    )

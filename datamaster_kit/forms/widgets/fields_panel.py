@@ -11,14 +11,26 @@ from typing import Any
 from ...contract.publish.markup import render_html
 from ...contract.model import Field
 from .about_panel import Panel
-from .controls import Control, button, widget_row, show_html, remark_html
+from .controls import (
+    Control,
+    button,
+    widget_row,
+    show_html,
+    remark_html,
+)
 from ..text.field_values import grid_field_rows
 from ..text.fields import with_fields
 from ..file.open_file import OpenFile
 from ..text.places import free_name
 from .html_text import heading, notice
 from .field_details import field_details
-from .grid_row import GRID_COLUMNS, GRID_PAGE_SIZE, GRID_COLUMN_WIDTHS, GridRow, GridPosition
+from .grid_row import (
+    GRID_COLUMNS,
+    GRID_PAGE_SIZE,
+    GRID_COLUMN_WIDTHS,
+    GridRow,
+    GridPosition,
+)
 from .model_bar import model_bar
 
 # %% auto #0
@@ -29,9 +41,23 @@ def fields_panel(file: OpenFile) -> Panel:
     """Return the panel with the models and the grid of fields."""
     from ipywidgets import HTML, GridBox, VBox
 
-    place, rows_made, shown_field, details = GridPosition(file.content), list[GridRow](), [""], list[Control]()
-    head = [HTML(render_html("<span>{{ column }}</span>", column=column)) for column in GRID_COLUMNS]
-    grid, way, pages, below, message, nothing = GridBox(head), widget_row(), widget_row(), VBox(), HTML(layout={"display": "none"}), HTML(layout={"display": "none"})
+    place, rows_made, shown_field, details = (
+        GridPosition(file.content),
+        list[GridRow](),
+        [""],
+        list[Control](),
+    )
+    head = [
+        HTML(render_html("<span>{{ column }}</span>", column=column)) for column in GRID_COLUMNS
+    ]
+    grid, way, pages, below, message, nothing = (
+        GridBox(head),
+        widget_row(),
+        widget_row(),
+        VBox(),
+        HTML(layout={"display": "none"}),
+        HTML(layout={"display": "none"}),
+    )
     grid.layout.grid_template_columns = GRID_COLUMN_WIDTHS
     grid.add_class("dm-grid")
     for one in head:
@@ -53,33 +79,69 @@ def fields_panel(file: OpenFile) -> Panel:
         return act
 
     def add() -> None:
-        name = free_name(tuple(one.name for one in grid_field_rows(file.content, place.model, place.parts)), "field")
+        name = free_name(
+            tuple(one.name for one in grid_field_rows(file.content, place.model, place.parts)),
+            "field",
+        )
         place.page = len(grid_field_rows(file.content, place.model, place.parts)) // GRID_PAGE_SIZE
-        file.change(lambda text, content: with_fields(text, content, place.model, (Field(name),), place.parts))
+        file.change(
+            lambda text, content: with_fields(
+                text, content, place.model, (Field(name),), place.parts
+            )
+        )
 
     def refresh() -> None:
         place.correct(file.content)
         show_bar()
         every = grid_field_rows(file.content, place.model, place.parts) if place.model else ()
-        seen = every[place.page * GRID_PAGE_SIZE:(place.page + 1) * GRID_PAGE_SIZE]
+        seen = every[place.page * GRID_PAGE_SIZE : (place.page + 1) * GRID_PAGE_SIZE]
         while len(rows_made) < len(seen):
             rows_made.append(GridRow(file, place, len(rows_made) + 1, open_field))
             grid.children = [*head, *(widget for one in rows_made for widget in one.widgets)]
         for at, one in enumerate(rows_made):
             one.show(file.content, seen[at] if at < len(seen) else None)
         last = max(0, (len(every) - 1) // GRID_PAGE_SIZE)
-        way.children = [*(button(name, leave(depth), classes=("dm-link",)) for depth, name in enumerate((place.model, *place.parts[:-1]))), HTML(heading(place.parts[-1], 3))] if place.parts else []
+        way.children = (
+            [
+                *(
+                    button(name, leave(depth), classes=("dm-link",))
+                    for depth, name in enumerate((place.model, *place.parts[:-1]))
+                ),
+                HTML(heading(place.parts[-1], 3)),
+            ]
+            if place.parts
+            else []
+        )
         if last:
-            turns = [button("Earlier fields", lambda: turn(-1)), HTML(remark_html(f"{place.page * GRID_PAGE_SIZE + 1} to {place.page * GRID_PAGE_SIZE + len(seen)} of {len(every)} fields")), button("Later fields", lambda: turn(1))]
+            turns = [
+                button("Earlier fields", lambda: turn(-1)),
+                HTML(
+                    remark_html(
+                        f"{place.page * GRID_PAGE_SIZE + 1} to "
+                        f"{place.page * GRID_PAGE_SIZE + len(seen)} of {len(every)} fields"
+                    )
+                ),
+                button("Later fields", lambda: turn(1)),
+            ]
             turns[0].disabled, turns[2].disabled = place.page == 0, place.page == last
             pages.children = turns
         else:
             pages.children = ()
-        show_html(nothing, "" if place.model else remark_html("No model is described yet. Give the first one a name, and press 'Add model'."))
+        show_html(
+            nothing,
+            ""
+            if place.model
+            else remark_html(
+                "No model is described yet. Give the first one a name, and press 'Add model'."
+            ),
+        )
         show_details()
 
     def show_details() -> None:
-        here = f"{place.model}/{'/'.join(place.parts)}/{place.field} {any(one.has_parts for one in grid_field_rows(file.content, place.model, place.parts) if one.name == place.field)}"
+        here = (
+            f"{place.model}/{'/'.join(place.parts)}/{place.field} "
+            f"{any(one.has_parts for one in grid_field_rows(file.content, place.model, place.parts) if one.name == place.field)}"
+        )
         if not place.field:
             below.children, shown_field[0] = (), ""
         elif shown_field[0] != here:
@@ -91,7 +153,22 @@ def fields_panel(file: OpenFile) -> Panel:
 
     bar, show_bar = model_bar(file, place, refresh)
     refresh()
-    return Panel(VBox([bar, nothing, way, grid, pages, widget_row(button("Add field", add, message)), message, _paste_box(file, place), below]), refresh)
+    return Panel(
+        VBox(
+            [
+                bar,
+                nothing,
+                way,
+                grid,
+                pages,
+                widget_row(button("Add field", add, message)),
+                message,
+                _paste_box(file, place),
+                below,
+            ]
+        ),
+        refresh,
+    )
 
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #974f62c2
 def _paste_box(file: OpenFile, place: GridPosition) -> Any:
@@ -99,17 +176,33 @@ def _paste_box(file: OpenFile, place: GridPosition) -> Any:
     from ipywidgets import HTML, Accordion, Textarea, VBox
 
     message = HTML(layout={"display": "none"})
-    pasted = Textarea(description="Paste here", placeholder="id,name,opened_on   or   CREATE TABLE account (id BIGINT NOT NULL, opened_on DATE)", rows=4, layout={"width": "auto"})
+    pasted = Textarea(
+        description="Paste here",
+        placeholder="id,name,opened_on   or   CREATE TABLE account (id BIGINT NOT NULL, opened_on DATE)",
+        rows=4,
+        layout={"width": "auto"},
+    )
 
     def add() -> None:
         from datamaster_kit.forms.text.pasted import fields_from
 
         fields = fields_from(pasted.value)
-        taken = {one.name.lower() for one in grid_field_rows(file.content, place.model, place.parts)}
+        taken = {
+            one.name.lower() for one in grid_field_rows(file.content, place.model, place.parts)
+        }
         new = tuple(item for item in fields if item.name.lower() not in taken)
         file.change(lambda text, content: with_fields(text, content, place.model, new, place.parts))
         pasted.value = ""
         there = len(fields) - len(new)
-        show_html(message, notice("ok", f"Fields added: {len(new)}" + (f"; there already: {there}" if there else "") + "."))
+        show_html(
+            message,
+            notice(
+                "ok",
+                f"Fields added: {len(new)}" + (f"; there already: {there}" if there else "") + ".",
+            ),
+        )
 
-    return Accordion([VBox([pasted, widget_row(button("Add these fields", add, message)), message])], titles=("Paste fields from a csv header or a CREATE TABLE",))
+    return Accordion(
+        [VBox([pasted, widget_row(button("Add these fields", add, message)), message])],
+        titles=("Paste fields from a csv header or a CREATE TABLE",),
+    )

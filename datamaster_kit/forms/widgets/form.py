@@ -14,12 +14,32 @@ from ...contract.fault import DatamasterError
 from ...contract.publish.markup import render_html, join_markup
 from .about_panel import Panel
 from ..file.content import Content
-from .controls import show_failures, button, widget_row, show_html, remark_html, fault_notices
+from .controls import (
+    show_failures,
+    button,
+    widget_row,
+    show_html,
+    remark_html,
+    fault_notices,
+)
 from ..file.editing import text_diff_lines
-from ..file.open_file import OpenFile, resume_draft, merge_with_disk, save_open_file, waiting_draft
+from ..file.open_file import (
+    OpenFile,
+    resume_draft,
+    merge_with_disk,
+    save_open_file,
+    waiting_draft,
+)
 from ..file.saving import CHANGED_ON_DISK, drop_draft, read_file_text
 from .style import stylesheet
-from .html_text import badge_html, diff_html, heading, notice, pre_block_html, table_html
+from .html_text import (
+    badge_html,
+    diff_html,
+    heading,
+    notice,
+    pre_block_html,
+    table_html,
+)
 from ..file.versions import version_changes, due_version
 
 # %% auto #0
@@ -32,23 +52,45 @@ def _unsaved_changes(file: OpenFile) -> tuple[ContractChange, ...]:
     return version_changes(before, after) if file.editing.is_unsaved and before and after else ()
 
 
-def _file_state_words(file: OpenFile, found: tuple[ContractChange, ...]) -> tuple[tuple[str, str], ...]:
+def _file_state_words(
+    file: OpenFile, found: tuple[ContractChange, ...]
+) -> tuple[tuple[str, str], ...]:
     """Return how an open file stands, as (kind, words); `found` are its unsaved changes."""
-    counts = {kind: sum(fault.severity == kind for fault in file.content.faults) for kind in ("error", "warning")}
-    said = [(kind, f"{count} {kind}{'s' if count > 1 else ''}") for kind, count in counts.items() if count] or [("ok", "no errors")]
+    counts = {
+        kind: sum(fault.severity == kind for fault in file.content.faults)
+        for kind in ("error", "warning")
+    }
+    said = [
+        (kind, f"{count} {kind}{'s' if count > 1 else ''}")
+        for kind, count in counts.items()
+        if count
+    ] or [("ok", "no errors")]
     if not file.editing.is_unsaved:
         return (*said, ("ok", "saved"))
     before, after = file.saved.contract, file.content.contract
     said.append(("warning", "not saved" if file.draft_fault else "not saved; kept as a draft"))
     if before and after and found:
         due, worst = due_version(before, after, found), found[0].kind
-        said.append(("error" if worst == "breaking" else "note", f"{worst} change: version {before.version} → {due}" if due != before.version else f"{worst} change"))
+        said.append(
+            (
+                "error" if worst == "breaking" else "note",
+                f"{worst} change: version {before.version} → {due}"
+                if due != before.version
+                else f"{worst} change",
+            )
+        )
     return tuple(said)
 
 
 def _change_words(file: OpenFile, found: tuple[ContractChange, ...]) -> str:
-    """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer will see; `found` are its unsaved changes."""
-    means = table_html(("Kind", "What changes"), ((item.kind, item.sentence) for item in found)) if found else ""
+    """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer
+    will see; `found` are its unsaved changes.
+    """
+    means = (
+        table_html(("Kind", "What changes"), ((item.kind, item.sentence) for item in found))
+        if found
+        else ""
+    )
     lines = text_diff_lines(file.editing.saved, file.editing.text)
     return means + (diff_html(lines) if lines else remark_html("Nothing differs from the file."))
 
@@ -57,35 +99,71 @@ _MAX_SHOWN_FAULTS = 12  # faults of a list; the rest is counted
 
 
 def _fault_words(content: Content) -> str:
-    """Return the errors and warnings as an HTML table with their lines; the first of them where there are many."""
+    """Return the errors and warnings as an HTML table with their lines; the first of them where
+    there are many.
+    """
     found = [fault for fault in content.faults if fault.severity != "note"]
     if not found:
         return remark_html("Nothing is wrong.")
-    rest = remark_html(f"... and {len(found) - _MAX_SHOWN_FAULTS} more") if len(found) > _MAX_SHOWN_FAULTS else ""
-    return table_html(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:_MAX_SHOWN_FAULTS])) + rest
+    rest = (
+        remark_html(f"... and {len(found) - _MAX_SHOWN_FAULTS} more")
+        if len(found) > _MAX_SHOWN_FAULTS
+        else ""
+    )
+    return (
+        table_html(
+            ("Line", "Where", "What is wrong", "What to do"),
+            (
+                (fault.line, fault.path.removeprefix("$."), fault.message, fault.hint)
+                for fault in found[:_MAX_SHOWN_FAULTS]
+            ),
+        )
+        + rest
+    )
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #aa6e2429
 def _is_blank_text(text: str) -> bool:
     """A text says nothing: it has blank lines and comments only."""
-    return all(line.strip() in ("", "---", "\ufeff") or line.lstrip().startswith("#") for line in text.splitlines())
+    return all(
+        line.strip() in ("", "---", "\ufeff") or line.lstrip().startswith("#")
+        for line in text.splitlines()
+    )
 
 
 def _unreadable_words(content: Content, text: str) -> str:
-    """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing where it can."""
+    """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing
+    where it can.
+    """
     if content.is_readable:
         return ""
     if _is_blank_text(text):
-        return notice("warning", "The file is empty.") + remark_html("Take it away and have another written, a contract by `datamaster contract new` or 'New contract' on the page of Home(), a project file by `datamaster init`; a contract can begin in the empty file, too.")
+        return notice("warning", "The file is empty.") + remark_html(
+            "Take it away and have another written, a contract by `datamaster contract new` "
+            "or 'New contract' on the page of Home(), a project file by `datamaster init`; a "
+            "contract can begin in the empty file, too."
+        )
     lines, first = text.split("\n"), content.faults[0]
-    near = "\n".join(f"{'>' if number == first.line else ' '} {number:4} {lines[number - 1]}" for number in range(max(first.line - 2, 1), min(first.line + 1, len(lines)) + 1))
-    return fault_notices(content.errors) + pre_block_html(near) + remark_html("The form shows the file once it can be read: mend these lines in an editor of text, save it there, and press 'Open the file again'.")
+    near = "\n".join(
+        f"{'>' if number == first.line else ' '} {number:4} {lines[number - 1]}"
+        for number in range(max(first.line - 2, 1), min(first.line + 1, len(lines)) + 1)
+    )
+    return (
+        fault_notices(content.errors)
+        + pre_block_html(near)
+        + remark_html(
+            "The form shows the file once it can be read: mend these lines in an editor of "
+            "text, save it there, and press 'Open the file again'."
+        )
+    )
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #2d62a822
 _TYPING_SECONDS = 0.3  # seconds in which what was typed last arrives
 
 
 def _run_after_typing(act: Callable[[], None], message: Any) -> None:
-    """Act once what was typed just before has arrived, and tell a failure in `message`; at once where no event loop would bring it."""
+    """Act once what was typed just before has arrived, and tell a failure in `message`; at once
+    where no event loop would bring it.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -100,9 +178,13 @@ def _run_after_typing(act: Callable[[], None], message: Any) -> None:
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #32778edf
 class TabbedForm:
-    """A form that edits one open file behind tabs: each a title, and what makes its panel when it is first looked at. `beginning` is what an empty file can begin with."""
+    """A form that edits one open file behind tabs: each a title, and what makes its panel when it
+    is first looked at. `beginning` is what an empty file can begin with.
+    """
 
-    def __init__(self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...], beginning: str = "") -> None:
+    def __init__(
+        self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...], beginning: str = ""
+    ) -> None:
         self.file, self.tabs, self.beginning = file, tabs, beginning
         self.panels: dict[int, Panel] = {}
         self.said_of = file.editing.text  # the text that the message above the tabs is about
@@ -123,18 +205,50 @@ class TabbedForm:
         """Return the widget of the whole form."""
         from ipywidgets import HTML, Accordion, Tab, VBox
 
-        self.message, self.state, self.faults, self.differences, self.draft, self.unreadable = (HTML(layout={"display": "none"}) for _ in range(6))
+        self.message, self.state, self.faults, self.differences, self.draft, self.unreadable = (
+            HTML(layout={"display": "none"}) for _ in range(6)
+        )
         self.choices, self.draft_choices, self.whole = widget_row(), widget_row(), HTML()
-        self.begin = button("Begin a new contract in this file", lambda: self.file.change(lambda text, _: text + "\n" * (text[-1:] not in ("", "\n")) + self.beginning), self.message, "primary")
+        self.begin = button(
+            "Begin a new contract in this file",
+            lambda: self.file.change(
+                lambda text, _: text + "\n" * (text[-1:] not in ("", "\n")) + self.beginning
+            ),
+            self.message,
+            "primary",
+        )
         self.again = button("Open the file again", self.open_again, self.message)
-        self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
-        self.save = button("Save", lambda: _run_after_typing(self.save_now, self.message), self.message, "primary")
+        self.undo, self.redo = (
+            button("Undo", self.file.undo, self.message),
+            button("Redo", self.file.redo, self.message),
+        )
+        self.save = button(
+            "Save", lambda: _run_after_typing(self.save_now, self.message), self.message, "primary"
+        )
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
         self.tab.observe(lambda _: self.refresh(), "selected_index")
-        self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
+        self.below = Accordion(
+            [VBox([self.faults]), VBox([self.differences]), VBox([self.whole])],
+            titles=("What is wrong", "Changes to the file", "The file (YAML)"),
+        )
         self.below.observe(lambda _: self.refresh(), "selected_index")
         head = HTML(heading(self.file.content.document.file, 1))
-        made = VBox([stylesheet(), head, widget_row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.unreadable, widget_row(self.begin, self.again), self.tab, self.below])
+        made = VBox(
+            [
+                stylesheet(),
+                head,
+                widget_row(self.save, self.undo, self.redo),
+                self.state,
+                self.message,
+                self.choices,
+                self.draft,
+                self.draft_choices,
+                self.unreadable,
+                widget_row(self.begin, self.again),
+                self.tab,
+                self.below,
+            ]
+        )
         made.add_class("dm-form")
         self.offer_draft()
         return made
@@ -145,12 +259,35 @@ class TabbedForm:
         if self.said_of != self.file.editing.text:
             self.said_of = self.file.editing.text
             show_html(self.message, "")
-        (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
-        self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
+        (self.widget.add_class if self.is_unsaved else self.widget.remove_class)(
+            "dm-unsaved"
+        )  # a web page asks before it is left
+        self.undo.disabled, self.redo.disabled, self.save.disabled = (
+            not self.file.editing.past,
+            not self.file.editing.future,
+            not self.is_unsaved,
+        )
         found = _unsaved_changes(self.file)
-        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in _file_state_words(self.file, found)), " ")) + self.draft_fault_html())
+        show_html(
+            self.state,
+            render_html(
+                '<p role="status">{{ badges }}</p>',
+                badges=join_markup(
+                    (
+                        badge_html(kind, words)
+                        for kind, words in _file_state_words(self.file, found)
+                    ),
+                    " ",
+                ),
+            )
+            + self.draft_fault_html(),
+        )
         show_html(self.unreadable, _unreadable_words(content, self.file.editing.text))
-        self.begin.layout.display = None if self.beginning and self.unreadable.value and _is_blank_text(self.file.editing.text) else "none"
+        self.begin.layout.display = (
+            None
+            if self.beginning and self.unreadable.value and _is_blank_text(self.file.editing.text)
+            else "none"
+        )
         self.again.layout.display = None if self.unreadable.value else "none"
         if not content.is_readable:
             self.tab.layout.display, self.below.selected_index = "none", 0
@@ -200,8 +337,18 @@ class TabbedForm:
 
         places = table_html(("Here", "On disk"), merge_with_disk(self.file).conflicts)
         self.choices.children = [
-            HTML(places), button("Keep mine in these places", lambda: self.show_saved(save_open_file(self.file, "ours").sentence()), self.message),
-            button("Take theirs in these places", lambda: self.show_saved(save_open_file(self.file, "theirs").sentence()), self.message), button("Open theirs, drop all of mine", self.open_again, self.message),
+            HTML(places),
+            button(
+                "Keep mine in these places",
+                lambda: self.show_saved(save_open_file(self.file, "ours").sentence()),
+                self.message,
+            ),
+            button(
+                "Take theirs in these places",
+                lambda: self.show_saved(save_open_file(self.file, "theirs").sentence()),
+                self.message,
+            ),
+            button("Open theirs, drop all of mine", self.open_again, self.message),
         ]
 
     def open_again(self) -> None:
@@ -217,12 +364,23 @@ class TabbedForm:
             draft = waiting_draft(self.file)
         if draft is None:
             return
-        show_html(self.draft, notice("note", "An unfinished edit of this file was kept.") + diff_html(text_diff_lines(self.file.editing.text, draft.text)))
-        self.draft_choices.children = [button("Go on with it", self.draft_answer(lambda: resume_draft(self.file, draft)), self.message),
-                                       button("Discard it", self.draft_answer(self.file.save_draft), self.message)]
+        show_html(
+            self.draft,
+            notice("note", "An unfinished edit of this file was kept.")
+            + diff_html(text_diff_lines(self.file.editing.text, draft.text)),
+        )
+        self.draft_choices.children = [
+            button(
+                "Go on with it",
+                self.draft_answer(lambda: resume_draft(self.file, draft)),
+                self.message,
+            ),
+            button("Discard it", self.draft_answer(self.file.save_draft), self.message),
+        ]
 
     def draft_answer(self, act: Callable[[], None]) -> Callable[[], None]:
         """Return an answer to the offer of a draft, after which the offer is gone."""
+
         def answer() -> None:
             act()
             self.draft_choices.children = ()

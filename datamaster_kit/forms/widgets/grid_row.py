@@ -12,24 +12,43 @@ from ..text.addresses import Address
 from ..file.content import Content, faults_at
 from .controls import show_failures, button, show_html, fault_notices
 from ..text.field_types import FIELD_TYPE_CHOICES, with_type
-from ..text.field_values import FieldRow, grid_field_rows, with_examples, with_key, with_required
+from ..text.field_values import (
+    FieldRow,
+    grid_field_rows,
+    with_examples,
+    with_key,
+    with_required,
+)
 from ..text.fields import with_renamed_field
 from ..file.open_file import OpenFile
 from ..text.places import field_address, fields_address, content_model_names
-from ..text.questions import CLASSIFICATION_QUESTION, DESCRIPTION_QUESTION, with_answer
+from ..text.questions import (
+    CLASSIFICATION_QUESTION,
+    DESCRIPTION_QUESTION,
+    with_answer,
+)
 
 # %% auto #0
-__all__ = ['GRID_PAGE_SIZE', 'GRID_COLUMNS', 'GRID_COLUMN_WIDTHS', 'GridPosition', 'record_copy_name', 'GridRow']
+__all__ = ['GRID_PAGE_SIZE', 'GRID_COLUMNS', 'GRID_COLUMN_WIDTHS', 'GridPosition',
+           'record_copy_name', 'GridRow']
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #5b5caac6
 GRID_PAGE_SIZE = 15  # rows of the grid
 
 
 class GridPosition:
-    """The model that is shown, the structure in it, the page, and the field that is shown in full."""
+    """The model that is shown, the structure in it, the page, and the field that is shown in
+    full.
+    """
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field, self.index = next(iter(content_model_names(content)), ""), (), 0, "", 0
+        self.model, self.parts, self.page, self.field, self.index = (
+            next(iter(content_model_names(content)), ""),
+            (),
+            0,
+            "",
+            0,
+        )
 
     model: str
     parts: tuple[str, ...]
@@ -39,12 +58,25 @@ class GridPosition:
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
         names = content_model_names(content)
-        if self.model not in names:  # the one that stands there now: after a new name is undone, the same under its old one
-            self.model, self.parts, self.page, self.field = next(iter(names[self.index:] or names[-1:]), ""), (), 0, ""
+        if (
+            self.model not in names
+        ):  # the one that stands there now: after a new name is undone, the same under its old one
+            self.model, self.parts, self.page, self.field = (
+                next(iter(names[self.index :] or names[-1:]), ""),
+                (),
+                0,
+                "",
+            )
         self.index = names.index(self.model) if self.model else 0
-        while self.parts and self.parts[-1] not in [one.name for one in grid_field_rows(content, self.model, self.parts[:-1])]:
+        while self.parts and self.parts[-1] not in [
+            one.name for one in grid_field_rows(content, self.model, self.parts[:-1])
+        ]:
             self.parts = self.parts[:-1]
-        found = [one.name for one in grid_field_rows(content, self.model, self.parts)] if self.model else []
+        found = (
+            [one.name for one in grid_field_rows(content, self.model, self.parts)]
+            if self.model
+            else []
+        )
         self.page = min(self.page, max(0, (len(found) - 1) // GRID_PAGE_SIZE))
         self.field = self.field if self.field in found else ""
 
@@ -64,7 +96,11 @@ def record_copy_name(made: tuple[str, str], names: list[str]) -> str:
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #9daee1a6
 GRID_COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
-GRID_COLUMN_WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
+# just fits a page of 800 pixels
+GRID_COLUMN_WIDTHS = (
+    "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) "
+    "minmax(4.6rem,.9fr) 4.4rem"
+)
 
 
 def _cell_inputs(number: int) -> dict[str, Any]:
@@ -74,14 +110,31 @@ def _cell_inputs(number: int) -> dict[str, Any]:
     wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     return {
         "name": Text(description=f"Name of field {number}", continuous_update=False, layout=wide),
-        "type": Combobox(description=f"Type of field {number}", options=FIELD_TYPE_CHOICES, ensure_option=False, continuous_update=False, layout=wide),
-        "required": Checkbox(description=f"Field {number} is required", indent=False, layout=wide), "key": Checkbox(description=f"Field {number} is part of the key", indent=False, layout=wide),
-        "classification": Combobox(description=f"Classification of field {number}", options=CLASSIFICATION_QUESTION.suggestions, ensure_option=False, layout=wide),
-        "description": Text(description=f"Description of field {number}", layout=wide), "example": Text(description=f"Example of field {number}", layout=wide),
+        "type": Combobox(
+            description=f"Type of field {number}",
+            options=FIELD_TYPE_CHOICES,
+            ensure_option=False,
+            continuous_update=False,
+            layout=wide,
+        ),
+        "required": Checkbox(description=f"Field {number} is required", indent=False, layout=wide),
+        "key": Checkbox(
+            description=f"Field {number} is part of the key", indent=False, layout=wide
+        ),
+        "classification": Combobox(
+            description=f"Classification of field {number}",
+            options=CLASSIFICATION_QUESTION.suggestions,
+            ensure_option=False,
+            layout=wide,
+        ),
+        "description": Text(description=f"Description of field {number}", layout=wide),
+        "example": Text(description=f"Example of field {number}", layout=wide),
     }
 
 
-def _with_cell_value(text: str, content: Content, place: GridPosition, name: str, column: str, given: Any) -> str:
+def _with_cell_value(
+    text: str, content: Content, place: GridPosition, name: str, column: str, given: Any
+) -> str:
     """Return the text with what a person put into a cell; raises BadInput where that cannot be."""
     address = place.address(content, name)
     match column:
@@ -95,13 +148,21 @@ def _with_cell_value(text: str, content: Content, place: GridPosition, name: str
             return with_key(text, content, place.model, name, given)
         case "example":
             return with_examples(text, content, address, given)
-    return with_answer(text, content, DESCRIPTION_QUESTION if column == "description" else CLASSIFICATION_QUESTION, given, address)
+    return with_answer(
+        text,
+        content,
+        DESCRIPTION_QUESTION if column == "description" else CLASSIFICATION_QUESTION,
+        given,
+        address,
+    )
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #9b2f8732
 class GridRow:
     """A row of the grid: shows the field `name`, which another page replaces."""
 
-    def __init__(self, file: OpenFile, place: GridPosition, number: int, open: Callable[[str], None]) -> None:
+    def __init__(
+        self, file: OpenFile, place: GridPosition, number: int, open: Callable[[str], None]
+    ) -> None:
         from ipywidgets import HTML
 
         self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
@@ -111,7 +172,9 @@ class GridRow:
         self.more = button("More", lambda: open(self.name), tooltip=f"All of field {number}")
         for column, widget in self.inputs.items():
             widget.add_class("dm-hidden-label")
-            widget.observe(lambda change, column=column: self.apply_input(column, change["new"]), "value")
+            widget.observe(
+                lambda change, column=column: self.apply_input(column, change["new"]), "value"
+            )
 
     @property
     def widgets(self) -> list[Any]:
@@ -125,7 +188,12 @@ class GridRow:
         self.typing, self.refused, is_done = column, "", False
         name, self.name = self.name, given.strip() if column == "name" else self.name
         with show_failures(self.message):
-            self.file.change(lambda text, content: _with_cell_value(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
+            self.file.change(
+                lambda text, content: _with_cell_value(
+                    text, content, self.place, name, column, given
+                ),
+                f"{column} of {self.place.address(self.file.content, name)}",
+            )
             is_done = True
         if not is_done:
             self.name, self.refused = name, self.message.value
@@ -144,7 +212,18 @@ class GridRow:
                 widget.value = value
             if widget.layout.display != (None if row else "none"):
                 widget.layout.display = None if row else "none"
-        self.inputs["key"].disabled, self.inputs["type"].disabled = bool(self.place.parts), bool(row and row.has_parts)
+        self.inputs["key"].disabled, self.inputs["type"].disabled = (
+            bool(self.place.parts),
+            bool(row and row.has_parts),
+        )
         self.more.layout.display = None if row else "none"
-        show_html(self.message, (self.refused or fault_notices(faults_at(content, self.place.address(content, self.name)))) if row else "")
+        show_html(
+            self.message,
+            (
+                self.refused
+                or fault_notices(faults_at(content, self.place.address(content, self.name)))
+            )
+            if row
+            else "",
+        )
         self.typing = typing

@@ -15,17 +15,23 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['display_text', 'notice', 'badge_html', 'heading', 'paragraph', 'table_html', 'inline_texts_html', 'pre_block_html',
-           'diff_html']
+__all__ = ['display_text', 'notice', 'badge_html', 'heading', 'paragraph', 'table_html',
+           'inline_texts_html', 'pre_block_html', 'diff_html']
 
 # %% ../../../nbs/forms/widgets/00_html_text.ipynb #3ce77ad4
-_INVISIBLE_PATTERN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_INVISIBLE_PATTERN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def display_text(text: Any) -> str:
-    """Return a value as the text that is shown of it, without what is not seen; nothing for None, and yes or no for a truth value."""
+    """Return a value as the text that is shown of it, without what is not seen; nothing for None,
+    and yes or no for a truth value.
+    """
     shown = "" if text is None else ("no", "yes")[text] if isinstance(text, bool) else str(text)
-    return _INVISIBLE_PATTERN.sub("\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n"))
+    return _INVISIBLE_PATTERN.sub(
+        "\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n")
+    )
 
 
 def _escape_html(text: Any) -> Markup:
@@ -38,22 +44,41 @@ _NOTICE_KINDS = {"error": "Error", "warning": "Warning", "note": "Note", "ok": "
 
 def notice(kind: str, text: Any) -> Markup:
     """Return a message as HTML, led by its kind in words: error, warning, note or ok."""
-    return render_html('<p class="dm-notice dm-{{ kind }}" role="status"><strong>{{ led }}:</strong> {{ text }}</p>', kind=kind, led=_NOTICE_KINDS[kind], text=display_text(text))
+    return render_html(
+        '<p class="dm-notice dm-{{ kind }}" role="status"><strong>{{ led }}:</strong> {{ '
+        "text }}</p>",
+        kind=kind,
+        led=_NOTICE_KINDS[kind],
+        text=display_text(text),
+    )
 
 
 def badge_html(kind: str, text: Any) -> Markup:
     """Return a few words as a small label of HTML, in the colour of error, warning, note or ok."""
-    return render_html('{% if is_known %}<span class="dm-badge dm-{{ kind }}">{{ text }}</span>{% endif %}', is_known=_NOTICE_KINDS[kind], kind=kind, text=display_text(text))
+    return render_html(
+        '{% if is_known %}<span class="dm-badge dm-{{ kind }}">{{ text }}</span>{% endif %}',
+        is_known=_NOTICE_KINDS[kind],
+        kind=kind,
+        text=display_text(text),
+    )
 
 # %% ../../../nbs/forms/widgets/00_html_text.ipynb #da4f2f14
 def heading(text: Any, level: int = 2) -> Markup:
     """Return a heading as HTML, of a level from 1 to 6."""
-    return render_html("<h{{ level }}>{{ text }}</h{{ level }}>", level=int(level), text=display_text(text))
+    return render_html(
+        "<h{{ level }}>{{ text }}</h{{ level }}>", level=int(level), text=display_text(text)
+    )
 
 
 def paragraph(text: Any, kind: str = "") -> Markup:
-    """Return a paragraph as HTML, with its line breaks; in the colour of a kind where one is given."""
-    return render_html('<p class="dm-text{% if kind %} dm-{{ kind }}{% endif %}">{{ text }}</p>', kind=kind, text=display_text(text))
+    """Return a paragraph as HTML, with its line breaks; in the colour of a kind where one is
+    given.
+    """
+    return render_html(
+        '<p class="dm-text{% if kind %} dm-{{ kind }}{% endif %}">{{ text }}</p>',
+        kind=kind,
+        text=display_text(text),
+    )
 
 
 _TABLE_TEMPLATE = """<div class="dm-scroll" tabindex="0"><table class="dm-table"><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
@@ -62,18 +87,29 @@ _TABLE_TEMPLATE = """<div class="dm-scroll" tabindex="0"><table class="dm-table"
 
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
     """Return an HTML table of texts and numbers; it scrolls where the page is narrower."""
-    return render_html(_TABLE_TEMPLATE, columns=map(display_text, columns), rows=[map(_table_cell, row) for row in rows])
+    return render_html(
+        _TABLE_TEMPLATE,
+        columns=map(display_text, columns),
+        rows=[map(_table_cell, row) for row in rows],
+    )
 
 
 def _table_cell(value: Any) -> tuple[str, bool]:
-    """Return a value's text in a table, and whether it is a number, which is grouped by thousands and stands to the right."""
+    """Return a value's text in a table, and whether it is a number, which is grouped by thousands
+    and stands to the right.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return (f"{value:,}" if is_number else display_text(value), is_number)
 
 # %% ../../../nbs/forms/widgets/00_html_text.ipynb #2bc464af
 def inline_texts_html(said: Iterable[tuple[str, Any]]) -> Markup:
-    """Return texts as HTML, side by side; each comes with its kind (error, warning, note, ok: a badge) or an empty text."""
-    return render_html('<div class="dm-parts">{% for text in said %}<span>{{ text }}</span>{% endfor %}</div>', said=[badge_html(kind, text) if kind else _escape_html(text) for kind, text in said])
+    """Return texts as HTML, side by side; each comes with its kind (error, warning, note, ok: a
+    badge) or an empty text.
+    """
+    return render_html(
+        '<div class="dm-parts">{% for text in said %}<span>{{ text }}</span>{% endfor %}</div>',
+        said=[badge_html(kind, text) if kind else _escape_html(text) for kind, text in said],
+    )
 
 # %% ../../../nbs/forms/widgets/00_html_text.ipynb #96897914
 _DIFF_LINE_KINDS = {"+": "ok", "-": "error", "@": "note"}
@@ -81,10 +117,20 @@ _DIFF_LINE_KINDS = {"+": "ok", "-": "error", "@": "note"}
 
 def pre_block_html(text: Any) -> Markup:
     """Return the text of a file as HTML, with its blanks and line breaks."""
-    return render_html('<pre class="dm-code" tabindex="0">{{ text }}</pre>', text=display_text(text))
+    return render_html(
+        '<pre class="dm-code" tabindex="0">{{ text }}</pre>', text=display_text(text)
+    )
 
 
 def diff_html(lines: Iterable[str]) -> Markup:
     """Return the lines of a unified diff (+, - and @ at their beginning) as HTML."""
-    marked = [(_DIFF_LINE_KINDS.get(line[:1], ""), display_text(line)) for line in (line.rstrip("\r\n") for line in lines)]
-    return render_html('<pre class="dm-code" tabindex="0">{% for kind, line in marked %}<span class="dm-line{% if kind %} dm-{{ kind }}{% endif %}">{{ line }}</span>{% endfor %}</pre>', marked=marked)
+    marked = [
+        (_DIFF_LINE_KINDS.get(line[:1], ""), display_text(line))
+        for line in (line.rstrip("\r\n") for line in lines)
+    ]
+    return render_html(
+        '<pre class="dm-code" tabindex="0">{% for kind, line in marked %}<span '
+        'class="dm-line{% if kind %} dm-{{ kind }}{% endif %}">{{ line }}</span>{% endfor '
+        "%}</pre>",
+        marked=marked,
+    )

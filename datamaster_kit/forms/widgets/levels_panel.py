@@ -15,10 +15,31 @@ from ...contract.fault import BadInput, DatamasterError, code
 from ...contract.publish.markup import join_markup
 from .about_panel import Panel
 from ..file.content import text_at
-from .controls import Control, show_failures, bind_control, show_html, remark_html
-from ..text.levels import ARRIVALS, arrival_of, cron_address, level_address, period_at, with_arrival, with_cron, with_period
+from .controls import (
+    Control,
+    show_failures,
+    bind_control,
+    show_html,
+    remark_html,
+)
+from ..text.levels import (
+    ARRIVALS,
+    arrival_of,
+    cron_address,
+    level_address,
+    period_at,
+    with_arrival,
+    with_cron,
+    with_period,
+)
 from ..file.open_file import OpenFile
-from ..text.schedule import DIVISORS, ScheduleChoice, choice_of, cron_of, next_times
+from ..text.schedule import (
+    DIVISORS,
+    ScheduleChoice,
+    choice_of,
+    cron_of,
+    next_times,
+)
 from .html_text import heading, notice
 
 # %% auto #0
@@ -26,8 +47,18 @@ __all__ = ['levels_panel']
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #c246252a
 _SERVICE_LEVELS = (
-    ("retention", "Retention", "How long data is kept: 30 days, 5 years, P1Y. Older rows are removed."), ("freshness", "Freshness", "The newest row is not older than: 25 h, 2 days"),
-    ("latency", "Latency", "A row arrives within: 4 h"), ("availability", "Availability", "The share of the time in which the data can be queried: 99.9%"),
+    (
+        "retention",
+        "Retention",
+        "How long data is kept: 30 days, 5 years, P1Y. Older rows are removed.",
+    ),
+    ("freshness", "Freshness", "The newest row is not older than: 25 h, 2 days"),
+    ("latency", "Latency", "A row arrives within: 4 h"),
+    (
+        "availability",
+        "Availability",
+        "The share of the time in which the data can be queried: 99.9%",
+    ),
 )
 
 
@@ -35,23 +66,46 @@ def _level_control(file: OpenFile, level: str, label: str, help: str) -> Control
     """Return the control of a service level that is a period or a number."""
     from ipywidgets import Text
 
-    input = Text(description=label, placeholder=help, continuous_update=False, layout={"width": "auto"})
-    return bind_control(file, input, lambda content: period_at(content, level), lambda text, content, given: with_period(text, content, level, given), lambda content: level_address(content, level))
+    input = Text(
+        description=label, placeholder=help, continuous_update=False, layout={"width": "auto"}
+    )
+    return bind_control(
+        file,
+        input,
+        lambda content: period_at(content, level),
+        lambda text, content, given: with_period(text, content, level, given),
+        lambda content: level_address(content, level),
+    )
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #f9c133cd
-_SCHEDULE_KIND_CHOICES = (("never: started by hand", ""), ("every few minutes", "minutes"), ("every few hours", "hours"), ("every day", "day"), ("on weekdays", "weekdays"), ("once a month", "month"), ("as the expression says", "other"))
+_SCHEDULE_KIND_CHOICES = (
+    ("never: started by hand", ""),
+    ("every few minutes", "minutes"),
+    ("every few hours", "hours"),
+    ("every day", "day"),
+    ("on weekdays", "weekdays"),
+    ("once a month", "month"),
+    ("as the expression says", "other"),
+)
 
 
 def _schedule_html(cron: str, zone: str, now: datetime) -> str:
-    """Return in HTML when a Quartz expression falls due, in words and as its next five times; or what is wrong with it."""
+    """Return in HTML when a Quartz expression falls due, in words and as its next five times; or
+    what is wrong with it.
+    """
     if not cron.strip():
         return remark_html("No schedule: the job runs when somebody starts it.")
     try:
         times = next_times(cron, zone, now, 5)
         said = f"{describe_cron(cron)}, time of {zone}."
     except DatamasterError as error:
-        return join_markup(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
-    return notice("note", said) + remark_html("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")
+        return join_markup(
+            notice("error", fault.message + (f" ({fault.hint})" if fault.hint else ""))
+            for fault in error.faults
+        )
+    return notice("note", said) + remark_html(
+        "Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + "."
+    )
 
 
 def _schedule_from_inputs(inputs: dict[str, Any]) -> ScheduleChoice:
@@ -60,7 +114,13 @@ def _schedule_from_inputs(inputs: dict[str, Any]) -> ScheduleChoice:
     if not re.fullmatch(r"\s*[0-9]{1,9}\s*:\s*[0-9]{1,9}\s*", inputs["time"].value):
         raise BadInput(_BAD_TIME.fault(f"{inputs['time'].value!r} is no time of the day"))
     is_hours = inputs["kind"].value == "hours"
-    return ScheduleChoice(inputs["kind"].value, inputs["every"].value or 1, 0 if is_hours else int(hour), int(minute), inputs["day"].value)
+    return ScheduleChoice(
+        inputs["kind"].value,
+        inputs["every"].value or 1,
+        0 if is_hours else int(hour),
+        int(minute),
+        inputs["day"].value,
+    )
 
 
 _BAD_TIME = code("form-time", "A time of the day is not hours and minutes.", "write 05:30")
@@ -72,17 +132,33 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
 
     state, message, said = {"setting": False}, HTML(layout={"display": "none"}), HTML()
     inputs: dict[str, Any] = {
-        "kind": Dropdown(description="Runs", options=_SCHEDULE_KIND_CHOICES), "every": Dropdown(description="How many", options=DIVISORS["hours"]),
-        "time": Text(description="At (hours:minutes)", value="05:00", continuous_update=False), "day": BoundedIntText(description="Day of the month", value=1, min=1, max=28),
+        "kind": Dropdown(description="Runs", options=_SCHEDULE_KIND_CHOICES),
+        "every": Dropdown(description="How many", options=DIVISORS["hours"]),
+        "time": Text(description="At (hours:minutes)", value="05:00", continuous_update=False),
+        "day": BoundedIntText(description="Day of the month", value=1, min=1, max=28),
     }
-    cron = bind_control(file, Text(description="Expression", placeholder="Quartz: seconds minutes hours day month weekday", continuous_update=False, layout={"width": "auto"}),
-                 lambda content: text_at(content, cron_address(content)), lambda text, content, given: with_cron(text, content, given), cron_address)
+    cron = bind_control(
+        file,
+        Text(
+            description="Expression",
+            placeholder="Quartz: seconds minutes hours day month weekday",
+            continuous_update=False,
+            layout={"width": "auto"},
+        ),
+        lambda content: text_at(content, cron_address(content)),
+        lambda text, content, given: with_cron(text, content, given),
+        cron_address,
+    )
 
     def visible() -> None:
         kind = inputs["kind"].value
         inputs["every"].layout.display = None if kind in DIVISORS else "none"
-        inputs["time"].layout.display = None if kind in ("hours", "day", "weekdays", "month") else "none"
-        inputs["time"].description = "At minute (0:minutes)" if kind == "hours" else "At (hours:minutes)"
+        inputs["time"].layout.display = (
+            None if kind in ("hours", "day", "weekdays", "month") else "none"
+        )
+        inputs["time"].description = (
+            "At minute (0:minutes)" if kind == "hours" else "At (hours:minutes)"
+        )
         inputs["day"].layout.display = None if kind == "month" else "none"
 
     def apply_choice(change: dict[str, Any]) -> None:
@@ -98,7 +174,12 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         if kind == "other":
             return
         with show_failures(message):
-            file.change(lambda text, content: with_cron(text, content, cron_of(_schedule_from_inputs(inputs)) if kind else ""), "schedule")
+            file.change(
+                lambda text, content: with_cron(
+                    text, content, cron_of(_schedule_from_inputs(inputs)) if kind else ""
+                ),
+                "schedule",
+            )
 
     def refresh() -> None:
         cron.refresh()
@@ -112,8 +193,13 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         else:
             inputs["kind"].value = choice.kind
             inputs["every"].options = DIVISORS.get(choice.kind, inputs["every"].options)
-            inputs["every"].value = choice.every if choice.kind in DIVISORS else inputs["every"].options[0]
-            inputs["time"].value, inputs["day"].value = f"{0 if choice.kind == 'hours' else choice.hour:02d}:{choice.minute:02d}", choice.day
+            inputs["every"].value = (
+                choice.every if choice.kind in DIVISORS else inputs["every"].options[0]
+            )
+            inputs["time"].value, inputs["day"].value = (
+                f"{0 if choice.kind == 'hours' else choice.hour:02d}:{choice.minute:02d}",
+                choice.day,
+            )
         state["setting"] = False
         visible()
 
@@ -126,7 +212,9 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
 
 
 def _find_schedule_choice(cron: str) -> ScheduleChoice | None:
-    """Return the plain choice that a schedule is; None where it is another one, is broken, or there is none."""
+    """Return the plain choice that a schedule is; None where it is another one, is broken, or there
+    is none.
+    """
     if not cron.strip():
         return None
     try:
@@ -139,7 +227,13 @@ def levels_panel(file: OpenFile, zone: str) -> Panel:
     """Return the panel of the service levels; `zone` is the time zone of the project's jobs."""
     from ipywidgets import HTML, Dropdown, VBox
 
-    arrival = bind_control(file, Dropdown(description="Data arrives", options=ARRIVALS), arrival_of, with_arrival, lambda content: level_address(content, "frequency"))
+    arrival = bind_control(
+        file,
+        Dropdown(description="Data arrives", options=ARRIVALS),
+        arrival_of,
+        with_arrival,
+        lambda content: level_address(content, "frequency"),
+    )
     levels = [_level_control(file, *level) for level in _SERVICE_LEVELS]
     schedule, refresh_schedule = _schedule_box(file, zone)
 
@@ -148,4 +242,9 @@ def levels_panel(file: OpenFile, zone: str) -> Panel:
             one.refresh()
         refresh_schedule()
 
-    return Panel(VBox([*(one.box for one in levels), HTML(heading("When it runs", 3)), arrival.box, schedule]), refresh)
+    return Panel(
+        VBox(
+            [*(one.box for one in levels), HTML(heading("When it runs", 3)), arrival.box, schedule]
+        ),
+        refresh,
+    )

@@ -8,8 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .controls import show_failures, button, question_control, widget_row, show_html
-from ..text.models import with_model_copy, with_moved_model, with_renamed_model, with_model, without_model
+from .controls import (
+    show_failures,
+    button,
+    question_control,
+    widget_row,
+    show_html,
+)
+from ..text.models import (
+    with_model_copy,
+    with_moved_model,
+    with_renamed_model,
+    with_model,
+    without_model,
+)
 from ..file.open_file import OpenFile
 from ..text.places import model_address, content_model_names
 from ..text.questions import MODEL_QUESTIONS
@@ -19,15 +31,24 @@ from .grid_row import GridPosition, record_copy_name
 __all__ = ['model_bar']
 
 # %% ../../../nbs/forms/widgets/06_model_bar.ipynb #674bc1a8
-def model_bar(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
-    """Return the bar that chooses, adds, renames, moves, copies and removes models, and what refreshes it."""
+def model_bar(
+    file: OpenFile, place: GridPosition, refresh: Callable[[], None]
+) -> tuple[Any, Callable[[], None]]:
+    """Return the bar that chooses, adds, renames, moves, copies and removes models, and what
+    refreshes it.
+    """
     from ipywidgets import HTML, Accordion, Dropdown, Text, VBox
 
     message, setting = HTML(layout={"display": "none"}), [False]
-    chosen = Dropdown(description="Model", options=content_model_names(file.content), value=place.model or None)
+    chosen = Dropdown(
+        description="Model", options=content_model_names(file.content), value=place.model or None
+    )
     name = Text(description="New model", placeholder="its name")
     new_name = Text(description="Name", continuous_update=False, layout={"width": "auto"})
-    controls = [question_control(file, question, lambda content: model_address(content, place.model)) for question in MODEL_QUESTIONS]
+    controls = [
+        question_control(file, question, lambda content: model_address(content, place.model))
+        for question in MODEL_QUESTIONS
+    ]
 
     def choose(model: str) -> None:
         place.model, place.parts, place.page, place.field = model, (), 0, ""
@@ -40,7 +61,11 @@ def model_bar(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) 
 
     def copy() -> None:
         made: list[str] = []
-        file.change(lambda text, content: record_copy_name(with_model_copy(text, content, place.model), made))
+        file.change(
+            lambda text, content: record_copy_name(
+                with_model_copy(text, content, place.model), made
+            )
+        )
         choose(made[0])
 
     def rename(change: dict[str, Any]) -> None:
@@ -49,7 +74,9 @@ def model_bar(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) 
         old, place.model, is_done = place.model, change["new"].strip(), False
         show_html(message, "")
         with show_failures(message):
-            file.change(lambda text, content: with_renamed_model(text, content, old, change["new"].strip()))
+            file.change(
+                lambda text, content: with_renamed_model(text, content, old, change["new"].strip())
+            )
             is_done = True
         place.model = place.model if is_done else old
         refresh()
@@ -67,12 +94,36 @@ def model_bar(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) 
             one.refresh()
         setting[0] = False
 
-    chosen.observe(lambda change: None if setting[0] or not change["new"] else choose(change["new"]), "value")
+    chosen.observe(
+        lambda change: None if setting[0] or not change["new"] else choose(change["new"]), "value"
+    )
     new_name.observe(rename, "value")
-    def move(by: int) -> Callable[[], None]:
-        return lambda: file.change(lambda text, content: with_moved_model(text, content, place.model, by))
 
-    moves = [button(label, move(by), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
-    remove = button("Remove model", lambda: file.change(lambda text, content: without_model(text, content, place.model)), message, "danger")
-    about = Accordion([VBox([new_name, *(one.box for one in controls), widget_row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
+    def move(by: int) -> Callable[[], None]:
+        return lambda: file.change(
+            lambda text, content: with_moved_model(text, content, place.model, by)
+        )
+
+    moves = [
+        button(label, move(by), message, tooltip=f"{label} the model")
+        for label, by in (("Move up", -1), ("Move down", 1))
+    ]
+    remove = button(
+        "Remove model",
+        lambda: file.change(lambda text, content: without_model(text, content, place.model)),
+        message,
+        "danger",
+    )
+    about = Accordion(
+        [
+            VBox(
+                [
+                    new_name,
+                    *(one.box for one in controls),
+                    widget_row(*moves, button("Duplicate model", copy, message), remove),
+                ]
+            )
+        ],
+        titles=("About this model",),
+    )
     return VBox([widget_row(chosen, name, button("Add model", add, message)), message, about]), show

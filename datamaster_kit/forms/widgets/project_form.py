@@ -19,7 +19,15 @@ from .shape_panel import keys_section, mapping_section
 from .html_text import heading, table_html
 from ...lakehouse.names import names
 from ...project.project_file import ENVIRONMENT_VARIABLE, environment_of, project_faults
-from ...project.sections import ENVIRONMENT_KEYS, PROJECT_FILE_KEYS, JOBS_KEYS, SETUP_KEYS, STEM, TARGET_KEYS, UNITY_KEYS
+from ...project.sections import (
+    ENVIRONMENT_KEYS,
+    PROJECT_FILE_KEYS,
+    JOBS_KEYS,
+    SETUP_KEYS,
+    STEM,
+    TARGET_KEYS,
+    UNITY_KEYS,
+)
 from ...project.shape import FixedKeys, OpenKeys
 from ...contract.value_form import TEXT_FORM
 
@@ -28,17 +36,32 @@ __all__ = ['ProjectForm']
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #9952bbd4
 def _project_names_html(content: Content) -> str:
-    """Return as an HTML table the names that follow from the domain and the catalog; a remark where they cannot be derived."""
+    """Return as an HTML table the names that follow from the domain and the catalog; a remark where
+    they cannot be derived.
+    """
     said = {key: content.data.get(key) for key in ("domain", "catalog")}
     try:
-        found = names(str(said["domain"] or ""), str(said["catalog"] or ""), environment_of(content.data))
+        found = names(
+            str(said["domain"] or ""), str(said["catalog"] or ""), environment_of(content.data)
+        )
     except BadInput:
         return remark_html("The names are shown once the domain and the catalog are right.")
-    shown_names = (("Resource group", found.resource_group), ("Storage account", found.storage_account), ("Workspace", found.workspace), ("Event Hubs namespace", found.eventhub_namespace), ("Catalog", found.catalog))
+    shown_names = (
+        ("Resource group", found.resource_group),
+        ("Storage account", found.storage_account),
+        ("Workspace", found.workspace),
+        ("Event Hubs namespace", found.eventhub_namespace),
+        ("Catalog", found.catalog),
+    )
     return table_html(("What", "Its name"), shown_names)
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #da69ca20
-_PROJECT_KEYS = FixedKeys({key: PROJECT_FILE_KEYS.of[key] for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")})
+_PROJECT_KEYS = FixedKeys(
+    {
+        key: PROJECT_FILE_KEYS.of[key]
+        for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")
+    }
+)
 
 
 def _project_panel(file: OpenFile) -> Panel:
@@ -56,7 +79,9 @@ def _project_panel(file: OpenFile) -> Panel:
 
 
 def _project_with_faults(content: Content) -> Content:
-    """Return the content of a project file with every fault of it, in the environment that is chosen."""
+    """Return the content of a project file with every fault of it, in the environment that is
+    chosen.
+    """
     if not content.is_readable:
         return content
     chosen = os.environ.get(ENVIRONMENT_VARIABLE) or environment_of(content.data)
@@ -69,7 +94,28 @@ class ProjectForm(TabbedForm):
     def __init__(self, path: Path | str = "datamaster.yaml") -> None:
         path = Path(path)
         file = OpenFile(path, path.resolve().parent, _project_with_faults)
-        super().__init__(file, (
-            ("Project", lambda: _project_panel(file)), ("Workspaces", lambda: mapping_section(file, OpenKeys(TARGET_KEYS, by=TEXT_FORM), ("targets",), "Targets", 3)), ("Unity Catalog", lambda: keys_section(file, UNITY_KEYS, ("unity",), "")),
-            ("Jobs", lambda: keys_section(file, JOBS_KEYS, ("jobs",), "")), ("Azure", lambda: keys_section(file, SETUP_KEYS, ("setup",), "")),
-            ("Environments", lambda: mapping_section(file, OpenKeys(ENVIRONMENT_KEYS, by=STEM), ("environments",), "Environments", 3))))
+        super().__init__(
+            file,
+            (
+                ("Project", lambda: _project_panel(file)),
+                (
+                    "Workspaces",
+                    lambda: mapping_section(
+                        file, OpenKeys(TARGET_KEYS, by=TEXT_FORM), ("targets",), "Targets", 3
+                    ),
+                ),
+                ("Unity Catalog", lambda: keys_section(file, UNITY_KEYS, ("unity",), "")),
+                ("Jobs", lambda: keys_section(file, JOBS_KEYS, ("jobs",), "")),
+                ("Azure", lambda: keys_section(file, SETUP_KEYS, ("setup",), "")),
+                (
+                    "Environments",
+                    lambda: mapping_section(
+                        file,
+                        OpenKeys(ENVIRONMENT_KEYS, by=STEM),
+                        ("environments",),
+                        "Environments",
+                        3,
+                    ),
+                ),
+            ),
+        )

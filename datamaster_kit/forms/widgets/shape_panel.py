@@ -11,7 +11,13 @@ from typing import Any
 from ...contract.fault import BadInput, code
 from .about_panel import Panel
 from ..text.addresses import Address, address_value, with_value
-from .controls import Control, button, question_control, widget_row, remark_html
+from .controls import (
+    Control,
+    button,
+    question_control,
+    widget_row,
+    remark_html,
+)
 from ..file.open_file import OpenFile
 from ..text.questions import FormQuestion
 from .html_text import heading
@@ -26,24 +32,63 @@ def value_question(key: str, shape: ValueForm | Items) -> FormQuestion:
     """Return the question that asks for a key's value."""
     label = key.replace("_", " ").capitalize()
     if isinstance(shape, Items):
-        return FormQuestion(key, label, "list", (key,), (key,), f"{shape.of.noun} each, with commas between" if isinstance(shape.of, ValueForm) else "")
+        return FormQuestion(
+            key,
+            label,
+            "list",
+            (key,),
+            (key,),
+            f"{shape.of.noun} each, with commas between" if isinstance(shape.of, ValueForm) else "",
+        )
     if shape is BOOLEAN_FORM:
         return FormQuestion(key, label, "flag", (key,), (key,))
-    words = tuple(shape.noun.removeprefix("one of ").split(", ")) if shape.noun.startswith("one of ") else ()
+    words = (
+        tuple(shape.noun.removeprefix("one of ").split(", "))
+        if shape.noun.startswith("one of ")
+        else ()
+    )
     is_number = "number" in shape.noun
-    return FormQuestion(key, label, "choice" if words else "number" if is_number else "text", (key,), (key,), shape.noun[:1].upper() + shape.noun[1:], words)
+    return FormQuestion(
+        key,
+        label,
+        "choice" if words else "number" if is_number else "text",
+        (key,),
+        (key,),
+        shape.noun[:1].upper() + shape.noun[1:],
+        words,
+    )
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #3d21320b
-_FORM_BAD_KEY = code("form-key", "A name in the project file is empty, is there already, or has another form than its section asks for.", "give another name")
+_FORM_BAD_KEY = code(
+    "form-key",
+    "A name in the project file is empty, is there already, or has another form than its "
+    "section asks for.",
+    "give another name",
+)
 
 
-def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, level: int = 3) -> Panel:
-    """Return the part of a panel for a mapping with keys of its own: its values first, then its sections."""
+def keys_section(
+    file: OpenFile, shape: FixedKeys, base: Address, title: str, level: int = 3
+) -> Panel:
+    """Return the part of a panel for a mapping with keys of its own: its values first, then its
+    sections.
+    """
     from ipywidgets import HTML, VBox
 
-    plain = {key: inner for key, inner in shape.of.items() if isinstance(inner, ValueForm) or (isinstance(inner, Items) and isinstance(inner.of, ValueForm))}
-    controls = [question_control(file, value_question(key, inner), base) for key, inner in plain.items()]
-    sections = [_shape_section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
+    plain = {
+        key: inner
+        for key, inner in shape.of.items()
+        if isinstance(inner, ValueForm)
+        or (isinstance(inner, Items) and isinstance(inner.of, ValueForm))
+    }
+    controls = [
+        question_control(file, value_question(key, inner), base) for key, inner in plain.items()
+    ]
+    sections = [
+        _shape_section(file, inner, (*base, key), key, level + 1)
+        for key, inner in shape.of.items()
+        if key not in plain
+    ]
 
     def refresh() -> None:
         for asked in controls:
@@ -51,7 +96,16 @@ def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, le
         for one in sections:
             one.refresh()
 
-    return Panel(VBox([*([HTML(heading(title, level))] if title else []), *(one.box for one in controls), *(one.box for one in sections)]), refresh)
+    return Panel(
+        VBox(
+            [
+                *([HTML(heading(title, level))] if title else []),
+                *(one.box for one in controls),
+                *(one.box for one in sections),
+            ]
+        ),
+        refresh,
+    )
 
 
 def _shape_section(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
@@ -59,7 +113,11 @@ def _shape_section(file: OpenFile, shape: DataShape, base: Address, key: str, le
     title = key.replace("_", " ").capitalize()
     if isinstance(shape, FixedKeys):
         return keys_section(file, shape, base, title, level)
-    return mapping_section(file, shape, base, title, level) if isinstance(shape, OpenKeys) else Panel(_list_remark(), lambda: None)
+    return (
+        mapping_section(file, shape, base, title, level)
+        if isinstance(shape, OpenKeys)
+        else Panel(_list_remark(), lambda: None)
+    )
 
 
 def _list_remark() -> Any:
@@ -69,19 +127,38 @@ def _list_remark() -> Any:
     return HTML(remark_html("This list is edited in the file."))
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #c3aee8f4
-def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, level: int) -> Panel:
+def mapping_section(
+    file: OpenFile, shape: OpenKeys, base: Address, title: str, level: int
+) -> Panel:
     """Return the part of a panel for a mapping from names to values of one shape."""
     from ipywidgets import HTML, Text, VBox
 
-    message, listed, entries = HTML(layout={"display": "none"}), VBox(), dict[str, tuple[Any, Callable[[], None]]]()
+    message, listed, entries = (
+        HTML(layout={"display": "none"}),
+        VBox(),
+        dict[str, tuple[Any, Callable[[], None]]](),
+    )
     word = title.lower()
     name = Text(description=f"New in {word}", placeholder="its name")
 
     def add() -> None:
         new = name.value.strip()
         if not new or new in names() or shape.by.problem(new):
-            raise BadInput(_FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.problem(new))))
-        begun: Any = {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
+            raise BadInput(
+                _FORM_BAD_KEY.fault(
+                    f"{new!r} cannot be added to {word}: "
+                    + (
+                        "it has no name"
+                        if not new
+                        else "it is there already"
+                        if new in names()
+                        else shape.by.problem(new)
+                    )
+                )
+            )
+        begun: Any = (
+            {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
+        )
         file.change(lambda text, content: with_value(text, content.data, (*base, new), begun))
         name.value = ""
 
@@ -94,7 +171,16 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
 
     def entry(key: str) -> tuple[Any, Callable[[], None]]:
         inner = _entry_panel(file, shape.of, base, key, level)
-        made = VBox([inner.box, widget_row(button("Remove", lambda: remove(key), message, tooltip=f"Remove {key} from {word}"))])
+        made = VBox(
+            [
+                inner.box,
+                widget_row(
+                    button(
+                        "Remove", lambda: remove(key), message, tooltip=f"Remove {key} from {word}"
+                    )
+                ),
+            ]
+        )
         made.add_class("dm-card")
         return made, inner.refresh
 
@@ -109,14 +195,30 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
             each()
 
     refresh()
-    return Panel(VBox([HTML(heading(title, level)), listed, widget_row(name, button("Add", add, message, tooltip=f"Add to {word}")), message]), refresh)
+    return Panel(
+        VBox(
+            [
+                HTML(heading(title, level)),
+                listed,
+                widget_row(name, button("Add", add, message, tooltip=f"Add to {word}")),
+                message,
+            ]
+        ),
+        refresh,
+    )
 
 
 def _entry_panel(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
     """Return the part of a panel for one entry of a mapping from names."""
     if isinstance(shape, FixedKeys):
         return keys_section(file, shape, (*base, key), key, min(level + 1, 6))
-    asked: Control = question_control(file, _with_label(value_question(key, shape), key), base) if isinstance(shape, ValueForm | Items) else question_control(file, _with_label(value_question(key, ValueForm("", bool)), key), base)
+    asked: Control = (
+        question_control(file, _with_label(value_question(key, shape), key), base)
+        if isinstance(shape, ValueForm | Items)
+        else question_control(
+            file, _with_label(value_question(key, ValueForm("", bool)), key), base
+        )
+    )
     return Panel(asked.box, asked.refresh)
 
 

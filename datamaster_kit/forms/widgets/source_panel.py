@@ -15,10 +15,38 @@ from ...contract.model import Contract, Model
 from .about_panel import Panel
 from ..text.addresses import Address
 from ..file.content import Content, faults_at, parse_comma_line
-from .controls import Control, bind_control, button, question_control, input_of, widget_row, show_html, remark_html, fault_notices
+from .controls import (
+    Control,
+    bind_control,
+    button,
+    question_control,
+    input_of,
+    widget_row,
+    show_html,
+    remark_html,
+    fault_notices,
+)
 from ..text.places import content_model_names, workflow_address
 from ..text.levels import (
-    MAIL_QUESTIONS, SOURCE_QUESTIONS, TASK_KINDS, WORKFLOW_QUESTIONS, compute_address, compute_kind_of, has_header_line, newest_address, newest_by_fields, task_kind, tasks_address, tasks_of, with_compute_key, with_compute_kind, with_header_line, with_newest_by, with_task, without_task)
+    MAIL_QUESTIONS,
+    SOURCE_QUESTIONS,
+    TASK_KINDS,
+    WORKFLOW_QUESTIONS,
+    compute_address,
+    compute_kind_of,
+    has_header_line,
+    newest_address,
+    newest_by_fields,
+    task_kind,
+    tasks_address,
+    tasks_of,
+    with_compute_key,
+    with_compute_kind,
+    with_header_line,
+    with_newest_by,
+    with_task,
+    without_task,
+)
 from ..file.open_file import OpenFile
 from ..trial.preview import newest_landing_files, preview
 from ..text.questions import read_answer
@@ -37,13 +65,26 @@ def _source_controls(file: OpenFile) -> list[Control]:
     """Return the controls of the source and of what becomes of the rows."""
     from ipywidgets import Checkbox
 
-    header = bind_control(file, Checkbox(description="The first line names the columns", indent=False), has_header_line, with_header_line, lambda content: ())
+    header = bind_control(
+        file,
+        Checkbox(description="The first line names the columns", indent=False),
+        has_header_line,
+        with_header_line,
+        lambda content: (),
+    )
     asked = [question_control(file, question, workflow_address) for question in SOURCE_QUESTIONS]
-    return [*asked[:2], header, *asked[2:], *(question_control(file, question, workflow_address) for question in WORKFLOW_QUESTIONS)]
+    return [
+        *asked[:2],
+        header,
+        *asked[2:],
+        *(question_control(file, question, workflow_address) for question in WORKFLOW_QUESTIONS),
+    ]
 
 
 def _compute_controls(file: OpenFile) -> list[Control]:
-    """Return the controls of what the contract's jobs run on; where nothing is said, that is the project file's."""
+    """Return the controls of what the contract's jobs run on; where nothing is said, that is the
+    project file's.
+    """
     from ipywidgets import Dropdown
 
     def value_control(key: str, value: ValueForm) -> Control:
@@ -62,30 +103,56 @@ def _compute_controls(file: OpenFile) -> list[Control]:
 
     words = [("as the project says", ""), *((kind, kind) for kind in COMPUTE_KINDS)]
     said = compute_kind_of(file.content)
-    kinds = Dropdown(description="Its jobs run on", options=words if said in ("", *COMPUTE_KINDS) else [*words, (said, said)])
+    kinds = Dropdown(
+        description="Its jobs run on",
+        options=words if said in ("", *COMPUTE_KINDS) else [*words, (said, said)],
+    )
     kind = bind_control(file, kinds, compute_kind_of, with_compute_kind, compute_address)
     return [kind, *(value_control(key, value) for key, value in CLUSTER_VALUES.items())]
 
 
 def _newest_controls(file: OpenFile) -> list[Control]:
-    """Return a control for the fields that tell the newest version of a row: one for all models, or one a model where the file says it so."""
+    """Return a control for the fields that tell the newest version of a row: one for all models, or
+    one a model where the file says it so.
+    """
     from ipywidgets import Text
 
     def order_control(model: str, label: str) -> Control:
-        input = Text(description=label, placeholder="updated_at: the row with its greatest value is the newest", continuous_update=False, layout={"width": "auto"})
-        return bind_control(file, input, lambda content: newest_by_fields(content, model), lambda text, content, given: with_newest_by(text, content, model, given), lambda content: newest_address(content, model))
+        input = Text(
+            description=label,
+            placeholder="updated_at: the row with its greatest value is the newest",
+            continuous_update=False,
+            layout={"width": "auto"},
+        )
+        return bind_control(
+            file,
+            input,
+            lambda content: newest_by_fields(content, model),
+            lambda text, content, given: with_newest_by(text, content, model, given),
+            lambda content: newest_address(content, model),
+        )
 
     is_each = len(newest_address(file.content, "")) > len(workflow_address(file.content)) + 1
-    return [order_control(model, f"Newest {model} by") for model in content_model_names(file.content)] if is_each else [order_control("", "Newest row by")]
+    return (
+        [order_control(model, f"Newest {model} by") for model in content_model_names(file.content)]
+        if is_each
+        else [order_control("", "Newest row by")]
+    )
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #c7cc5b83
 def _model_choices(content: Content) -> tuple[str, ...]:
-    """Return the names of a contract's models: those of the text, or where it has none those that follow from its examples."""
-    return content_model_names(content) or tuple(model.name for model in (content.contract.models if content.contract else ()))
+    """Return the names of a contract's models: those of the text, or where it has none those that
+    follow from its examples.
+    """
+    return content_model_names(content) or tuple(
+        model.name for model in (content.contract.models if content.contract else ())
+    )
 
 
 def source_panel(file: OpenFile, project: Path | None) -> Panel:
-    """Return the panel of the source, with a preview of the newest file that has arrived for a model, or of its example."""
+    """Return the panel of the source, with a preview of the newest file that has arrived for a
+    model, or of its example.
+    """
     from ipywidgets import HTML, Dropdown, VBox
 
     controls, compute = [*_source_controls(file), *_newest_controls(file)], _compute_controls(file)
@@ -97,7 +164,9 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
         contract = file.wait_for_examination().contract
         if contract is None or chosen.value not in [model.name for model in contract.models]:
             raise BadInput(_CANNOT_PREVIEW.fault("the contract cannot be read"))
-        result.value = _newest_preview_html(contract, contract.model(chosen.value), read_project(project) if project else None)
+        result.value = _newest_preview_html(
+            contract, contract.model(chosen.value), read_project(project) if project else None
+        )
 
     def refresh() -> None:
         names = _model_choices(file.content)
@@ -107,14 +176,32 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
             one.refresh()
 
     said = [HTML(heading("What its jobs run on", 3)), *(one.box for one in compute)]
-    return Panel(VBox([*(one.box for one in controls), *said, HTML(heading("What has arrived", 3)), widget_row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
+    return Panel(
+        VBox(
+            [
+                *(one.box for one in controls),
+                *said,
+                HTML(heading("What has arrived", 3)),
+                widget_row(chosen, button("Show the first rows", look, message)),
+                message,
+                result,
+            ]
+        ),
+        refresh,
+    )
 
 
-_CANNOT_PREVIEW = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
+_CANNOT_PREVIEW = code(
+    "form-no-preview",
+    "There is nothing to show before the contract can be read.",
+    "mend the errors first",
+)
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #894feb91
 def _newest_preview_html(contract: Contract, model: Model, project: Project | None) -> str:
-    """Return as HTML the first rows of the newest file that has arrived for a model, or of its examples, with what ingest would keep aside."""
+    """Return as HTML the first rows of the newest file that has arrived for a model, or of its
+    examples, with what ingest would keep aside.
+    """
     files = newest_landing_files(project, model) if project else ()
     return preview_html(preview(contract, model, files[0] if files else None))
 
@@ -123,20 +210,42 @@ def mail_panel(file: OpenFile) -> Panel:
     """Return the panel that asks who is told of runs; what is no address is told below it."""
     from ipywidgets import HTML, VBox
 
-    controls, notes = [question_control(file, question, workflow_address) for question in MAIL_QUESTIONS], [HTML(layout={"display": "none"}) for _ in MAIL_QUESTIONS]
+    controls, notes = (
+        [question_control(file, question, workflow_address) for question in MAIL_QUESTIONS],
+        [HTML(layout={"display": "none"}) for _ in MAIL_QUESTIONS],
+    )
 
     def refresh() -> None:
         for one, note, question in zip(controls, notes, MAIL_QUESTIONS, strict=True):
             one.refresh()
-            wrong = [item for item in parse_comma_line(read_answer(file.content, question, workflow_address(file.content))) if EMAIL.problem(item)]
-            show_html(note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else "")
+            wrong = [
+                item
+                for item in parse_comma_line(
+                    read_answer(file.content, question, workflow_address(file.content))
+                )
+                if EMAIL.problem(item)
+            ]
+            show_html(
+                note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else ""
+            )
 
     refresh()
-    return Panel(VBox([part for one, note in zip(controls, notes, strict=True) for part in (one.box, note)]), refresh)
+    return Panel(
+        VBox([part for one, note in zip(controls, notes, strict=True) for part in (one.box, note)]),
+        refresh,
+    )
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #65d64836
-_TASK_WORDS = {"notebook_task": "runs the notebook", "python_wheel_task": "runs the package", "spark_python_task": "runs the Python file"}
-_BAD_TASK = code("form-task", "A task lacks what it needs.", "give it a key of letters, digits, - and _, that no other has, and say what it runs")
+_TASK_WORDS = {
+    "notebook_task": "runs the notebook",
+    "python_wheel_task": "runs the package",
+    "spark_python_task": "runs the Python file",
+}
+_BAD_TASK = code(
+    "form-task",
+    "A task lacks what it needs.",
+    "give it a key of letters, digits, - and _, that no other has, and say what it runs",
+)
 
 
 def tasks_panel(file: OpenFile) -> Panel:
@@ -144,30 +253,77 @@ def tasks_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, Dropdown, Text, VBox
 
     listed, message, seen = VBox(), HTML(layout={"display": "none"}), list[Any]()
-    key, kind = Text(description="Key", placeholder="score_accounts"), Dropdown(description="What it does", options=[(words, name) for name, words in _TASK_WORDS.items()])
-    target = Text(description="Which", placeholder="/Workspace/Shared/score, or the name of a package", layout={"width": "auto"})
+    key, kind = (
+        Text(description="Key", placeholder="score_accounts"),
+        Dropdown(
+            description="What it does",
+            options=[(words, name) for name, words in _TASK_WORDS.items()],
+        ),
+    )
+    target = Text(
+        description="Which",
+        placeholder="/Workspace/Shared/score, or the name of a package",
+        layout={"width": "auto"},
+    )
 
     def add() -> None:
         taken = [str(task.get("task_key")) for task in tasks_of(file.content)]
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", key.value.strip()) or key.value.strip() in taken or not target.value.strip():
+        if (
+            not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", key.value.strip())
+            or key.value.strip() in taken
+            or not target.value.strip()
+        ):
             raise BadInput(_BAD_TASK.fault(f"the task {key.value!r} cannot be added"))
-        file.change(lambda text, content: with_task(text, content, key.value.strip(), kind.value, target.value.strip()))
+        file.change(
+            lambda text, content: with_task(
+                text, content, key.value.strip(), kind.value, target.value.strip()
+            )
+        )
         key.value = target.value = ""
 
     def line(index: int, task: Any) -> Any:
         what = task_kind(task)
-        goal = str(task.get(what, {}).get(TASK_KINDS[what], "")) if TASK_KINDS[what] else "written in the file by hand; it is kept as it is"
-        said = HTML(heading(task.get("task_key", "(no key)"), 4) + remark_html(f"{_TASK_WORDS.get(what, what)}: {goal}") + fault_notices(faults_at(file.content, (*tasks_address(file.content), index))))
-        remove = button("Remove", lambda: file.change(lambda text, content: without_task(text, content, index)), message, tooltip=f"Remove the task {task.get('task_key', index + 1)}")
+        goal = (
+            str(task.get(what, {}).get(TASK_KINDS[what], ""))
+            if TASK_KINDS[what]
+            else "written in the file by hand; it is kept as it is"
+        )
+        said = HTML(
+            heading(task.get("task_key", "(no key)"), 4)
+            + remark_html(f"{_TASK_WORDS.get(what, what)}: {goal}")
+            + fault_notices(faults_at(file.content, (*tasks_address(file.content), index)))
+        )
+        remove = button(
+            "Remove",
+            lambda: file.change(lambda text, content: without_task(text, content, index)),
+            message,
+            tooltip=f"Remove the task {task.get('task_key', index + 1)}",
+        )
         made = VBox([said, widget_row(remove)])
         made.add_class("dm-card")
         return made
 
     def refresh() -> None:
         tasks = [*tasks_of(file.content)]
-        now = [(task, faults_at(file.content, (*tasks_address(file.content), index))) for index, task in enumerate(tasks)]
+        now = [
+            (task, faults_at(file.content, (*tasks_address(file.content), index)))
+            for index, task in enumerate(tasks)
+        ]
         if now != seen:
             listed.children, seen[:] = [line(index, task) for index, task in enumerate(tasks)], now
 
     refresh()
-    return Panel(VBox([HTML(remark_html("These run in the workspace after the ingest, in their order.")), listed, key, kind, target, widget_row(button("Add task", add, message)), message]), refresh)
+    return Panel(
+        VBox(
+            [
+                HTML(remark_html("These run in the workspace after the ingest, in their order.")),
+                listed,
+                key,
+                kind,
+                target,
+                widget_row(button("Add task", add, message)),
+                message,
+            ]
+        ),
+        refresh,
+    )

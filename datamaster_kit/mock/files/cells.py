@@ -20,12 +20,32 @@ if TYPE_CHECKING:
 __all__ = ['scalar_texts', 'json_strings', 'json_texts', 'csv_cell', 'csv_lines', 'json_lines']
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #03c407a2
-_BAD_DATE_FORMAT = code("mock-date-format", "A date format has letters that cannot be written here.", "use yyyy, MM, dd, HH, mm, ss, SSS, X and text in quotes")
-_STRFTIME_CODES = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "000", "SSSSSS": "000000", "X": "Z", "XXX": "Z", "'T'": "T", "'Z'": "Z"}
+_BAD_DATE_FORMAT = code(
+    "mock-date-format",
+    "A date format has letters that cannot be written here.",
+    "use yyyy, MM, dd, HH, mm, ss, SSS, X and text in quotes",
+)
+_STRFTIME_CODES = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "MM": "%m",
+    "dd": "%d",
+    "HH": "%H",
+    "mm": "%M",
+    "ss": "%S",
+    "SSS": "000",
+    "SSSSSS": "000000",
+    "X": "Z",
+    "XXX": "Z",
+    "'T'": "T",
+    "'Z'": "Z",
+}
 
 
 def _strftime_of(pattern: str) -> str:
-    """Return a Spark datetime pattern (Spark, *Datetime patterns*) as strftime has it; raises BadInput for other letters."""
+    """Return a Spark datetime pattern (Spark, *Datetime patterns*) as strftime has it; raises
+    BadInput for other letters.
+    """
     found = []
     for part in re.findall(r"'[^']*'|y+|M+|d+|H+|m+|s+|S+|X+|[A-Za-z]|[^A-Za-z']", pattern):
         if part[0].isalpha() and part not in _STRFTIME_CODES:
@@ -43,13 +63,25 @@ def scalar_texts(values: pa.Array, type: Scalar, options: Mapping[str, Any]) -> 
         if "timestampFormat" in options:
             return pc.strftime(values, format=_strftime_of(str(options["timestampFormat"])))
         seconds = values.cast(pa.timestamp("s"), safe=False).cast(pa.string())
-        return pc.binary_join_element_wise(seconds, "", "Z") if type.name == "timestamp" else seconds
+        return (
+            pc.binary_join_element_wise(seconds, "", "Z") if type.name == "timestamp" else seconds
+        )
     if type.name == "date" and "dateFormat" in options:
         return pc.strftime(values, format=_strftime_of(str(options["dateFormat"])))
     return values.cast(pa.string())
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #e88456ea
-_UNQUOTED_JSON_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal", "boolean", "variant")
+_UNQUOTED_JSON_TYPES = (
+    "byte",
+    "short",
+    "integer",
+    "long",
+    "float",
+    "double",
+    "decimal",
+    "boolean",
+    "variant",
+)
 
 
 def json_strings(texts: pa.Array) -> pa.Array:
@@ -61,7 +93,17 @@ def json_strings(texts: pa.Array) -> pa.Array:
     made = pc.binary_join_element_wise('"', texts, '"', "")
     if not pc.any(odd).as_py():
         return made
-    return pc.if_else(odd, pa.array([None if text is None else json.dumps(text, ensure_ascii=False) for text in texts.to_pylist()], pa.string()), made)
+    return pc.if_else(
+        odd,
+        pa.array(
+            [
+                None if text is None else json.dumps(text, ensure_ascii=False)
+                for text in texts.to_pylist()
+            ],
+            pa.string(),
+        ),
+        made,
+    )
 
 
 def json_texts(values: pa.Array, type: DataType) -> pa.Array:
@@ -71,20 +113,52 @@ def json_texts(values: pa.Array, type: DataType) -> pa.Array:
 
     match type:
         case Struct(fields):
-            pairs = [pc.binary_join_element_wise(json.dumps(item.column) + ": ", pc.fill_null(json_texts(values.field(index), item.type), "null"), "") for index, item in enumerate(fields)]
-            made = pc.binary_join_element_wise("{", pc.binary_join_element_wise(*pairs, ", "), "}", "") if pairs else pa.array(["{}"] * len(values), pa.string())
+            pairs = [
+                pc.binary_join_element_wise(
+                    json.dumps(item.column) + ": ",
+                    pc.fill_null(json_texts(values.field(index), item.type), "null"),
+                    "",
+                )
+                for index, item in enumerate(fields)
+            ]
+            made = (
+                pc.binary_join_element_wise("{", pc.binary_join_element_wise(*pairs, ", "), "}", "")
+                if pairs
+                else pa.array(["{}"] * len(values), pa.string())
+            )
             return pc.if_else(values.is_valid(), made, pa.scalar(None, pa.string()))
         case Array(element):
             inside = pc.fill_null(json_texts(values.flatten(), element.type), "null")
             return _json_collections(values, inside, "[", "]")
         case Map(key, value):
-            flat = values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))).flatten()
-            names = json_strings(scalar_texts(flat.field(0), key.type, {}) if isinstance(key.type, Scalar) else json_texts(flat.field(0), key.type))
-            return _json_collections(values, pc.binary_join_element_wise(names, pc.fill_null(json_texts(flat.field(1), value.type), "null"), ": "), "{", "}")
+            flat = values.cast(
+                pa.list_(
+                    pa.struct([("key", values.type.key_type), ("value", values.type.item_type)])
+                )
+            ).flatten()
+            names = json_strings(
+                scalar_texts(flat.field(0), key.type, {})
+                if isinstance(key.type, Scalar)
+                else json_texts(flat.field(0), key.type)
+            )
+            return _json_collections(
+                values,
+                pc.binary_join_element_wise(
+                    names, pc.fill_null(json_texts(flat.field(1), value.type), "null"), ": "
+                ),
+                "{",
+                "}",
+            )
     if type.name == "binary":
         import base64
 
-        return pa.array([None if value is None else json.dumps(base64.b64encode(value).decode()) for value in values.to_pylist()], pa.string())
+        return pa.array(
+            [
+                None if value is None else json.dumps(base64.b64encode(value).decode())
+                for value in values.to_pylist()
+            ],
+            pa.string(),
+        )
     texts = scalar_texts(values, type, {})
     return texts if type.name in _UNQUOTED_JSON_TYPES else json_strings(texts)
 
@@ -95,10 +169,25 @@ def _json_collections(values: pa.Array, inside: pa.Array, opening: str, closing:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))) if pa.types.is_map(values.type) else values
-    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
+    lists = (
+        values.cast(
+            pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))
+        )
+        if pa.types.is_map(values.type)
+        else values
+    )
+    offsets = np.concatenate(
+        [
+            [0],
+            np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)),
+        ]
+    ).astype(np.int32)
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), inside), ", ")
-    return pc.if_else(values.is_valid(), pc.binary_join_element_wise(opening, joined, closing, ""), pa.scalar(None, pa.string()))
+    return pc.if_else(
+        values.is_valid(),
+        pc.binary_join_element_wise(opening, joined, closing, ""),
+        pa.scalar(None, pa.string()),
+    )
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #ecba23fc
 def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Array:
@@ -106,22 +195,41 @@ def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Arr
     import pyarrow.compute as pc
 
     quote, delimiter = str(options.get("quote", '"')), str(options.get("delimiter", ","))
-    if (isinstance(item.type, Scalar) and item.type.name in _UNQUOTED_JSON_TYPES[:-1] and not re.search(r"[0-9.\-a-z]", delimiter)) or not quote:
+    if (
+        isinstance(item.type, Scalar)
+        and item.type.name in _UNQUOTED_JSON_TYPES[:-1]
+        and not re.search(r"[0-9.\-a-z]", delimiter)
+    ) or not quote:
         return texts
-    escape, marks = str(options.get("escape") or quote), re.escape(quote + delimiter + str(options.get("comment", "")))
-    needs = pc.or_kleene(pc.match_substring_regex(texts, rf"[{marks}\r\n\\]|^\s|\s$"), pc.equal(texts, ""))
+    escape, marks = (
+        str(options.get("escape") or quote),
+        re.escape(quote + delimiter + str(options.get("comment", ""))),
+    )
+    needs = pc.or_kleene(
+        pc.match_substring_regex(texts, rf"[{marks}\r\n\\]|^\s|\s$"), pc.equal(texts, "")
+    )
     if not pc.any(needs).as_py():
         return texts
-    safe = pc.replace_substring(pc.replace_substring(texts, escape, escape * 2) if escape != quote else texts, quote, escape + quote)
+    safe = pc.replace_substring(
+        pc.replace_substring(texts, escape, escape * 2) if escape != quote else texts,
+        quote,
+        escape + quote,
+    )
     return pc.if_else(needs, pc.binary_join_element_wise(quote, safe, quote, ""), texts)
 
 
 def csv_lines(cells: Sequence[pa.Array], options: Mapping[str, Any]) -> pa.Array:
-    """Return the lines of a csv file, with their ends; an absent cell that is alone is quoted, since readers leave empty lines out."""
+    """Return the lines of a csv file, with their ends; an absent cell that is alone is quoted,
+    since readers leave empty lines out.
+    """
     import pyarrow.compute as pc
 
-    absent = str(options.get("nullValue", "")) or (str(options.get("quote", '"')) * 2 if len(cells) == 1 else "")
-    lines = pc.binary_join_element_wise(*cells, str(options.get("delimiter", ",")), null_handling="replace", null_replacement=absent)
+    absent = str(options.get("nullValue", "")) or (
+        str(options.get("quote", '"')) * 2 if len(cells) == 1 else ""
+    )
+    lines = pc.binary_join_element_wise(
+        *cells, str(options.get("delimiter", ",")), null_handling="replace", null_replacement=absent
+    )
     return pc.binary_join_element_wise(lines, "", str(options.get("lineSep", "\n")))
 
 
@@ -129,7 +237,11 @@ def json_lines(names: Sequence[str], fragments: Sequence[pa.Array]) -> pa.Array:
     """Return objects, a line each, without an end; absent members are left out."""
     import pyarrow.compute as pc
 
-    members = [pc.binary_join_element_wise(json.dumps(name, ensure_ascii=False), fragment, ": ") for name, fragment in zip(names, fragments, strict=True)]
-    # Arrow drops a row in which everything is skipped, so each begins with a part that is there, and is cut off again.
+    members = [
+        pc.binary_join_element_wise(json.dumps(name, ensure_ascii=False), fragment, ": ")
+        for name, fragment in zip(names, fragments, strict=True)
+    ]
+    # Arrow drops a row in which everything is skipped, so each begins with a part that is there,
+    # and is cut off again.
     joined = pc.binary_join_element_wise("", *members, ", ", null_handling="skip")
     return pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, 2), "}", "")

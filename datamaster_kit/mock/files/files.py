@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Field, Model, Scalar
 from ..rows.broken import DamagedChunk
-from .cells import csv_cell, csv_lines, json_lines, json_texts, json_strings, scalar_texts
+from .cells import (
+    csv_cell,
+    csv_lines,
+    json_lines,
+    json_texts,
+    json_strings,
+    scalar_texts,
+)
 from ..values.numbers import arrow_value_type
 from ..rows.rows import replace_values
 
@@ -23,8 +30,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ChunkWriter', 'open_csv_output', 'open_json_output', 'open_parquet_output', 'avro_number', 'avro_bytes',
-           'open_avro_output', 'open_capture_output', 'model_file_name']
+__all__ = ['ChunkWriter', 'open_csv_output', 'open_json_output', 'open_parquet_output',
+           'avro_number', 'avro_bytes', 'open_avro_output', 'open_capture_output',
+           'model_file_name']
 
 # %% ../../../nbs/mock/files/01_files.ipynb #121ffe70
 def _with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
@@ -32,23 +40,42 @@ def _with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    return replace_values(texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())) if misfits else texts
+    return (
+        replace_values(
+            texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())
+        )
+        if misfits
+        else texts
+    )
 
 
 def _column_as_texts(item: Field, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a field's values of a chunk as texts, without misfits; nested ones as JSON."""
     values = damage.columns[item.name]
-    return scalar_texts(values, item.type, options) if isinstance(item.type, Scalar) else json_texts(values, item.type)
+    return (
+        scalar_texts(values, item.type, options)
+        if isinstance(item.type, Scalar)
+        else json_texts(values, item.type)
+    )
 
 
 def _chunk_texts(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> list[pa.Array]:
     """Return a chunk's columns as texts."""
-    return [_with_misfits(_column_as_texts(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    return [
+        _with_misfits(_column_as_texts(item, damage, options), damage.misfits.get(item.name, {}))
+        for item in model.fields
+    ]
 
 
 def _csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as lines of csv."""
-    cells = [_with_misfits(csv_cell(_column_as_texts(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    cells = [
+        _with_misfits(
+            csv_cell(_column_as_texts(item, damage, options), item, options),
+            damage.misfits.get(item.name, {}),
+        )
+        for item in model.fields
+    ]
     return csv_lines(cells, options)
 
 
@@ -59,10 +86,31 @@ def _json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) 
     fragments = []
     for item in model.fields:
         values = damage.columns[item.name]
-        is_moment = isinstance(item.type, Scalar) and item.type.name in ("date", "timestamp", "timestamp_ntz")
-        made = json_strings(scalar_texts(values, item.type, options)) if is_moment and isinstance(item.type, Scalar) else json_texts(values, item.type)
+        is_moment = isinstance(item.type, Scalar) and item.type.name in (
+            "date",
+            "timestamp",
+            "timestamp_ntz",
+        )
+        made = (
+            json_strings(scalar_texts(values, item.type, options))
+            if is_moment and isinstance(item.type, Scalar)
+            else json_texts(values, item.type)
+        )
         misfits = damage.misfits.get(item.name, {})
-        fragments.append(_with_misfits(made, dict(zip(misfits, json_strings(pa.array(misfits.values(), pa.string())).to_pylist(), strict=True))) if misfits else made)
+        fragments.append(
+            _with_misfits(
+                made,
+                dict(
+                    zip(
+                        misfits,
+                        json_strings(pa.array(misfits.values(), pa.string())).to_pylist(),
+                        strict=True,
+                    )
+                ),
+            )
+            if misfits
+            else made
+        )
     return json_lines([item.column for item in model.fields], fragments)
 
 
@@ -70,8 +118,12 @@ def _text_array_bytes(texts: pa.Array) -> memoryview:
     """Return the bytes of an array of texts without absent ones, one after the other, uncopied."""
     import numpy as np
 
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset:texts.offset + len(texts) + 1]
-    return memoryview(texts.buffers()[2])[offsets[0]:offsets[-1]] if len(texts) else memoryview(b"")
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[
+        texts.offset : texts.offset + len(texts) + 1
+    ]
+    return (
+        memoryview(texts.buffers()[2])[offsets[0] : offsets[-1]] if len(texts) else memoryview(b"")
+    )
 
 # %% ../../../nbs/mock/files/01_files.ipynb #59b4415e
 ChunkWriter = Callable[[DamagedChunk], None]
@@ -84,12 +136,25 @@ def open_csv_output(path: Path, model: Model, options: Mapping[str, Any]) -> Ite
 
     encoding = str(options.get("encoding", "utf-8"))
     with path.open("wb") as file:
+
         def put(lines: pa.Array) -> None:
             data = _text_array_bytes(lines)
-            file.write(data if encoding.lower().replace("-", "") == "utf8" else bytes(data).decode().encode(encoding))
+            file.write(
+                data
+                if encoding.lower().replace("-", "") == "utf8"
+                else bytes(data).decode().encode(encoding)
+            )
 
         if str(options.get("header", True)).lower() != "false":
-            put(csv_lines([csv_cell(pa.array([item.column]), Field(item.column), options) for item in model.fields], options))
+            put(
+                csv_lines(
+                    [
+                        csv_cell(pa.array([item.column]), Field(item.column), options)
+                        for item in model.fields
+                    ],
+                    options,
+                )
+            )
         yield lambda damage: put(_csv_chunk(model, damage, options))
 
 
@@ -100,6 +165,7 @@ def open_json_output(path: Path, model: Model, options: Mapping[str, Any]) -> It
 
     is_list, count = str(options.get("multiLine", False)).lower() == "true", 0
     with path.open("wb") as file:
+
         def put(damage: DamagedChunk) -> None:
             nonlocal count
             lines = _json_chunk(model, damage, options)
@@ -116,23 +182,42 @@ def open_json_output(path: Path, model: Model, options: Mapping[str, Any]) -> It
 
 
 @contextmanager
-def open_parquet_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
+def open_parquet_output(
+    path: Path, model: Model, options: Mapping[str, Any]
+) -> Iterator[ChunkWriter]:
     """Open a parquet file for chunks."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([pa.field(item.column, arrow_value_type(item.type)) for item in model.fields])
+    schema = pa.schema(
+        [pa.field(item.column, arrow_value_type(item.type)) for item in model.fields]
+    )
     with pq.ParquetWriter(path, schema) as file:
-        yield lambda damage: file.write_table(pa.table([damage.columns[item.name] for item in model.fields], schema=schema))
+        yield lambda damage: file.write_table(
+            pa.table([damage.columns[item.name] for item in model.fields], schema=schema)
+        )
 
 # %% ../../../nbs/mock/files/01_files.ipynb #33ecc1a9
 _AVRO_NULLABLE_STRING = ["null", "string"]
 _CAPTURE_SCHEMA = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
-    "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging", "fields": [
-        {"name": "SequenceNumber", "type": "long"}, {"name": "Offset", "type": "string"}, {"name": "EnqueuedTimeUtc", "type": "string"},
-        {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
-        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
-        {"name": "Body", "type": ["null", "bytes"]}]}
+    "type": "record",
+    "name": "EventData",
+    "namespace": "Microsoft.ServiceBus.Messaging",
+    "fields": [
+        {"name": "SequenceNumber", "type": "long"},
+        {"name": "Offset", "type": "string"},
+        {"name": "EnqueuedTimeUtc", "type": "string"},
+        {
+            "name": "SystemProperties",
+            "type": {"type": "map", "values": ["long", "double", "string", "bytes"]},
+        },
+        {
+            "name": "Properties",
+            "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]},
+        },
+        {"name": "Body", "type": ["null", "bytes"]},
+    ],
+}
 _CAPTURE_ENQUEUED_TIME = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
 
 
@@ -157,19 +242,41 @@ def _avro_text(value: str | None) -> bytes:
 
 def _capture_record(number: int, body: str) -> bytes:
     """Return an event as it is captured, with its number in the partition."""
-    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(_CAPTURE_ENQUEUED_TIME.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
+    return (
+        avro_number(number)
+        + avro_bytes(str(number).encode())
+        + avro_bytes(_CAPTURE_ENQUEUED_TIME.encode())
+        + b"\x00\x00"
+        + b"\x02"
+        + avro_bytes(body.encode())
+    )
 
 
 @contextmanager
-def _open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
-    """Open an avro file for blocks of records; what ends a block follows from the file's name, so that the same records are the same bytes."""
+def _open_avro_blocks(
+    path: Path, schema: Mapping[str, Any]
+) -> Iterator[Callable[[list[bytes]], None]]:
+    """Open an avro file for blocks of records; what ends a block follows from the file's name, so
+    that the same records are the same bytes.
+    """
     mark = hashlib.sha256(path.name.encode()).digest()[:16]
     with path.open("wb") as file:
-        file.write(b"Obj\x01" + avro_number(1) + avro_bytes(b"avro.schema") + avro_bytes(json.dumps(schema).encode()) + b"\x00" + mark)
+        file.write(
+            b"Obj\x01"
+            + avro_number(1)
+            + avro_bytes(b"avro.schema")
+            + avro_bytes(json.dumps(schema).encode())
+            + b"\x00"
+            + mark
+        )
 
         def put(records: list[bytes]) -> None:
             block = b"".join(records)
-            file.write(avro_number(len(records)) + avro_number(len(block)) + block + mark if records else b"")
+            file.write(
+                avro_number(len(records)) + avro_number(len(block)) + block + mark
+                if records
+                else b""
+            )
 
         yield put
 
@@ -177,15 +284,35 @@ def _open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callabl
 @contextmanager
 def open_avro_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open an avro file for chunks; every value is a text, as ingest reads it."""
-    with _open_avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": _AVRO_NULLABLE_STRING} for item in model.fields]}) as put:
-        yield lambda damage: put([b"".join(map(_avro_text, row)) for row in zip(*(texts.to_pylist() for texts in _chunk_texts(model, damage, options)), strict=True)])
+    with _open_avro_blocks(
+        path,
+        {
+            "type": "record",
+            "name": "row",
+            "fields": [
+                {"name": item.column, "type": _AVRO_NULLABLE_STRING} for item in model.fields
+            ],
+        },
+    ) as put:
+        yield lambda damage: put(
+            [
+                b"".join(map(_avro_text, row))
+                for row in zip(
+                    *(texts.to_pylist() for texts in _chunk_texts(model, damage, options)),
+                    strict=True,
+                )
+            ]
+        )
 
 
 @contextmanager
-def open_capture_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
+def open_capture_output(
+    path: Path, model: Model, options: Mapping[str, Any]
+) -> Iterator[ChunkWriter]:
     """Open a file of captured events for chunks: an event a row."""
     count = 0
     with _open_avro_blocks(path, _CAPTURE_SCHEMA) as put:
+
         def add(damage: DamagedChunk) -> None:
             nonlocal count
             lines = _json_chunk(model, damage, options).to_pylist()

@@ -23,15 +23,36 @@ __all__ = ['chunk_totals', 'add_totals', 'write_totals']
 
 # %% ../../../nbs/mock/files/02_totals.ipynb #3c23e527
 def _column_sum(values: pa.Array, without: Mapping[int, str]) -> Decimal:
-    """Return the exact sum of a column, but for absent values and those at some places: of floating points in ten decimal places, as ingest sums them."""
-    numbers = (value for place, value in enumerate(values.to_pylist()) if value is not None and place not in without)
-    return sum((Decimal(repr(value)).quantize(Decimal("1e-10")) if isinstance(value, float) else Decimal(value) for value in numbers), Decimal(0))
+    """Return the exact sum of a column, but for absent values and those at some places: of floating
+    points in ten decimal places, as ingest sums them.
+    """
+    numbers = (
+        value
+        for place, value in enumerate(values.to_pylist())
+        if value is not None and place not in without
+    )
+    return sum(
+        (
+            Decimal(repr(value)).quantize(Decimal("1e-10"))
+            if isinstance(value, float)
+            else Decimal(value)
+            for value in numbers
+        ),
+        Decimal(0),
+    )
 
 
 def chunk_totals(damage: DamagedChunk, model: Model, control: ControlTotals) -> dict[str, Decimal]:
     """Return the control totals of a chunk, by records and field."""
     rows = len(damage.columns[model.fields[0].name])
-    return {RECORD_COUNT_NAME: Decimal(rows), **{item.name: _column_sum(damage.columns[item.name], damage.misfits.get(item.name, {})) for item in model.fields if item.name in control.sums}}
+    return {
+        RECORD_COUNT_NAME: Decimal(rows),
+        **{
+            item.name: _column_sum(damage.columns[item.name], damage.misfits.get(item.name, {}))
+            for item in model.fields
+            if item.name in control.sums
+        },
+    }
 
 
 def add_totals(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -39,22 +60,55 @@ def add_totals(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> di
     return {name: totals.get(name, Decimal(0)) + value for name, value in more.items()}
 
 
-def _totals_record(control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]) -> str:
+def _totals_record(
+    control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]
+) -> str:
     """Return the record of csv with totals."""
-    cells = {1: control.begins_with, **({int(control.count): f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"} if control.count else {}), **{int(cell): f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
-    return (str(options.get("delimiter", ",")) or ",").join(cells.get(number, "") for number in range(1, max(cells) + 1)) + "\n"
+    cells = {
+        1: control.begins_with,
+        **(
+            {int(control.count): f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"}
+            if control.count
+            else {}
+        ),
+        **{int(cell): f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()},
+    }
+    return (str(options.get("delimiter", ",")) or ",").join(
+        cells.get(number, "") for number in range(1, max(cells) + 1)
+    ) + "\n"
 
 
 def _totals_file_text(control: ControlTotals, totals: Mapping[str, Decimal]) -> str:
-    """Return the text of a file with totals: an object where it is called `.json`, else a line each."""
-    members = {**({control.count: f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"} if control.count else {}), **{cell: f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
-    return json.dumps(members) + "\n" if control.name.endswith(".json") else "".join(f"{name}={value}\n" for name, value in members.items())
+    """Return the text of a file with totals: an object where it is called `.json`, else a line
+    each.
+    """
+    members = {
+        **(
+            {control.count: f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"}
+            if control.count
+            else {}
+        ),
+        **{cell: f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()},
+    }
+    return (
+        json.dumps(members) + "\n"
+        if control.name.endswith(".json")
+        else "".join(f"{name}={value}\n" for name, value in members.items())
+    )
 
 
-def write_totals(hidden: Path, name: str, control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]) -> None:
+def write_totals(
+    hidden: Path,
+    name: str,
+    control: ControlTotals,
+    totals: Mapping[str, Decimal],
+    options: Mapping[str, Any],
+) -> None:
     """Bring the totals into a hidden file, or beside the file that it will be, of that name."""
     if control.place == "file":
-        hidden.with_name(control.totals_file_name(name)).write_text(_totals_file_text(control, totals), encoding="utf-8")
+        hidden.with_name(control.totals_file_name(name)).write_text(
+            _totals_file_text(control, totals), encoding="utf-8"
+        )
         return
     record = _totals_record(control, totals, options).encode(str(options.get("encoding", "utf-8")))
     if control.place == "trailer":

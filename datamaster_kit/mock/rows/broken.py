@@ -25,13 +25,20 @@ if TYPE_CHECKING:
 __all__ = ['DamagedChunk', 'RuleBreaker', 'build_rule_breaker']
 
 # %% ../../../nbs/mock/rows/08_broken.ipynb #ccb22339
-_MISFITS = {**dict.fromkeys(("byte", "short", "integer", "long", "float", "double", "decimal"), "n/a"), "boolean": "maybe", "date": "2025-02-30", "timestamp": "2025-02-30T25:61:00Z",
-           "timestamp_ntz": "2025-02-30T25:61:00"}
+_MISFITS = {
+    **dict.fromkeys(("byte", "short", "integer", "long", "float", "double", "decimal"), "n/a"),
+    "boolean": "maybe",
+    "date": "2025-02-30",
+    "timestamp": "2025-02-30T25:61:00Z",
+    "timestamp_ntz": "2025-02-30T25:61:00",
+}
 
 
 @dataclass
 class DamagedChunk:
-    """The rows of a chunk that were damaged: each row's rule, and the texts that stand in cells instead of values, by field."""
+    """The rows of a chunk that were damaged: each row's rule, and the texts that stand in cells
+    instead of values, by field.
+    """
 
     columns: dict[str, pa.Array]
     rules: dict[int, Rule] = field(default_factory=dict)
@@ -40,7 +47,9 @@ class DamagedChunk:
 
 @dataclass(frozen=True)
 class RuleBreaker:
-    """Breaks rules of a model in a share of its rows: `judges` are all rules that a row must keep, apart from its own; `absent` are texts that a reader takes for nothing."""
+    """Breaks rules of a model in a share of its rows: `judges` are all rules that a row must keep,
+    apart from its own; `absent` are texts that a reader takes for nothing.
+    """
 
     plan: GenerationPlan
     ratio: float
@@ -71,7 +80,9 @@ class RuleBreaker:
                 break
         return made
 
-    def break_rule(self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: DamagedChunk) -> np.ndarray:
+    def break_rule(
+        self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: DamagedChunk
+    ) -> np.ndarray:
         """Break a rule in some places of a chunk; return those where it succeeded."""
         import numpy as np
         import pyarrow as pa
@@ -79,21 +90,31 @@ class RuleBreaker:
         done: list[int] = []
         left = places
         some = {name: column.take(pa.array(left)) for name, column in made.columns.items()}
-        for damaged in self.propose_damage(rule, some, rows[left]) if rule.kind != "type" else [self.without_field_values(rule, some)]:
+        for damaged in (
+            self.propose_damage(rule, some, rows[left])
+            if rule.kind != "type"
+            else [self.without_field_values(rule, some)]
+        ):
             good = np.flatnonzero(self.is_alone(rule, damaged))
             fresh = np.setdiff1d(good, np.flatnonzero(np.isin(left, done)))
             if len(fresh):
-                made.columns = {name: replace_values(column, left[fresh], damaged[name].take(pa.array(fresh))) for name, column in made.columns.items()}
+                made.columns = {
+                    name: replace_values(column, left[fresh], damaged[name].take(pa.array(fresh)))
+                    for name, column in made.columns.items()
+                }
                 done += left[fresh].tolist()
             if len(done) == len(left):
                 break
         for place in done:
             made.rules[place] = rule
             if rule.kind == "type":
-                made.misfits.setdefault(rule.field, {})[place] = _MISFITS[self.plan.model.field(rule.field).type.name]  # type: ignore[union-attr]
+                type_name = self.plan.model.field(rule.field).type.name  # type: ignore[union-attr]
+                made.misfits.setdefault(rule.field, {})[place] = _MISFITS[type_name]
         return np.array(done, dtype=np.int64)
 
-    def propose_damage(self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+    def propose_damage(
+        self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray
+    ) -> Iterator[dict[str, pa.Array]]:
         """Yield damaged columns; nothing for a part that cannot be changed."""
         try:
             yield from damage_proposals(rule, self.plan, some, rows)
@@ -108,9 +129,24 @@ class RuleBreaker:
 
     def unbroken_reason(self, rule: Rule, columns: Mapping[str, pa.Array]) -> str:
         """Return why no damage breaks a rule alone."""
-        table = self.plan.build_table(self.without_field_values(rule, dict(columns))) if rule.kind == "type" else None
-        other = next((judge.id for judge in self.judges if table is not None and not predicate_mask(judge.predicate, table).any()), "")
-        return f"a value that is no {rule.field} leaves nothing there, which breaks {other} too" if other else "no damage was found that breaks it and no other rule"
+        table = (
+            self.plan.build_table(self.without_field_values(rule, dict(columns)))
+            if rule.kind == "type"
+            else None
+        )
+        other = next(
+            (
+                judge.id
+                for judge in self.judges
+                if table is not None and not predicate_mask(judge.predicate, table).any()
+            ),
+            "",
+        )
+        return (
+            f"a value that is no {rule.field} leaves nothing there, which breaks {other} too"
+            if other
+            else "no damage was found that breaks it and no other rule"
+        )
 
     def as_read(self, rule: Rule, damaged: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
         """Return columns as a reader sees them: a text that stands for nothing is nothing."""
@@ -120,23 +156,45 @@ class RuleBreaker:
         name = rule.field.partition(".")[0]
         if not self.absent or name not in damaged or not pa.types.is_string(damaged[name].type):
             return damaged
-        return {**damaged, name: pc.if_else(pc.is_in(damaged[name], value_set=pa.array(sorted(self.absent))), pa.scalar(None, pa.string()), damaged[name])}
+        return {
+            **damaged,
+            name: pc.if_else(
+                pc.is_in(damaged[name], value_set=pa.array(sorted(self.absent))),
+                pa.scalar(None, pa.string()),
+                damaged[name],
+            ),
+        }
 
     def is_alone(self, rule: Rule, damaged: Mapping[str, pa.Array]) -> np.ndarray:
         """Return the rows that break a rule, and no other."""
         import numpy as np
 
         table = self.plan.build_table(self.as_read(rule, damaged))
-        alone = ~predicate_mask(rule.predicate, table) if rule.kind != "type" else np.ones(table.num_rows, bool)
+        alone = (
+            ~predicate_mask(rule.predicate, table)
+            if rule.kind != "type"
+            else np.ones(table.num_rows, bool)
+        )
         for judge in self.judges:
             if judge.id != rule.id and alone.any():
                 alone &= predicate_mask(judge.predicate, table)
         return alone
 
 # %% ../../../nbs/mock/rows/08_broken.ipynb #94b89f39
-def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Sequence[str], ratio: float, seed: int, has_types: bool,
-               absent: frozenset[str] = frozenset(), trial: int = 256) -> tuple[RuleBreaker, dict[str, str]]:
-    """Return what breaks a model's rules, and for each rule that it cannot break the reason. `said` are all rules, `chosen` the ids to break, all where empty."""
+def build_rule_breaker(
+    plan: GenerationPlan,
+    said: Sequence[Rule],
+    chosen: Sequence[str],
+    ratio: float,
+    seed: int,
+    has_types: bool,
+    absent: frozenset[str] = frozenset(),
+    trial: int = 256,
+) -> tuple[RuleBreaker, dict[str, str]]:
+    """Return what breaks a model's rules, and for each rule that it cannot break the reason.
+
+    `said` are all rules, `chosen` the ids to break, all where empty.
+    """
     judges, blind, reasons = [], set(), {}
     start = plan.generate_chunk(0, min(trial, plan.rows))
     for rule in said:
@@ -153,13 +211,24 @@ def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Seque
         reason = reasons.get(rule.id) or _unbreakable_reason(rule, plan, blind, has_types)
         if not reason:
             alone = RuleBreaker(plan, 1.0, 0, (rule,), tuple(judges), absent)
-            reason = "" if alone.damage_chunk(0, dict(start)).rules else alone.unbroken_reason(rule, start)
+            reason = (
+                ""
+                if alone.damage_chunk(0, dict(start)).rules
+                else alone.unbroken_reason(rule, start)
+            )
         if reason:
             reasons[rule.id] = reason
         else:
             able.append(rule)
     names = {rule.id for rule in candidates}
-    return RuleBreaker(plan, ratio, random_stream(seed, plan.model.name, "broken"), tuple(able), tuple(judges), absent), {id: reason for id, reason in reasons.items() if id in names}
+    return RuleBreaker(
+        plan,
+        ratio,
+        random_stream(seed, plan.model.name, "broken"),
+        tuple(able),
+        tuple(judges),
+        absent,
+    ), {id: reason for id, reason in reasons.items() if id in names}
 
 
 def _fields_of_rule(rule: Rule, plan: GenerationPlan) -> set[str]:
@@ -183,5 +252,11 @@ def _unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_t
         type = plan.model.field(name).type
         if has_types:
             return "the file format keeps types"
-        return "" if isinstance(type, Scalar) and type.name in _MISFITS else "every text is a value of its type" if isinstance(type, Scalar) else "a nested value is never a misfit as a whole"
+        return (
+            ""
+            if isinstance(type, Scalar) and type.name in _MISFITS
+            else "every text is a value of its type"
+            if isinstance(type, Scalar)
+            else "a nested value is never a misfit as a whole"
+        )
     return ""

@@ -13,11 +13,21 @@ from ...contract.fault import code
 from ...contract.model import Array, Contract, Field, Map, Model, Scalar, Struct
 from ...contract.quality.predicates import is_text_type
 from .conditions import predicate_mask, propose_values
-from ..values.draws import retry_stream, uniform_integers, random_stream, uniform_floats
+from ..values.draws import (
+    retry_stream,
+    uniform_integers,
+    random_stream,
+    uniform_floats,
+)
 from ..values.numbers import arrow_value_type
 from .operands import NotEvaluatedError, parse_predicate
 from ..values.scalars import scalar_domain
-from ..values.wanted import ValueConstraints, is_allowed_value, parse_typed_values, build_value_constraints
+from ..values.wanted import (
+    ValueConstraints,
+    is_allowed_value,
+    parse_typed_values,
+    build_value_constraints,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +38,19 @@ __all__ = ['ColumnDraw', 'NO_VALUES', 'DrawContext', 'narrow_by_predicates', 'fi
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #c5a9450f
 ColumnDraw = Callable[["np.ndarray", int], "pa.Array"]
-NO_VALUES = code("mock-no-values", "No values keep all the constraints of a field.", "let its constraints allow more, or give examples")
+NO_VALUES = code(
+    "mock-no-values",
+    "No values keep all the constraints of a field.",
+    "let its constraints allow more, or give examples",
+)
 _ABSENT_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class DrawContext:
-    """What every column of a model needs: draws for fields that refer to others, by path, and the texts that a file's reader takes for nothing."""
+    """What every column of a model needs: draws for fields that refer to others, by path, and the
+    texts that a file's reader takes for nothing.
+    """
 
     contract: Contract
     model: Model
@@ -49,25 +65,47 @@ class DrawContext:
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #195a62d3
 def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> ValueConstraints:
-    """Return what is asked of a field, its values listed where predicates over it alone refuse most of the others."""
+    """Return what is asked of a field, its values listed where predicates over it alone refuse most
+    of the others.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = asked.field.column
-    mine = [predicate for predicate in predicates if _predicate_columns(predicate) == {column.lower()}]
+    mine = [
+        predicate for predicate in predicates if _predicate_columns(predicate) == {column.lower()}
+    ]
     if not mine or not isinstance(asked.field.type, Scalar):
         return asked
     domain = scalar_domain(asked)
-    usual = domain.at(domain.draw_numbers(1, np.arange(256))).cast(arrow_value_type(asked.field.type))
-    proposals = [text for text in dict.fromkeys(propose_values(" AND ".join(f"({predicate})" for predicate in mine))) if _is_value_of_field(text, asked)]
+    usual = domain.at(domain.draw_numbers(1, np.arange(256))).cast(
+        arrow_value_type(asked.field.type)
+    )
+    proposals = [
+        text
+        for text in dict.fromkeys(
+            propose_values(" AND ".join(f"({predicate})" for predicate in mine))
+        )
+        if _is_value_of_field(text, asked)
+    ]
     values = pa.concat_arrays([usual, parse_typed_values(proposals, asked.field.type)])
     table = pa.table({column: values})
     try:
         kept = np.logical_and.reduce([predicate_mask(predicate, table) for predicate in mine])
     except NotEvaluatedError:
         return asked
-    return asked if kept[:256].mean() > 0.2 or not kept.any() else replace(asked, field=replace(asked.field, enum=tuple(pc.unique(values.filter(pa.array(kept))).cast(pa.string()).to_pylist())))
+    return (
+        asked
+        if kept[:256].mean() > 0.2 or not kept.any()
+        else replace(
+            asked,
+            field=replace(
+                asked.field,
+                enum=tuple(pc.unique(values.filter(pa.array(kept))).cast(pa.string()).to_pylist()),
+            ),
+        )
+    )
 
 
 def _is_value_of_field(text: str, asked: ValueConstraints) -> bool:
@@ -82,11 +120,16 @@ def _is_value_of_field(text: str, asked: ValueConstraints) -> bool:
 
 
 def _predicate_columns(predicate: str) -> set[str]:
-    """Return the names of the columns of a predicate, in lower case; none where it cannot be read."""
+    """Return the names of the columns of a predicate, in lower case; none where it cannot be
+    read.
+    """
     from sqlglot import exp
 
     try:
-        return {column.parts[0].name.lower() for column in parse_predicate(predicate).find_all(exp.Column)}
+        return {
+            column.parts[0].name.lower()
+            for column in parse_predicate(predicate).find_all(exp.Column)
+        }
     except NotEvaluatedError:
         return set()
 
@@ -96,15 +139,27 @@ def _with_absent(values: pa.Array, stream: int, rows: np.ndarray) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pa.array(uniform_floats(stream, rows) < _ABSENT_SHARE), pa.scalar(None, values.type), values)
+    return pc.if_else(
+        pa.array(uniform_floats(stream, rows) < _ABSENT_SHARE), pa.scalar(None, values.type), values
+    )
 
 
-def _scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
+def _scalar_draw(
+    maker: DrawContext,
+    path: str,
+    item: Field,
+    examples: Sequence[str] = (),
+    is_always_there: bool = False,
+) -> ColumnDraw:
     """Return the draw of a scalar field; raises ValueError where no value keeps its constraints."""
     import pyarrow as pa
 
     asked = build_value_constraints(maker.contract, maker.model, path, item, examples)
-    asked = replace(asked, forbidden=asked.forbidden | maker.null_texts) if is_text_type(item.type) and path == item.name else asked
+    asked = (
+        replace(asked, forbidden=asked.forbidden | maker.null_texts)
+        if is_text_type(item.type) and path == item.name
+        else asked
+    )
     if item.type == Scalar("null") and not asked.is_always_there:
         return lambda rows, attempt: pa.nulls(len(rows), pa.string())
     asked = narrow_by_predicates(asked, maker.predicates) if path == item.name else asked
@@ -114,13 +169,21 @@ def _scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         values = domain.at(domain.draw_numbers(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
-        return values if asked.is_always_there or is_always_there else _with_absent(values, retry_stream(empty, attempt), rows)
+        return (
+            values
+            if asked.is_always_there or is_always_there
+            else _with_absent(values, retry_stream(empty, attempt), rows)
+        )
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #10a460ce
-def _list_offsets(item: Field, stream: int, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for lists their offsets, and for all elements the row and the place; a list has three elements more than it must, at most."""
+def _list_offsets(
+    item: Field, stream: int, rows: np.ndarray, most: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for lists their offsets, and for all elements the row and the place; a list has three
+    elements more than it must, at most.
+    """
     import numpy as np
 
     least = item.min_length or 0
@@ -144,11 +207,18 @@ def _list_draw(maker: DrawContext, path: str, item: Field, element: Field) -> Co
     import pyarrow as pa
 
     _check_list_sizes(item)
-    inside, stream = field_draw(maker, f"{path}.{element.name}", replace(element, required=True)), maker.stream(path, "count")
+    inside, stream = (
+        field_draw(maker, f"{path}.{element.name}", replace(element, required=True)),
+        maker.stream(path, "count"),
+    )
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         offsets, owners, places = _list_offsets(item, retry_stream(stream, attempt), rows)
-        return pa.ListArray.from_arrays(pa.array(offsets), inside(owners * 4099 + places, attempt), type=arrow_value_type(item.type))
+        return pa.ListArray.from_arrays(
+            pa.array(offsets),
+            inside(owners * 4099 + places, attempt),
+            type=arrow_value_type(item.type),
+        )
 
     return draw
 
@@ -158,33 +228,62 @@ def _map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Fie
     import numpy as np
     import pyarrow as pa
 
-    keys = scalar_domain(build_value_constraints(maker.contract, maker.model, f"{path}.{key.name}", replace(key, required=True)))
+    keys = scalar_domain(
+        build_value_constraints(
+            maker.contract, maker.model, f"{path}.{key.name}", replace(key, required=True)
+        )
+    )
     _check_list_sizes(item, keys.size)
-    inside, stream = field_draw(maker, f"{path}.{value.name}", replace(value, required=True)), maker.stream(path, "count")
+    inside, stream = (
+        field_draw(maker, f"{path}.{value.name}", replace(value, required=True)),
+        maker.stream(path, "count"),
+    )
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        offsets, owners, places = _list_offsets(item, retry_stream(stream, attempt), rows, keys.size)
-        numbers = (uniform_integers(retry_stream(stream, attempt + 1), owners, keys.size) + places) % np.int64(keys.size)
+        offsets, owners, places = _list_offsets(
+            item, retry_stream(stream, attempt), rows, keys.size
+        )
+        numbers = (
+            uniform_integers(retry_stream(stream, attempt + 1), owners, keys.size) + places
+        ) % np.int64(keys.size)
         named = keys.at(numbers).cast(arrow_value_type(key.type))
-        return pa.MapArray.from_arrays(pa.array(offsets), named, inside(owners * 4099 + places, attempt)).cast(arrow_value_type(item.type))
+        return pa.MapArray.from_arrays(
+            pa.array(offsets), named, inside(owners * 4099 + places, attempt)
+        ).cast(arrow_value_type(item.type))
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #be2284ff
-def _struct_draw(maker: DrawContext, path: str, item: Field, members: Sequence[Field]) -> ColumnDraw:
+def _struct_draw(
+    maker: DrawContext, path: str, item: Field, members: Sequence[Field]
+) -> ColumnDraw:
     """Return the draw of a struct."""
     import pyarrow as pa
 
-    inside = [maker.references.get(f"{path}.{member.name}") or field_draw(maker, f"{path}.{member.name}", member) for member in members]
+    inside = [
+        maker.references.get(f"{path}.{member.name}")
+        or field_draw(maker, f"{path}.{member.name}", member)
+        for member in members
+    ]
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        return pa.StructArray.from_arrays([each(rows, attempt) for each in inside], fields=list(arrow_value_type(item.type)))
+        return pa.StructArray.from_arrays(
+            [each(rows, attempt) for each in inside], fields=list(arrow_value_type(item.type))
+        )
 
     return draw
 
 
-def field_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
-    """Return the draw of a field of any type; raises ValueError where no value keeps its constraints."""
+def field_draw(
+    maker: DrawContext,
+    path: str,
+    item: Field,
+    examples: Sequence[str] = (),
+    is_always_there: bool = False,
+) -> ColumnDraw:
+    """Return the draw of a field of any type; raises ValueError where no value keeps its
+    constraints.
+    """
     match item.type:
         case Array(element):
             draw = _list_draw(maker, path, item, element)
@@ -194,7 +293,12 @@ def field_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[st
             draw = _struct_draw(maker, path, item, members)
         case _:
             return _scalar_draw(maker, path, item, examples, is_always_there)
-    if is_always_there or build_value_constraints(maker.contract, maker.model, path, item).is_always_there:
+    if (
+        is_always_there
+        or build_value_constraints(maker.contract, maker.model, path, item).is_always_there
+    ):
         return draw
     empty = maker.stream(path, "absent")
-    return lambda rows, attempt: _with_absent(draw(rows, attempt), retry_stream(empty, attempt), rows)
+    return lambda rows, attempt: _with_absent(
+        draw(rows, attempt), retry_stream(empty, attempt), rows
+    )

@@ -12,48 +12,97 @@ from typing import TYPE_CHECKING, Any
 from ...contract.fault import first_line
 from ...contract.quality.formats import CHECK_DIGIT_PREDICATES, has_valid_check_digits
 from ...contract.model import Model
-from .operands import ARROW_CAST_TYPES, NotEvaluatedError, align_operands, cast_values, regexp_mask, parse_predicate, without_zone
+from .operands import (
+    ARROW_CAST_TYPES,
+    NotEvaluatedError,
+    align_operands,
+    cast_values,
+    regexp_mask,
+    parse_predicate,
+    without_zone,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ColumnScope', 'evaluate_expression', 'predicate_mask', 'fields_in_predicate', 'propose_values']
+__all__ = ['ColumnScope', 'evaluate_expression', 'predicate_mask', 'fields_in_predicate',
+           'propose_values']
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #1605d64f
-_BINARY_ARROW_FUNCTIONS = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
-          "Add": "add", "Sub": "subtract", "Mul": "multiply"}
-_UNARY_ARROW_FUNCTIONS = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "utf8_lower", "Upper": "utf8_upper", "Trim": "utf8_trim_whitespace", "Abs": "abs_checked",
-         "Year": "year", "Month": "month", "Day": "day", "ArraySize": "list_value_length", "TsOrDsToDate": ""}
+_BINARY_ARROW_FUNCTIONS = {
+    "And": "and_kleene",
+    "Or": "or_kleene",
+    "EQ": "equal",
+    "NEQ": "not_equal",
+    "GT": "greater",
+    "GTE": "greater_equal",
+    "LT": "less",
+    "LTE": "less_equal",
+    "Add": "add",
+    "Sub": "subtract",
+    "Mul": "multiply",
+}
+_UNARY_ARROW_FUNCTIONS = {
+    "Not": "invert",
+    "Neg": "negate",
+    "Length": "utf8_length",
+    "Lower": "utf8_lower",
+    "Upper": "utf8_upper",
+    "Trim": "utf8_trim_whitespace",
+    "Abs": "abs_checked",
+    "Year": "year",
+    "Month": "month",
+    "Day": "day",
+    "ArraySize": "list_value_length",
+    "TsOrDsToDate": "",
+}
 ColumnScope = Mapping[str, Any]
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #e7eabdb1
 def _evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
-    """Return where a format's check digits are right; raises NotEvaluated for any other condition on a list."""
+    """Return where a format's check digits are right; raises NotEvaluated for any other condition
+    on a list.
+    """
     import pyarrow as pa
 
-    name = next((name for name, check in CHECK_DIGIT_PREDICATES.items() if parse_predicate(check("v")).sql() == node.expression.this.sql()), "")
+    name = next(
+        (
+            name
+            for name, check in CHECK_DIGIT_PREDICATES.items()
+            if parse_predicate(check("v")).sql() == node.expression.this.sql()
+        ),
+        "",
+    )
     if not name:
         raise NotEvaluatedError("Exists is not evaluated")
     texts = evaluate_expression(node.this.expressions[0], scope).to_pylist()
-    return pa.array([None if text is None else has_valid_check_digits(name, text) for text in texts], pa.bool_())
+    return pa.array(
+        [None if text is None else has_valid_check_digits(name, text) for text in texts], pa.bool_()
+    )
 
 
 def _evaluate_regexp_replace(node: Any, scope: ColumnScope) -> Any:
     """Return texts without what matches a pattern."""
     import pyarrow.compute as pc
 
-    return pc.replace_substring_regex(evaluate_expression(node.this, scope), node.expression.name, node.args["replacement"].name)
+    return pc.replace_substring_regex(
+        evaluate_expression(node.this, scope), node.expression.name, node.args["replacement"].name
+    )
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #22211e19
 def evaluate_expression(node: Any, scope: ColumnScope) -> Any:
-    """Return an expression's values over the columns of a scope, by name in lower case; raises NotEvaluated for what is not known."""
+    """Return an expression's values over the columns of a scope, by name in lower case; raises
+    NotEvaluated for what is not known.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     name = type(node).__name__
     if name in _BINARY_ARROW_FUNCTIONS:
-        left, right = align_operands(evaluate_expression(node.this, scope), evaluate_expression(node.expression, scope))
+        left, right = align_operands(
+            evaluate_expression(node.this, scope), evaluate_expression(node.expression, scope)
+        )
         return getattr(pc, _BINARY_ARROW_FUNCTIONS[name])(left, right)
     if name in _UNARY_ARROW_FUNCTIONS:
         inner = evaluate_expression(node.this, scope)
@@ -61,7 +110,9 @@ def evaluate_expression(node: Any, scope: ColumnScope) -> Any:
             return cast_values(inner, pa.date32())
         if name == "Length" and pa.types.is_binary(inner.type):
             return pc.binary_length(inner)
-        return getattr(pc, _UNARY_ARROW_FUNCTIONS[name])(_map_as_list(inner) if name == "ArraySize" else inner)
+        return getattr(pc, _UNARY_ARROW_FUNCTIONS[name])(
+            _map_as_list(inner) if name == "ArraySize" else inner
+        )
     if name in _EXPRESSION_EVALUATORS:
         return _EXPRESSION_EVALUATORS[name](node, scope)
     raise NotEvaluatedError(f"{name} is not evaluated")
@@ -71,7 +122,13 @@ def _map_as_list(values: pa.Array) -> pa.Array:
     """Return a map as the list of its entries; a list as it is."""
     import pyarrow as pa
 
-    return values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))) if pa.types.is_map(values.type) else values
+    return (
+        values.cast(
+            pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))
+        )
+        if pa.types.is_map(values.type)
+        else values
+    )
 
 
 def _evaluate_column(node: Any, scope: ColumnScope) -> Any:
@@ -79,7 +136,9 @@ def _evaluate_column(node: Any, scope: ColumnScope) -> Any:
     import pyarrow.compute as pc
 
     if type(node).__name__ == "Dot":
-        return without_zone(pc.struct_field(evaluate_expression(node.this, scope), node.expression.name))
+        return without_zone(
+            pc.struct_field(evaluate_expression(node.this, scope), node.expression.name)
+        )
     names = [part.name for part in node.parts] if hasattr(node, "parts") else [node.name]
     if names[0].lower() not in scope:
         raise NotEvaluatedError(f"{names[0]} is not a column")
@@ -106,7 +165,9 @@ def _evaluate_in(node: Any, scope: ColumnScope) -> Any:
     if not node.expressions:
         raise NotEvaluatedError("a subquery is not evaluated")
     value = evaluate_expression(node.this, scope)
-    listed = [align_operands(value, evaluate_expression(item, scope))[1] for item in node.expressions]
+    listed = [
+        align_operands(value, evaluate_expression(item, scope))[1] for item in node.expressions
+    ]
     found = pc.equal(value, listed[0])
     for other in listed[1:]:
         found = pc.or_kleene(found, pc.equal(value, other))
@@ -117,8 +178,12 @@ def _evaluate_between(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is between two others."""
     import pyarrow.compute as pc
 
-    value, low, high = (evaluate_expression(node.args[name], scope) for name in ("this", "low", "high"))
-    return pc.and_kleene(pc.greater_equal(*align_operands(value, low)), pc.less_equal(*align_operands(value, high)))
+    value, low, high = (
+        evaluate_expression(node.args[name], scope) for name in ("this", "low", "high")
+    )
+    return pc.and_kleene(
+        pc.greater_equal(*align_operands(value, low)), pc.less_equal(*align_operands(value, high))
+    )
 
 
 def _evaluate_coalesce(node: Any, scope: ColumnScope) -> Any:
@@ -142,7 +207,12 @@ def _evaluate_cast(node: Any, scope: ColumnScope) -> Any:
         return cast_values(value, pa.decimal128(*(int(item.name) for item in node.to.expressions)))
     if kind not in ARROW_CAST_TYPES:
         raise NotEvaluatedError(f"a cast to {kind} is not evaluated")
-    return cast_values(value, pa.timestamp("us") if ARROW_CAST_TYPES[kind] == "timestamp" else getattr(pa, ARROW_CAST_TYPES[kind])())
+    return cast_values(
+        value,
+        pa.timestamp("us")
+        if ARROW_CAST_TYPES[kind] == "timestamp"
+        else getattr(pa, ARROW_CAST_TYPES[kind])(),
+    )
 
 
 def _evaluate_literal(node: Any, scope: ColumnScope) -> Any:
@@ -150,14 +220,25 @@ def _evaluate_literal(node: Any, scope: ColumnScope) -> Any:
     import pyarrow as pa
 
     text = node.name
-    return pa.scalar(text if node.is_string else int(text) if text.isdigit() else Decimal(text) if "e" not in text.lower() else float(text))
+    return pa.scalar(
+        text
+        if node.is_string
+        else int(text)
+        if text.isdigit()
+        else Decimal(text)
+        if "e" not in text.lower()
+        else float(text)
+    )
 
 
 def _evaluate_constant(node: Any, scope: ColumnScope) -> Any:
     """Return true, false or nothing."""
     import pyarrow as pa
 
-    return pa.scalar(bool(node.this) if type(node).__name__ == "Boolean" else None, pa.bool_() if type(node).__name__ == "Boolean" else None)
+    return pa.scalar(
+        bool(node.this) if type(node).__name__ == "Boolean" else None,
+        pa.bool_() if type(node).__name__ == "Boolean" else None,
+    )
 
 
 def _evaluate_division(node: Any, scope: ColumnScope) -> Any:
@@ -165,12 +246,17 @@ def _evaluate_division(node: Any, scope: ColumnScope) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    left, right = (cast_values(evaluate_expression(part, scope), pa.float64()) for part in (node.this, node.expression))
+    left, right = (
+        cast_values(evaluate_expression(part, scope), pa.float64())
+        for part in (node.this, node.expression)
+    )
     return pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), pc.divide(left, right))
 
 
 def _evaluate_function(node: Any, scope: ColumnScope) -> Any:
-    """Return where every element of a list keeps a condition: `forall`; raises NotEvaluated for another function."""
+    """Return where every element of a list keeps a condition: `forall`; raises NotEvaluated for
+    another function.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -181,12 +267,20 @@ def _evaluate_function(node: Any, scope: ColumnScope) -> Any:
         raise NotEvaluatedError(f"the function {node.name} is not evaluated")
     lists, condition = evaluate_expression(node.expressions[0], scope), node.expressions[1]
     parents = pc.list_parent_indices(lists)
-    named = {part.name.lower() for part in condition.walk() if type(part).__name__ in ("Column", "Identifier")}
+    named = {
+        part.name.lower()
+        for part in condition.walk()
+        if type(part).__name__ in ("Column", "Identifier")
+    }
     rows = {name: column.take(parents) for name, column in scope.items() if name in named}
-    kept = evaluate_expression(condition.this, {**rows, condition.expressions[0].name.lower(): lists.flatten()})
+    kept = evaluate_expression(
+        condition.this, {**rows, condition.expressions[0].name.lower(): lists.flatten()}
+    )
     result = np.ones(len(lists), bool)
     if len(parents):
-        result[parents.to_numpy(zero_copy_only=False)[~np.asarray(pc.coalesce(kept, False))]] = False
+        result[parents.to_numpy(zero_copy_only=False)[~np.asarray(pc.coalesce(kept, False))]] = (
+            False
+        )
     return pc.if_else(pc.is_null(lists), pa.scalar(None, pa.bool_()), pa.array(result))
 
 
@@ -197,8 +291,15 @@ def _map_part(maps: Any, index: int) -> Any:
     import pyarrow.compute as pc
 
     lists = _map_as_list(maps)
-    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), lists.flatten().field(index), mask=lists.is_null())
+    offsets = np.concatenate(
+        [
+            [0],
+            np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)),
+        ]
+    ).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), lists.flatten().field(index), mask=lists.is_null()
+    )
 
 
 def _left_characters(texts: Any, length: int) -> Any:
@@ -209,26 +310,57 @@ def _left_characters(texts: Any, length: int) -> Any:
 
 
 _EXPRESSION_EVALUATORS: dict[str, Callable[[Any, ColumnScope], Any]] = {
-    "Paren": lambda node, scope: evaluate_expression(node.this, scope), "Column": _evaluate_column, "Identifier": _evaluate_column, "Dot": _evaluate_column, "Literal": _evaluate_literal, "Boolean": _evaluate_constant, "Null": _evaluate_constant, "Is": _evaluate_is, "In": _evaluate_in,
-    "Exists": _evaluate_check_digits, "RegexpReplace": _evaluate_regexp_replace, "Between": _evaluate_between, "Coalesce": _evaluate_coalesce, "Cast": _evaluate_cast, "TryCast": _evaluate_cast, "Anonymous": _evaluate_function, "MapKeys": lambda node, scope: _map_part(evaluate_expression(node.this, scope), 0), "Div": _evaluate_division,
-    "Left": lambda node, scope: _left_characters(evaluate_expression(node.this, scope), int(node.expression.name)),
-    "RegexpLike": lambda node, scope: regexp_mask(evaluate_expression(node.this, scope), node.expression.name),
+    "Paren": lambda node, scope: evaluate_expression(node.this, scope),
+    "Column": _evaluate_column,
+    "Identifier": _evaluate_column,
+    "Dot": _evaluate_column,
+    "Literal": _evaluate_literal,
+    "Boolean": _evaluate_constant,
+    "Null": _evaluate_constant,
+    "Is": _evaluate_is,
+    "In": _evaluate_in,
+    "Exists": _evaluate_check_digits,
+    "RegexpReplace": _evaluate_regexp_replace,
+    "Between": _evaluate_between,
+    "Coalesce": _evaluate_coalesce,
+    "Cast": _evaluate_cast,
+    "TryCast": _evaluate_cast,
+    "Anonymous": _evaluate_function,
+    "MapKeys": lambda node, scope: _map_part(evaluate_expression(node.this, scope), 0),
+    "Div": _evaluate_division,
+    "Left": lambda node, scope: _left_characters(
+        evaluate_expression(node.this, scope), int(node.expression.name)
+    ),
+    "RegexpLike": lambda node, scope: regexp_mask(
+        evaluate_expression(node.this, scope), node.expression.name
+    ),
 }
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #6bde321d
 def predicate_mask(predicate: str, table: pa.Table) -> Any:
-    """Return which rows of a table keep a predicate, as numpy's booleans; raises NotEvaluated where it is not evaluated here."""
+    """Return which rows of a table keep a predicate, as numpy's booleans; raises NotEvaluated where
+    it is not evaluated here.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     scope = {}
     for name in table.column_names:
-        column = table[name].combine_chunks() if isinstance(table[name], pa.ChunkedArray) else table[name]
+        column = (
+            table[name].combine_chunks()
+            if isinstance(table[name], pa.ChunkedArray)
+            else table[name]
+        )
         scope[name.lower()] = column
     try:
         found = evaluate_expression(parse_predicate(predicate), scope)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, AttributeError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+        pa.ArrowTypeError,
+        AttributeError,
+    ) as error:
         raise NotEvaluatedError(first_line(error)) from None
     if isinstance(found, pa.Scalar):
         return np.full(table.num_rows, bool(found.as_py()))
@@ -236,15 +368,21 @@ def predicate_mask(predicate: str, table: pa.Table) -> Any:
 
 
 def fields_in_predicate(predicate: str, model: Model) -> tuple[str, ...]:
-    """Return the fields of a model whose columns a predicate names; raises NotEvaluated where it cannot be read."""
+    """Return the fields of a model whose columns a predicate names; raises NotEvaluated where it
+    cannot be read.
+    """
     from sqlglot import exp
 
-    said = {column.parts[0].name.lower() for column in parse_predicate(predicate).find_all(exp.Column)}
+    said = {
+        column.parts[0].name.lower() for column in parse_predicate(predicate).find_all(exp.Column)
+    }
     return tuple(item.name for item in model.fields if item.column.lower() in said)
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #b7b7178a
 def propose_values(predicate: str) -> list[str]:
-    """Return the constants of a predicate as texts, and for numbers those near and between them; raises NotEvaluated where it cannot be read."""
+    """Return the constants of a predicate as texts, and for numbers those near and between them;
+    raises NotEvaluated where it cannot be read.
+    """
     from sqlglot import exp
 
     texts, numbers = [], []
@@ -256,4 +394,12 @@ def propose_values(predicate: str) -> list[str]:
             numbers.append(-value if isinstance(node.parent, exp.Neg) else value)
     low, high = min(numbers, default=Decimal(0)) - 100, max(numbers, default=Decimal(0)) + 100
     steps = [low + (high - low) * index / 200 for index in range(201)] if numbers else []
-    return list(dict.fromkeys([*texts, *(str(near) for value in numbers for near in (value, value - 1, value + 1)), *(str(round(step)) for step in steps)]))
+    return list(
+        dict.fromkeys(
+            [
+                *texts,
+                *(str(near) for value in numbers for near in (value, value - 1, value + 1)),
+                *(str(round(step)) for step in steps),
+            ]
+        )
+    )

@@ -37,8 +37,16 @@ def _damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     yield pc.replace_substring_regex(values, ".", "?")
     yield pc.binary_join_element_wise(values, "#", "")
     if most is not None:
-        yield pc.utf8_rpad(pc.binary_join_element_wise(values, pc.utf8_slice_codeunits(values, -1), ""), most + 1, "0")
-        yield pc.utf8_rpad(pc.binary_join_element_wise(values, pc.utf8_slice_codeunits(values, -1), ""), most + 1, "x")
+        yield pc.utf8_rpad(
+            pc.binary_join_element_wise(values, pc.utf8_slice_codeunits(values, -1), ""),
+            most + 1,
+            "0",
+        )
+        yield pc.utf8_rpad(
+            pc.binary_join_element_wise(values, pc.utf8_slice_codeunits(values, -1), ""),
+            most + 1,
+            "x",
+        )
     if least:
         yield pc.utf8_slice_codeunits(values, 0, least - 1)
     yield pc.utf8_swapcase(values)
@@ -49,7 +57,9 @@ def _damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #72ddd6b1
 def _damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
-    """Yield numbers, days or instants that lie outside a field's limits, or are none of its allowed values."""
+    """Yield numbers, days or instants that lie outside a field's limits, or are none of its allowed
+    values.
+    """
     import numpy as np
 
     assert isinstance(item.type, Scalar)
@@ -58,9 +68,26 @@ def _damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
         low, high = step_bounds(item, digits)
     except ValueError:
         low = high = None
-    most = {"byte": 127, "short": 32_767, "integer": 2**31 - 1, "decimal": min(10 ** (item.type.precision or 10), 2**62) - 1, "date": 2_900_000}.get(item.type.name, 2**40)
-    far = {"date": 20_000, "timestamp": 10**9, "timestamp_ntz": 10**9}.get(item.type.name, 10 ** (digits + 3))
-    steps = [*([low - 1, low - far] if low is not None else []), *([high + 1, high + far] if high is not None else []), -1, 0, far, most, most - 1, -most]
+    most = {
+        "byte": 127,
+        "short": 32_767,
+        "integer": 2**31 - 1,
+        "decimal": min(10 ** (item.type.precision or 10), 2**62) - 1,
+        "date": 2_900_000,
+    }.get(item.type.name, 2**40)
+    far = {"date": 20_000, "timestamp": 10**9, "timestamp_ntz": 10**9}.get(
+        item.type.name, 10 ** (digits + 3)
+    )
+    steps = [
+        *([low - 1, low - far] if low is not None else []),
+        *([high + 1, high + far] if high is not None else []),
+        -1,
+        0,
+        far,
+        most,
+        most - 1,
+        -most,
+    ]
     for step in steps:
         if -most <= step <= most:
             yield values_of_steps(np.full(len(values), step), item.type, digits).cast(values.type)
@@ -72,13 +99,15 @@ def _damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
 
     lists, most, least = values.to_pylist(), item.max_length, item.min_length
     if most is not None:
-        yield pa.array([list_ and (list_ * (most + 1))[:most + 1] for list_ in lists], values.type)
+        yield pa.array([list_ and (list_ * (most + 1))[: most + 1] for list_ in lists], values.type)
     if least:
-        yield pa.array([list_ and list_[:least - 1] for list_ in lists], values.type)
+        yield pa.array([list_ and list_[: least - 1] for list_ in lists], values.type)
 
 
 def _damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
-    """Yield proposals for values of a field that break a rule of that kind; absent values are one of them where the rule asks for a value."""
+    """Yield proposals for values of a field that break a rule of that kind; absent values are one
+    of them where the rule asks for a value.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -97,8 +126,12 @@ def _damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Arr
         yield from _damaged_numbers(values, item)
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #869f20b4
-def _change_nested_part(values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]) -> pa.Array:
-    """Return values in which the part at a path is changed; raises NotEvaluated for a part of a map."""
+def _change_nested_part(
+    values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]
+) -> pa.Array:
+    """Return values in which the part at a path is changed; raises NotEvaluated for a part of a
+    map.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -110,16 +143,31 @@ def _change_nested_part(values: pa.Array, item: Field, path: Sequence[str], chan
             children = [values.field(index) for index in range(len(fields))]
             index = next(index for index, member in enumerate(fields) if member.name == path[0])
             children[index] = _change_nested_part(children[index], fields[index], path[1:], change)
-            return pa.StructArray.from_arrays(children, fields=list(values.type), mask=values.is_null())
+            return pa.StructArray.from_arrays(
+                children, fields=list(values.type), mask=values.is_null()
+            )
         case Array(element):
-            offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
+            offsets = np.concatenate(
+                [
+                    [0],
+                    np.cumsum(
+                        pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
+                    ),
+                ]
+            ).astype(np.int32)
             inside = _change_nested_part(values.flatten(), element, path[1:], change)
-            return pa.ListArray.from_arrays(pa.array(offsets), inside, type=values.type, mask=values.is_null())
+            return pa.ListArray.from_arrays(
+                pa.array(offsets), inside, type=values.type, mask=values.is_null()
+            )
     raise NotEvaluatedError("parts of maps are left as they are")
 
 
-def _multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
-    """Yield columns for a rule over several fields: the free ones drawn again, then each absent, then each damaged."""
+def _multi_field_proposals(
+    rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray
+) -> Iterator[dict[str, pa.Array]]:
+    """Yield columns for a rule over several fields: the free ones drawn again, then each absent,
+    then each damaged.
+    """
     import pyarrow as pa
 
     free = next((check.free for check in plan.checks if check.rule.id == rule.id), ())
@@ -137,7 +185,9 @@ def _multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str,
             yield {**found, name: values}
 
 
-def damage_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+def damage_proposals(
+    rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray
+) -> Iterator[dict[str, pa.Array]]:
     """Yield damaged columns for a rule; raises NotEvaluated for a part of a map."""
     if rule.kind == "sql":
         yield from _multi_field_proposals(rule, plan, found, rows)

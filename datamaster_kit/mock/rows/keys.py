@@ -15,41 +15,86 @@ from ...contract.model import Contract, Field, Model, Reference, Scalar
 from ...contract.quality.rule import limit_of
 from ...contract.quality.rules import rules
 from .columns import NO_VALUES, ColumnDraw, DrawContext, field_draw
-from ..values.domains import AnchoredDomain, ValueDomain, ListedDomain, ExcludingDomain
+from ..values.domains import (
+    AnchoredDomain,
+    ValueDomain,
+    ListedDomain,
+    ExcludingDomain,
+)
 from ..values.draws import random_permutation, power_law_integers, random_stream
 from ..values.numbers import NumberDomain, arrow_value_type
 from ..values.scalars import scalar_domain
-from ..values.wanted import ValueConstraints, is_allowed_value, constraint_key, parse_typed_values
-from .world import ColumnGroup, ModelKeys, KnownColumns, GenerationContext, model_references
+from ..values.wanted import (
+    ValueConstraints,
+    is_allowed_value,
+    constraint_key,
+    parse_typed_values,
+)
+from .world import (
+    ColumnGroup,
+    ModelKeys,
+    KnownColumns,
+    GenerationContext,
+    model_references,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['MAX_PARENT_ROWS', 'eligible_parent_rows', 'ParentDomain', 'model_keys', 'single_field_group']
+__all__ = ['MAX_PARENT_ROWS', 'eligible_parent_rows', 'ParentDomain', 'model_keys',
+           'single_field_group']
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #b16fe7da
-_CIRCULAR_KEYS = code("mock-circular-keys", "Keys of models are made of one another in a circle.", "make one of the references no part of a key")
+_CIRCULAR_KEYS = code(
+    "mock-circular-keys",
+    "Keys of models are made of one another in a circle.",
+    "make one of the references no part of a key",
+)
 MAX_PARENT_ROWS = 65_536
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #58ff2262
-def eligible_parent_rows(world: GenerationContext, model: Model, item: Field, reference: Reference) -> np.ndarray | None:
-    """Return the parent's rows whose value the field may have; None for all; raises BadInput where a required field may have none."""
+def eligible_parent_rows(
+    world: GenerationContext, model: Model, item: Field, reference: Reference
+) -> np.ndarray | None:
+    """Return the parent's rows whose value the field may have; None for all; raises BadInput where
+    a required field may have none.
+    """
     import numpy as np
     import pyarrow as pa
 
     parent, asked = model_keys(world, reference.model), world.value_constraints(model, item)
     theirs = world.value_constraints(parent.model, parent.model.field(reference.to_fields[0]))
     bare = constraint_key(ValueConstraints(Field("bare", item.type)))
-    if constraint_key(replace(asked, forbidden=frozenset())) in (bare, constraint_key(replace(theirs, forbidden=frozenset()))):
+    if constraint_key(replace(asked, forbidden=frozenset())) in (
+        bare,
+        constraint_key(replace(theirs, forbidden=frozenset())),
+    ):
         return None
     rows = np.arange(min(parent.rows, MAX_PARENT_ROWS))
-    values = parent.values(reference.to_fields, rows)[reference.to_fields[0]].cast(pa.string()).to_pylist()
+    values = (
+        parent.values(reference.to_fields, rows)[reference.to_fields[0]]
+        .cast(pa.string())
+        .to_pylist()
+    )
     allowed = {str(value) for value in asked.field.enum}
-    kept = np.array([row for row, text in zip(rows, values, strict=True) if (not allowed or text in allowed) and is_allowed_value(text, asked)], dtype=np.int64)
+    kept = np.array(
+        [
+            row
+            for row, text in zip(rows, values, strict=True)
+            if (not allowed or text in allowed) and is_allowed_value(text, asked)
+        ],
+        dtype=np.int64,
+    )
     if not len(kept):
-        raise BadInput(NO_VALUES.fault(f"no {reference.model}.{reference.to_fields[0]} keeps the constraints of {model.name}.{item.name}", path=f"$.models.{model.name}.{item.name}"))
+        raise BadInput(
+            NO_VALUES.fault(
+                f"no {reference.model}.{reference.to_fields[0]} keeps the constraints of "
+                f"{model.name}.{item.name}",
+                path=f"$.models.{model.name}.{item.name}",
+            )
+        )
     return kept
 
 
@@ -99,26 +144,61 @@ class _KeyAxis:
 def _key_axes(world: GenerationContext, model: Model, fields: Sequence[Field]) -> list[_KeyAxis]:
     """Return the axes of a unique set of fields; raises BadInput where a field has no values."""
     names, axes = [item.name for item in fields], []
-    references = sorted((found for found in model_references(world.contract, model) if set(found.fields) <= set(names) and found.model != model.name), key=lambda found: -len(found.fields))
+    references = sorted(
+        (
+            found
+            for found in model_references(world.contract, model)
+            if set(found.fields) <= set(names) and found.model != model.name
+        ),
+        key=lambda found: -len(found.fields),
+    )
     for reference in references:
         if set(reference.fields) <= set(names):
-            allowed = eligible_parent_rows(world, model, model.field(reference.fields[0]), reference) if len(reference.fields) == 1 else None
-            axes.append(_KeyAxis(reference.fields, ParentDomain(model_keys(world, reference.model), reference.to_fields, allowed)))
+            allowed = (
+                eligible_parent_rows(world, model, model.field(reference.fields[0]), reference)
+                if len(reference.fields) == 1
+                else None
+            )
+            axes.append(
+                _KeyAxis(
+                    reference.fields,
+                    ParentDomain(model_keys(world, reference.model), reference.to_fields, allowed),
+                )
+            )
             names = [name for name in names if name not in reference.fields]
     for name in names:
         item = model.field(name)
         try:
-            domain = _anchor_domain(world, model, item, scalar_domain(world.value_constraints(model, item), True, world.rows))
+            domain = _anchor_domain(
+                world,
+                model,
+                item,
+                scalar_domain(world.value_constraints(model, item), True, world.rows),
+            )
         except ValueError as error:
-            raise BadInput(NO_VALUES.fault(f"{model.name}.{name}: {error}", path=f"$.models.{model.name}.{name}")) from None
-        if len(fields) > 1 and isinstance(domain, NumberDomain) and item.maximum is None and item.exclusive_maximum is None:
+            raise BadInput(
+                NO_VALUES.fault(
+                    f"{model.name}.{name}: {error}", path=f"$.models.{model.name}.{name}"
+                )
+            ) from None
+        if (
+            len(fields) > 1
+            and isinstance(domain, NumberDomain)
+            and item.maximum is None
+            and item.exclusive_maximum is None
+        ):
             is_counted = domain.type.name not in ("date", "timestamp", "timestamp_ntz")
-            domain = replace(domain, size=min(domain.size, max(100, 4 * world.rows)) if is_counted else domain.size)
+            domain = replace(
+                domain,
+                size=min(domain.size, max(100, 4 * world.rows)) if is_counted else domain.size,
+            )
         axes.append(_KeyAxis((name,), domain, arrow_value_type(item.type)))
     return axes
 
 
-def _anchor_domain(world: GenerationContext, model: Model, item: Field, domain: ValueDomain) -> ValueDomain:
+def _anchor_domain(
+    world: GenerationContext, model: Model, item: Field, domain: ValueDomain
+) -> ValueDomain:
     """Return a domain whose first values are those that other models enumerate."""
     anchors = world.anchors(model, item)
     if not anchors or item.enum or not isinstance(item.type, Scalar):
@@ -127,7 +207,9 @@ def _anchor_domain(world: GenerationContext, model: Model, item: Field, domain: 
     return AnchoredDomain(first, ExcludingDomain(domain, frozenset(anchors)))
 
 
-def _key_group(world: GenerationContext, model: Model, axes: Sequence[_KeyAxis]) -> tuple[ColumnGroup, int]:
+def _key_group(
+    world: GenerationContext, model: Model, axes: Sequence[_KeyAxis]
+) -> tuple[ColumnGroup, int]:
     """Return the group of a unique set of fields, and how many rows it can have."""
     sizes = [axis.domain.size for axis in axes]
     total = 1
@@ -136,12 +218,24 @@ def _key_group(world: GenerationContext, model: Model, axes: Sequence[_KeyAxis])
         total *= sizes[index]
     names = tuple(name for axis in axes for name in axis.names)
     stream = random_stream(world.seed, model.name, *names, "key")
-    ahead = axes[0].domain.first.size if len(axes) == 1 and isinstance(axes[0].domain, AnchoredDomain) else 0
+    ahead = (
+        axes[0].domain.first.size
+        if len(axes) == 1 and isinstance(axes[0].domain, AnchoredDomain)
+        else 0
+    )
 
     def draw(rows: np.ndarray, attempt: int, known: KnownColumns) -> list[pa.Array]:
         import numpy as np
 
-        rest = np.where(rows < ahead, rows, ahead + random_permutation(stream, np.maximum(rows - ahead, 0), total - ahead)) if total > ahead else rows
+        rest = (
+            np.where(
+                rows < ahead,
+                rows,
+                ahead + random_permutation(stream, np.maximum(rows - ahead, 0), total - ahead),
+            )
+            if total > ahead
+            else rows
+        )
         found: list[list[pa.Array]] = []
         for axis, size in reversed(list(zip(axes, sizes, strict=True))):
             found.append(axis.values(rest % size))
@@ -158,30 +252,55 @@ def _most_rows(contract: Contract, model: Model) -> int | None:
         if rule.kind == "row_count" and rule.query:
             for must in rule.must:
                 limit = limit_of(must)
-                found += [int(limit[1]) - (must.operator == "mustBeBetween")] if must.operator in ("mustBeBetween", "mustBeWithin") else [int(limit) - (must.operator == "mustBeLessThan")] if "Less" in must.operator or must.operator == "mustBe" else []
+                found += (
+                    [int(limit[1]) - (must.operator == "mustBeBetween")]
+                    if must.operator in ("mustBeBetween", "mustBeWithin")
+                    else [int(limit) - (must.operator == "mustBeLessThan")]
+                    if "Less" in must.operator or must.operator == "mustBe"
+                    else []
+                )
     return min(found, default=None)
 
 
 def _unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
-    """Return the sets of fields whose values differ in every row: the key, unique fields, and those that a check for duplicates names."""
+    """Return the sets of fields whose values differ in every row: the key, unique fields, and those
+    that a check for duplicates names.
+    """
     found = [model.key] if model.key else []
     found += [(item,) for item in model.fields if item.unique]
     for rule in rules(contract, model):
         if rule.kind == "duplicate_values" and rule.query:
-            columns = re.findall(r"`((?:[^`]|``)+)` IS NOT NULL", rule.query.replace("{{", "{").replace("}}", "}"))
+            columns = re.findall(
+                r"`((?:[^`]|``)+)` IS NOT NULL", rule.query.replace("{{", "{").replace("}}", "}")
+            )
             found.append(tuple(item for item in model.fields if item.column in columns))
     sets: list[tuple[Field, ...]] = []
-    for fields in sorted((fields for fields in found if fields and all(isinstance(item.type, Scalar) for item in fields)), key=len):
+    for fields in sorted(
+        (
+            fields
+            for fields in found
+            if fields and all(isinstance(item.type, Scalar) for item in fields)
+        ),
+        key=len,
+    ):
         if not any({item.name for item in have} <= {item.name for item in fields} for have in sets):
             sets.append(fields)
     return sets
 
 
 def model_keys(world: GenerationContext, name: str) -> ModelKeys:
-    """Return the keys of a model; raises BadInput where they are made of themselves, or no values keep their constraints."""
+    """Return the keys of a model; raises BadInput where they are made of themselves, or no values
+    keep their constraints.
+    """
     if name not in world.made:
         if name in world.open:
-            raise BadInput(_CIRCULAR_KEYS.fault(f"the keys of {', '.join(world.open[world.open.index(name):])} are made of one another", path=f"$.models.{name}"))
+            raise BadInput(
+                _CIRCULAR_KEYS.fault(
+                    f"the keys of {', '.join(world.open[world.open.index(name) :])} are made "
+                    "of one another",
+                    path=f"$.models.{name}",
+                )
+            )
         world.open.append(name)
         try:
             world.made[name] = _build_keys(world, world.contract.model(name))
@@ -192,7 +311,11 @@ def model_keys(world: GenerationContext, name: str) -> ModelKeys:
 
 def _build_keys(world: GenerationContext, model: Model) -> ModelKeys:
     """Make the keys of a model; raises BadInput where no values keep their constraints."""
-    limit, groups, taken = min(world.rows, _most_rows(world.contract, model) or world.rows), [], set()
+    limit, groups, taken = (
+        min(world.rows, _most_rows(world.contract, model) or world.rows),
+        [],
+        set(),
+    )
     for fields in _unique_sets(world.contract, model):
         free = [item for item in fields if item.name not in taken]
         if free:
@@ -200,9 +323,15 @@ def _build_keys(world: GenerationContext, model: Model) -> ModelKeys:
             groups.append(group)
             taken |= set(group.names)
             limit = min(limit, size)
-    maker = DrawContext(world.contract, model, world.seed, {}, world.null_texts, world.predicates(model))
+    maker = DrawContext(
+        world.contract, model, world.seed, {}, world.null_texts, world.predicates(model)
+    )
     for name in sorted(world.targets(model) - taken):
-        groups.append(single_field_group(name, field_draw(maker, name, model.field(name), is_always_there=True)))
+        groups.append(
+            single_field_group(
+                name, field_draw(maker, name, model.field(name), is_always_there=True)
+            )
+        )
     return ModelKeys(model, limit, tuple(groups))
 
 

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ARROW_CAST_TYPES', 'NotEvaluatedError', 'parse_predicate', 'align_operands', 'cast_values', 'regexp_mask',
-           'without_zone']
+__all__ = ['ARROW_CAST_TYPES', 'NotEvaluatedError', 'parse_predicate', 'align_operands',
+           'cast_values', 'regexp_mask', 'without_zone']
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #82a181c5
-ARROW_CAST_TYPES = {"DATE": "date32", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp", "TIMESTAMPNTZ": "timestamp", "DOUBLE": "float64", "FLOAT": "float32", "INT": "int32",
-         "BIGINT": "int64", "SMALLINT": "int16", "TINYINT": "int8", "TEXT": "string", "VARCHAR": "string"}
+ARROW_CAST_TYPES = {
+    "DATE": "date32",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMPTZ": "timestamp",
+    "TIMESTAMPNTZ": "timestamp",
+    "DOUBLE": "float64",
+    "FLOAT": "float32",
+    "INT": "int32",
+    "BIGINT": "int64",
+    "SMALLINT": "int16",
+    "TINYINT": "int8",
+    "TEXT": "string",
+    "VARCHAR": "string",
+}
 
 
 class NotEvaluatedError(ValueError):
@@ -41,7 +53,9 @@ def parse_predicate(predicate: str) -> Any:
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #f1bbbab1
 def align_operands(left: Any, right: Any) -> tuple[Any, Any]:
-    """Return two operands so that Arrow compares them: a day with an instant as instants, a text with anything else as that."""
+    """Return two operands so that Arrow compares them: a day with an instant as instants, a text
+    with anything else as that.
+    """
     import pyarrow as pa
 
     for one, other in ((left.type, right.type), (right.type, left.type)):
@@ -59,7 +73,11 @@ def _widen_decimals(values: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.cast(values, pa.decimal256(76, 38), safe=False) if not pa.types.is_integer(values.type) else pc.cast(pc.cast(values, pa.decimal128(19, 0)), pa.decimal256(76, 38))
+    return (
+        pc.cast(values, pa.decimal256(76, 38), safe=False)
+        if not pa.types.is_integer(values.type)
+        else pc.cast(pc.cast(values, pa.decimal128(19, 0)), pa.decimal256(76, 38))
+    )
 
 
 def cast_values(values: Any, type: pa.DataType) -> Any:
@@ -81,15 +99,26 @@ def _cast_text(text: str | None, type: pa.DataType) -> Any:
     import pyarrow as pa
 
     try:
-        found = None if text is None else pa.scalar(text.strip().replace("T", " ") if pa.types.is_timestamp(type) else text.strip()).cast(
-            pa.timestamp("us", "UTC") if pa.types.is_timestamp(type) and text.strip().endswith("Z") else type)
+        found = (
+            None
+            if text is None
+            else pa.scalar(
+                text.strip().replace("T", " ") if pa.types.is_timestamp(type) else text.strip()
+            ).cast(
+                pa.timestamp("us", "UTC")
+                if pa.types.is_timestamp(type) and text.strip().endswith("Z")
+                else type
+            )
+        )
         return found.cast(type) if found is not None else None
     except pa.ArrowInvalid:
         return None
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #a927ca2f
 def regexp_mask(values: Any, pattern: str) -> Any:
-    """Return whether each text matches a Java pattern somewhere; raises NotEvaluated where neither engine has it."""
+    """Return whether each text matches a Java pattern somewhere; raises NotEvaluated where neither
+    engine has it.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -98,16 +127,28 @@ def regexp_mask(values: Any, pattern: str) -> Any:
         return pc.match_substring_regex(values, pattern)
     except pa.ArrowInvalid:
         try:
-            limit, python = judge_java_pattern(pattern).longest, re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII)
+            limit, python = (
+                judge_java_pattern(pattern).longest,
+                re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII),
+            )
         except (ValueError, re.error) as error:
             raise NotEvaluatedError(f"its pattern is not evaluated: {error}") from None
         if limit is not None and (pc.max(pc.utf8_length(values)).as_py() or 0) > limit:
-            raise NotEvaluatedError(f"its pattern is not evaluated on more than {limit} characters") from None
-        return pa.array([None if text is None else bool(python.search(text)) for text in values.to_pylist()], pa.bool_())
+            raise NotEvaluatedError(
+                f"its pattern is not evaluated on more than {limit} characters"
+            ) from None
+        return pa.array(
+            [None if text is None else bool(python.search(text)) for text in values.to_pylist()],
+            pa.bool_(),
+        )
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #93c24a98
 def without_zone(values: Any) -> Any:
     """Return instants without their zone; other values as they are."""
     import pyarrow as pa
 
-    return values.cast(pa.timestamp("us")) if pa.types.is_timestamp(values.type) and values.type.tz else values
+    return (
+        values.cast(pa.timestamp("us"))
+        if pa.types.is_timestamp(values.type) and values.type.tz
+        else values
+    )

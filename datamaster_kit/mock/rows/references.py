@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from ...contract.model import Field, Model, Reference
 from .columns import ColumnDraw
 from ..values.draws import retry_stream, random_stream, uniform_floats
-from .keys import MAX_PARENT_ROWS, ParentDomain, model_keys, eligible_parent_rows
+from .keys import (
+    MAX_PARENT_ROWS,
+    ParentDomain,
+    model_keys,
+    eligible_parent_rows,
+)
 from ..values.numbers import arrow_value_type
 from ..values.wanted import is_allowed_value
 from .world import ColumnGroup, KnownColumns, GenerationContext
@@ -24,10 +29,19 @@ if TYPE_CHECKING:
 __all__ = ['reference_draw', 'reference_group']
 
 # %% ../../../nbs/mock/rows/05_references.ipynb #3dfda805
-def reference_draw(world: GenerationContext, model: Model, item: Field, reference: Reference, path: str = "") -> ColumnDraw:
+def reference_draw(
+    world: GenerationContext, model: Model, item: Field, reference: Reference, path: str = ""
+) -> ColumnDraw:
     """Return the draw of one field that refers to another model."""
-    parents = ParentDomain(model_keys(world, reference.model), reference.to_fields, eligible_parent_rows(world, model, item, reference))
-    stream, to = random_stream(world.seed, model.name, path or item.name), arrow_value_type(item.type)
+    parents = ParentDomain(
+        model_keys(world, reference.model),
+        reference.to_fields,
+        eligible_parent_rows(world, model, item, reference),
+    )
+    stream, to = (
+        random_stream(world.seed, model.name, path or item.name),
+        arrow_value_type(item.type),
+    )
     absent = 0.0 if world.value_constraints(model, item).is_always_there else 0.02
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
@@ -36,7 +50,15 @@ def reference_draw(world: GenerationContext, model: Model, item: Field, referenc
 
         values = parents.at(parents.draw_numbers(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
-        return pc.if_else(pa.array(uniform_floats(retry_stream(stream, attempt + 1000), rows) < absent), pa.scalar(None, to), values) if absent else values
+        return (
+            pc.if_else(
+                pa.array(uniform_floats(retry_stream(stream, attempt + 1000), rows) < absent),
+                pa.scalar(None, to),
+                values,
+            )
+            if absent
+            else values
+        )
 
     return draw
 
@@ -49,7 +71,9 @@ def _join_columns_as_text(columns: Sequence[pa.Array]) -> pa.Array:
     return pc.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), "\x1f")
 
 
-def reference_group(world: GenerationContext, model: Model, reference: Reference, known: Sequence[str]) -> ColumnGroup:
+def reference_group(
+    world: GenerationContext, model: Model, reference: Reference, known: Sequence[str]
+) -> ColumnGroup:
     """Return the group of a reference of several fields, of which some are known before."""
     import numpy as np
     import pyarrow as pa
@@ -61,24 +85,48 @@ def reference_group(world: GenerationContext, model: Model, reference: Reference
     for name, to in zip(reference.fields, reference.to_fields, strict=True):
         asked = world.value_constraints(model, model.field(name))
         allowed = {str(value) for value in asked.field.enum}
-        good = {text for text in set(pool[to].cast(pa.string()).to_pylist()) if (not allowed or text in allowed) and is_allowed_value(text, asked)}
+        good = {
+            text
+            for text in set(pool[to].cast(pa.string()).to_pylist())
+            if (not allowed or text in allowed) and is_allowed_value(text, asked)
+        }
         kept = pc.is_in(pool[to].cast(pa.string()), value_set=pa.array(sorted(good), pa.string()))
         pool = {each: values.filter(kept) for each, values in pool.items()}
     pairs = list(zip(reference.fields, reference.to_fields, strict=True))
-    ours, free = [name for name, _ in pairs if name in known], [(name, to) for name, to in pairs if name not in known]
-    texts = _join_columns_as_text([pool[to] for name, to in pairs if name in known] or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())])
+    ours, free = (
+        [name for name, _ in pairs if name in known],
+        [(name, to) for name, to in pairs if name not in known],
+    )
+    texts = _join_columns_as_text(
+        [pool[to] for name, to in pairs if name in known]
+        or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())]
+    )
     values = pc.unique(texts)
     codes = pc.index_in(texts, value_set=values).to_numpy(zero_copy_only=False)
     order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(values))
-    starts, stream = np.cumsum(sizes) - sizes, random_stream(world.seed, model.name, *reference.fields, "reference")
+    starts, stream = (
+        np.cumsum(sizes) - sizes,
+        random_stream(world.seed, model.name, *reference.fields, "reference"),
+    )
 
     def draw(rows: np.ndarray, attempt: int, found: KnownColumns) -> list[pa.Array]:
-        wanted = _join_columns_as_text([found[name] for name in ours]) if ours else pa.array([""] * len(rows), pa.string())
+        wanted = (
+            _join_columns_as_text([found[name] for name in ours])
+            if ours
+            else pa.array([""] * len(rows), pa.string())
+        )
         at = pc.index_in(wanted, value_set=values)
         group = pc.fill_null(at, 0).to_numpy(zero_copy_only=False)
         part = uniform_floats(retry_stream(stream, attempt), rows)
-        which = order[starts[group] + (part * part * sizes[group]).astype(np.int64)] if len(order) else np.zeros(0, np.int64)
+        which = (
+            order[starts[group] + (part * part * sizes[group]).astype(np.int64)]
+            if len(order)
+            else np.zeros(0, np.int64)
+        )
         chosen = pc.if_else(pc.is_null(at), pa.scalar(None, pa.int64()), pa.array(which))
-        return [pool[to].take(chosen).cast(arrow_value_type(model.field(name).type)) for name, to in free]
+        return [
+            pool[to].take(chosen).cast(arrow_value_type(model.field(name).type))
+            for name, to in free
+        ]
 
     return ColumnGroup(tuple(name for name, _ in free), draw)

@@ -14,14 +14,20 @@ from ...contract.model import Contract, Field, Model, Reference
 from ...contract.quality.predicates import is_text_type
 from ...contract.quality.rules import rules
 from .columns import narrow_by_predicates
-from ..values.wanted import ValueConstraints, is_allowed_value, model_examples, build_value_constraints
+from ..values.wanted import (
+    ValueConstraints,
+    is_allowed_value,
+    model_examples,
+    build_value_constraints,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['KnownColumns', 'GroupDraw', 'ColumnGroup', 'ModelKeys', 'model_references', 'GenerationContext']
+__all__ = ['KnownColumns', 'GroupDraw', 'ColumnGroup', 'ModelKeys', 'model_references',
+           'GenerationContext']
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #e7a13a02
 KnownColumns = Mapping[str, "pa.Array"]
@@ -38,7 +44,9 @@ class ColumnGroup:
 
 @dataclass(frozen=True)
 class ModelKeys:
-    """What is fixed in a model's rows: how many there are, and the groups of its keys and of what others refer to."""
+    """What is fixed in a model's rows: how many there are, and the groups of its keys and of what
+    others refer to.
+    """
 
     model: Model
     rows: int
@@ -59,11 +67,21 @@ class ModelKeys:
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #3749bb5c
 def model_references(contract: Contract, model: Model) -> list[Reference]:
-    """Return the references of a model's fields, and members of structs, that lead to fields of a model of the contract."""
-    said = [Reference((path,), *split_reference(target)) for path, item in struct_fields(model.fields) for target in item.references]
+    """Return the references of a model's fields, and members of structs, that lead to fields of a
+    model of the contract.
+    """
+    said = [
+        Reference((path,), *split_reference(target))
+        for path, item in struct_fields(model.fields)
+        for target in item.references
+    ]
     names = {other.name: {item.name for item in other.fields} for other in contract.ingested_models}
-    return [reference for reference in (*model.references, *said) if set(reference.to_fields) <= names.get(reference.model, set())
-            and len(reference.fields) == len(reference.to_fields)]
+    return [
+        reference
+        for reference in (*model.references, *said)
+        if set(reference.to_fields) <= names.get(reference.model, set())
+        and len(reference.fields) == len(reference.to_fields)
+    ]
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #a61b85e4
 @dataclass
@@ -79,25 +97,54 @@ class GenerationContext:
     read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def value_constraints(self, model: Model, item: Field) -> ValueConstraints:
-        """Return everything that is asked of a field, the texts that a file's reader takes for nothing among it."""
-        found = build_value_constraints(self.contract, model, item.name, item, model_examples(model).get(item.column, ()))
-        return narrow_by_predicates(replace(found, forbidden=found.forbidden | self.null_texts) if is_text_type(item.type) else found, self.predicates(model))
+        """Return everything that is asked of a field, the texts that a file's reader takes for
+        nothing among it.
+        """
+        found = build_value_constraints(
+            self.contract, model, item.name, item, model_examples(model).get(item.column, ())
+        )
+        return narrow_by_predicates(
+            replace(found, forbidden=found.forbidden | self.null_texts)
+            if is_text_type(item.type)
+            else found,
+            self.predicates(model),
+        )
 
     def predicates(self, model: Model) -> tuple[str, ...]:
         """Return the predicates of a model's checks in SQL that decide by row."""
         if model.name not in self.read:
-            self.read[model.name] = tuple(rule.predicate for rule in rules(self.contract, model) if rule.kind == "sql" and rule.predicate)
+            self.read[model.name] = tuple(
+                rule.predicate
+                for rule in rules(self.contract, model)
+                if rule.kind == "sql" and rule.predicate
+            )
         return self.read[model.name]
 
     def targets(self, model: Model) -> set[str]:
         """Return the fields of a model that others refer to."""
-        return {name for other in self.contract.ingested_models for reference in model_references(self.contract, other) if reference.model == model.name for name in reference.to_fields}
+        return {
+            name
+            for other in self.contract.ingested_models
+            for reference in model_references(self.contract, other)
+            if reference.model == model.name
+            for name in reference.to_fields
+        }
 
     def anchors(self, model: Model, item: Field) -> list[str]:
         """Return the values that fields which refer to a field enumerate."""
         found: list[str] = []
         for other in self.contract.ingested_models:
             for reference in model_references(self.contract, other):
-                if (reference.model, reference.to_fields) == (model.name, (item.name,)) and "." not in reference.fields[0]:
-                    found += map(str, self.value_constraints(other, other.field(reference.fields[0])).field.enum)
-        return [text for text in dict.fromkeys(found) if is_allowed_value(text, self.value_constraints(model, item))]
+                if (reference.model, reference.to_fields) == (
+                    model.name,
+                    (item.name,),
+                ) and "." not in reference.fields[0]:
+                    found += map(
+                        str,
+                        self.value_constraints(other, other.field(reference.fields[0])).field.enum,
+                    )
+        return [
+            text
+            for text in dict.fromkeys(found)
+            if is_allowed_value(text, self.value_constraints(model, item))
+        ]

@@ -54,8 +54,14 @@ class ListedDomain:
         return self.values.take(pa.array(numbers))
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
-        """Return the number of a value for each row: by Zipf's law in a short list, by a softer one in a long list."""
-        return zipf_choices(stream, rows, self.size) if self.size <= 64 else power_law_integers(stream, rows, self.size)
+        """Return the number of a value for each row: by Zipf's law in a short list, by a softer one
+        in a long list.
+        """
+        return (
+            zipf_choices(stream, rows, self.size)
+            if self.size <= 64
+            else power_law_integers(stream, rows, self.size)
+        )
 
 # %% ../../../nbs/mock/values/05_domains.ipynb #59bcbf07
 @dataclass(frozen=True)
@@ -77,7 +83,11 @@ class ExcludingDomain:
         import pyarrow as pa
 
         end = self.domain.at(np.arange(self.size, self.domain.size))
-        return [value for value, text in zip(end, end.cast(pa.string()).to_pylist(), strict=True) if text not in self.excluded] + [end[0]] * len(self.excluded)
+        return [
+            value
+            for value, text in zip(end, end.cast(pa.string()).to_pylist(), strict=True)
+            if text not in self.excluded
+        ] + [end[0]] * len(self.excluded)
 
     def at(self, numbers: np.ndarray) -> pa.Array:
         """Return the values that have those numbers."""
@@ -113,7 +123,11 @@ class AnchoredDomain:
         import pyarrow as pa
 
         is_first = numbers < self.first.size
-        return pc.if_else(pa.array(is_first), self.first.at(np.where(is_first, numbers, 0)), self.rest.at(np.maximum(numbers - self.first.size, 0)))
+        return pc.if_else(
+            pa.array(is_first),
+            self.first.at(np.where(is_first, numbers, 0)),
+            self.rest.at(np.maximum(numbers - self.first.size, 0)),
+        )
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row."""

@@ -12,16 +12,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 # %% auto #0
-__all__ = ['random_stream', 'random_bits', 'retry_stream', 'uniform_floats', 'uniform_integers', 'power_law_integers',
-           'zipf_choices', 'random_permutation']
+__all__ = ['random_stream', 'random_bits', 'retry_stream', 'uniform_floats', 'uniform_integers',
+           'power_law_integers', 'zipf_choices', 'random_permutation']
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #d60439fe
 def random_stream(seed: int, *names: str) -> int:
     """Return the stream of a seed and of what is drawn, a number of 64 bits."""
-    return int.from_bytes(hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()[:8], "little")
+    return int.from_bytes(
+        hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()[:8], "little"
+    )
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #c1547f23
-_SPLITMIX_GAMMA, _SPLITMIX_FIRST, _SPLITMIX_SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_SPLITMIX_GAMMA, _SPLITMIX_FIRST, _SPLITMIX_SECOND = (
+    0x9E3779B97F4A7C15,
+    0xBF58476D1CE4E5B9,
+    0x94D049BB133111EB,
+)
 
 
 def random_bits(stream: int, rows: np.ndarray) -> np.ndarray:
@@ -54,7 +60,9 @@ def uniform_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
 
 
 def power_law_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
-    """Return a whole number below the limit for each row by a power law: the first of 1,000 comes up once in ten times."""
+    """Return a whole number below the limit for each row by a power law: the first of 1,000 comes
+    up once in ten times.
+    """
     import numpy as np
 
     part = uniform_floats(stream, rows)
@@ -66,11 +74,15 @@ def zipf_choices(stream: int, rows: np.ndarray, count: int) -> np.ndarray:
     import numpy as np
 
     shares = np.cumsum(1.0 / np.arange(1, count + 1))
-    return np.minimum(np.searchsorted(shares, uniform_floats(stream, rows) * shares[-1], side="right"), count - 1)
+    return np.minimum(
+        np.searchsorted(shares, uniform_floats(stream, rows) * shares[-1], side="right"), count - 1
+    )
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #bd3c7819
 def random_permutation(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
-    """Return where each number below `size` goes in a permutation of those numbers; `size` is at most 2 to the power of 62."""
+    """Return where each number below `size` goes in a permutation of those numbers; `size` is at
+    most 2 to the power of 62.
+    """
     import numpy as np
 
     half = max(1, ((size - 1).bit_length() + 1) // 2)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['arrow_value_type', 'values_of_steps', 'NumberDomain', 'limit_in_steps', 'step_bounds', 'number_domain']
+__all__ = ['arrow_value_type', 'values_of_steps', 'NumberDomain', 'limit_in_steps', 'step_bounds',
+           'number_domain']
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #77dcf0d9
 def arrow_value_type(type: DataType) -> pa.DataType:
@@ -34,11 +35,24 @@ def arrow_value_type(type: DataType) -> pa.DataType:
         case Map(key, value):
             return pa.map_(arrow_value_type(key.type), arrow_value_type(value.type))
         case Struct(fields):
-            return pa.struct([pa.field(item.column, arrow_value_type(item.type)) for item in fields])
+            return pa.struct(
+                [pa.field(item.column, arrow_value_type(item.type)) for item in fields]
+            )
         case Scalar("decimal", precision, scale):
             return pa.decimal128(10 if precision is None else precision, scale or 0)
-    named = {"binary": pa.binary(), "boolean": pa.bool_(), "byte": pa.int8(), "short": pa.int16(), "integer": pa.int32(), "long": pa.int64(), "float": pa.float32(),
-             "double": pa.float64(), "date": pa.date32(), "timestamp": pa.timestamp("us", "UTC"), "timestamp_ntz": pa.timestamp("us")}
+    named = {
+        "binary": pa.binary(),
+        "boolean": pa.bool_(),
+        "byte": pa.int8(),
+        "short": pa.int16(),
+        "integer": pa.int32(),
+        "long": pa.int64(),
+        "float": pa.float32(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "timestamp_ntz": pa.timestamp("us"),
+    }
     return named.get(type.name, pa.string())
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #d1e05496
@@ -57,7 +71,9 @@ def values_of_steps(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
             wide[:, 0], wide[:, 1] = steps, steps >> 63
             return pa.Array.from_buffers(to, len(steps), [None, pa.py_buffer(wide)])
         case "float" | "double":
-            return pa.array((steps / 10.0**digits).astype(np.float32 if type.name == "float" else np.float64))
+            return pa.array(
+                (steps / 10.0**digits).astype(np.float32 if type.name == "float" else np.float64)
+            )
         case "date":
             return pa.array(steps.astype(np.int32)).view(to)
         case "timestamp" | "timestamp_ntz":
@@ -66,7 +82,12 @@ def values_of_steps(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #76198128
 _LAST_EPOCH_DAY = datetime.date(2026, 1, 1).toordinal() - datetime.date(1970, 1, 1).toordinal()
-_SKEW_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"flat": lambda u: u, "low": lambda u: u * u * u, "recent": lambda u: 1.0 - u * u, "soon": lambda u: u * u}
+_SKEW_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "flat": lambda u: u,
+    "low": lambda u: u * u * u,
+    "recent": lambda u: 1.0 - u * u,
+    "soon": lambda u: u * u,
+}
 
 
 @dataclass(frozen=True)
@@ -84,26 +105,45 @@ class NumberDomain:
         return values_of_steps(self.first + numbers, self.type, self.digits)
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
-        """Return the number of a value for each row; an amount is above zero nine times of ten where it may be either."""
+        """Return the number of a value for each row; an amount is above zero nine times of ten
+        where it may be either.
+        """
         import numpy as np
 
         part = uniform_floats(stream, rows)
         if self.skew == "low" and self.first < 0 < self.first + self.size - 1:
             below_zero = part < 0.1
             spread = _SKEW_FUNCTIONS["low"](np.where(below_zero, part * 10, (part - 0.1) / 0.9))
-            return np.where(below_zero, -self.first - 1 - (spread * -self.first).astype(np.int64), -self.first + (spread * (self.first + self.size)).astype(np.int64)).clip(0, self.size - 1)
-        return np.minimum((_SKEW_FUNCTIONS[self.skew](part) * self.size).astype(np.int64), self.size - 1)
+            return np.where(
+                below_zero,
+                -self.first - 1 - (spread * -self.first).astype(np.int64),
+                -self.first + (spread * (self.first + self.size)).astype(np.int64),
+            ).clip(0, self.size - 1)
+        return np.minimum(
+            (_SKEW_FUNCTIONS[self.skew](part) * self.size).astype(np.int64), self.size - 1
+        )
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #4e72008c
 def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
-    """Return a limit counted in steps, with what is left after the point; raises ValueError for one that its type does not know."""
+    """Return a limit counted in steps, with what is left after the point; raises ValueError for one
+    that its type does not know.
+    """
     text = str(value).strip()
     if type.name == "date":
-        return Decimal(datetime.date.fromisoformat(text[:10]).toordinal() - datetime.date(1970, 1, 1).toordinal())
+        return Decimal(
+            datetime.date.fromisoformat(text[:10]).toordinal()
+            - datetime.date(1970, 1, 1).toordinal()
+        )
     if type.name in ("timestamp", "timestamp_ntz"):
         moment = datetime.datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-        return Decimal((moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)) / 1_000_000
+        return (
+            Decimal(
+                (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
+                // datetime.timedelta(microseconds=1)
+            )
+            / 1_000_000
+        )
     try:
         return Decimal(text).scaleb(digits)
     except InvalidOperation:
@@ -111,20 +151,49 @@ def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
 
 
 def step_bounds(item: Field, digits: int) -> tuple[int | None, int | None]:
-    """Return the first and the last step that a field's limits allow; raises ValueError for a limit that its type does not know."""
+    """Return the first and the last step that a field's limits allow; raises ValueError for a limit
+    that its type does not know.
+    """
     assert isinstance(item.type, Scalar)
-    said = {name: limit_in_steps(value, item.type, digits) for name in ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
-            if (value := getattr(item, name)) is not None and not isinstance(value, bool)}
-    low = [math.ceil(said[name]) for name in ("minimum",) if name in said] + [math.floor(said[name]) + 1 for name in ("exclusive_minimum",) if name in said]
-    high = [math.floor(said[name]) for name in ("maximum",) if name in said] + [math.ceil(said[name]) - 1 for name in ("exclusive_maximum",) if name in said]
+    said = {
+        name: limit_in_steps(value, item.type, digits)
+        for name in ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
+        if (value := getattr(item, name)) is not None and not isinstance(value, bool)
+    }
+    low = [math.ceil(said[name]) for name in ("minimum",) if name in said] + [
+        math.floor(said[name]) + 1 for name in ("exclusive_minimum",) if name in said
+    ]
+    high = [math.floor(said[name]) for name in ("maximum",) if name in said] + [
+        math.ceil(said[name]) - 1 for name in ("exclusive_maximum",) if name in said
+    ]
     return max(low, default=None), min(high, default=None)
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #2191a36b
-_USUAL_NUMBER_RANGES = ((r"age", 18, 95), (r"year", 1990, 2025), (r"month", 1, 12), (r"day", 1, 28), (r"hour", 0, 23), (r"minutes?|seconds?", 0, 59), (r"percent\w*|pct|share|rate|ratio", 0, 100),
-         (r"lat(itude)?", -90, 90), (r"lon(gitude)?|lng", -180, 180), (r"quantity|qty|count|items|units|pieces", 1, 100), (r"id|key|number|no|code", 1, 10**9),
-         (r"amount|price|total|balance|cost|fee|value|salary|income|revenue|turnover", 0, 100_000))
-_USUAL_DAY_RANGES = ((r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"), (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
-        (r"created|opened|start\w*|since|registered|joined|hired|from|granted", -10 * 365, -91, "recent"), (r"updated|modified|changed|loaded|seen", -90, 0, "recent"))
+_USUAL_NUMBER_RANGES = (
+    (r"age", 18, 95),
+    (r"year", 1990, 2025),
+    (r"month", 1, 12),
+    (r"day", 1, 28),
+    (r"hour", 0, 23),
+    (r"minutes?|seconds?", 0, 59),
+    (r"percent\w*|pct|share|rate|ratio", 0, 100),
+    (r"lat(itude)?", -90, 90),
+    (r"lon(gitude)?|lng", -180, 180),
+    (r"quantity|qty|count|items|units|pieces", 1, 100),
+    (r"id|key|number|no|code", 1, 10**9),
+    (r"amount|price|total|balance|cost|fee|value|salary|income|revenue|turnover", 0, 100_000),
+)
+_USUAL_DAY_RANGES = (
+    (r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"),
+    (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
+    (
+        r"created|opened|start\w*|since|registered|joined|hired|from|granted",
+        -10 * 365,
+        -91,
+        "recent",
+    ),
+    (r"updated|modified|changed|loaded|seen", -90, 0, "recent"),
+)
 
 
 def _usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
@@ -133,14 +202,34 @@ def _usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", item.name).lower()
     if item.type.name in ("date", "timestamp", "timestamp_ntz"):
         per_day = 1 if item.type.name == "date" else 86_400
-        first, last, skew = next(((first, last, skew) for words, first, last, skew in _USUAL_DAY_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (-3 * 365, 0, "recent"))
+        first, last, skew = next(
+            (
+                (first, last, skew)
+                for words, first, last, skew in _USUAL_DAY_RANGES
+                if re.search(rf"(^|_)({words})(_|$)", plain)
+            ),
+            (-3 * 365, 0, "recent"),
+        )
         return (_LAST_EPOCH_DAY + first) * per_day, (_LAST_EPOCH_DAY + last) * per_day - 1, skew
-    low, high = next(((low, high) for words, low, high in _USUAL_NUMBER_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (0, 1000))
-    return low * 10**digits, high * 10**digits, "flat" if (low, high) != (0, 1000) and high <= 2025 else "low"
+    low, high = next(
+        (
+            (low, high)
+            for words, low, high in _USUAL_NUMBER_RANGES
+            if re.search(rf"(^|_)({words})(_|$)", plain)
+        ),
+        (0, 1000),
+    )
+    return (
+        low * 10**digits,
+        high * 10**digits,
+        "flat" if (low, high) != (0, 1000) and high <= 2025 else "low",
+    )
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #82a430ee
 def number_domain(item: Field, is_unique: bool = False) -> NumberDomain:
-    """Return the numbers of a field of an ordered type; raises ValueError where its limits leave none."""
+    """Return the numbers of a field of an ordered type; raises ValueError where its limits leave
+    none.
+    """
     type = item.type
     assert isinstance(type, Scalar)
     digits = (type.scale or 0) if type.name == "decimal" else 0
@@ -149,8 +238,15 @@ def number_domain(item: Field, is_unique: bool = False) -> NumberDomain:
         digits = 2 if low is None or high is None or high - low >= 1 else 6
     low, high = step_bounds(item, digits)
     first, last, skew = _usual_step_range(item, digits)
-    span = max(last - first, 10**9 if is_unique and type.name not in ("date", "timestamp", "timestamp_ntz") else 0)
-    holds = {"decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62), "float": 2**24, "double": 2**53}.get(type.name, _INTEGER_STEP_LIMITS.get(type.name, 2**62)) - 1
+    span = max(
+        last - first,
+        10**9 if is_unique and type.name not in ("date", "timestamp", "timestamp_ntz") else 0,
+    )
+    holds = {
+        "decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62),
+        "float": 2**24,
+        "double": 2**53,
+    }.get(type.name, _INTEGER_STEP_LIMITS.get(type.name, 2**62)) - 1
     first, last = (first if first <= holds else 0), min(last, holds)
     if low is None:
         low = first if high is None or high >= first + (span if is_unique else 0) else high - span

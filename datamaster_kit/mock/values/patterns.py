@@ -22,12 +22,28 @@ _HARMLESS_CHARACTERS = string.ascii_lowercase + string.ascii_uppercase + ASCII_D
 _PRINTABLE_CHARACTERS = "".join(map(chr, range(32, 127)))
 _CLASS_ESCAPES = {"d": ASCII_DIGITS, "w": _ASCII_LETTERS + ASCII_DIGITS + "_", "s": " ", "h": " "}
 _CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
-_UNICODE_PROPERTIES = {"L": _ASCII_LETTERS, "Lu": string.ascii_uppercase, "Ll": string.ascii_lowercase, "N": ASCII_DIGITS, "Nd": ASCII_DIGITS, "Alpha": _ASCII_LETTERS, "Digit": ASCII_DIGITS, "Upper": string.ascii_uppercase,
-              "Lower": string.ascii_lowercase, "Alnum": _ASCII_LETTERS + ASCII_DIGITS, "P": "-.,", "Punct": "-.,", "IsAlphabetic": _ASCII_LETTERS, "IsDigit": ASCII_DIGITS}
+_UNICODE_PROPERTIES = {
+    "L": _ASCII_LETTERS,
+    "Lu": string.ascii_uppercase,
+    "Ll": string.ascii_lowercase,
+    "N": ASCII_DIGITS,
+    "Nd": ASCII_DIGITS,
+    "Alpha": _ASCII_LETTERS,
+    "Digit": ASCII_DIGITS,
+    "Upper": string.ascii_uppercase,
+    "Lower": string.ascii_lowercase,
+    "Alnum": _ASCII_LETTERS + ASCII_DIGITS,
+    "P": "-.,",
+    "Punct": "-.,",
+    "IsAlphabetic": _ASCII_LETTERS,
+    "IsDigit": ASCII_DIGITS,
+}
 
 
 def _characters_of_escape(text: str) -> str:
-    """Return the characters that an escape stands for; raises ValueError for one that stands for none."""
+    """Return the characters that an escape stands for; raises ValueError for one that stands for
+    none.
+    """
     name = text[1]
     if name in "pP":
         chosen = _UNICODE_PROPERTIES.get(text[3:-1].partition("=")[2] or text[3:-1], _ASCII_LETTERS)
@@ -35,7 +51,11 @@ def _characters_of_escape(text: str) -> str:
     if name in "ux" and len(text) > 2:
         return chr(int(text[2:], 16))
     if name.lower() in _CLASS_ESCAPES:
-        return _CLASS_ESCAPES[name.lower()] if name.islower() else _other_characters(_CLASS_ESCAPES[name.lower()])
+        return (
+            _CLASS_ESCAPES[name.lower()]
+            if name.islower()
+            else _other_characters(_CLASS_ESCAPES[name.lower()])
+        )
     if name.isdigit() or name == "k":
         raise ValueError("it repeats what it matched before")
     return _CONTROL_ESCAPES.get(name, name)
@@ -43,23 +63,29 @@ def _characters_of_escape(text: str) -> str:
 
 def _other_characters(characters: str) -> str:
     """Return harmless characters other than those."""
-    return "".join(c for c in _HARMLESS_CHARACTERS if c not in characters) or "".join(c for c in _PRINTABLE_CHARACTERS if c not in characters)
+    return "".join(c for c in _HARMLESS_CHARACTERS if c not in characters) or "".join(
+        c for c in _PRINTABLE_CHARACTERS if c not in characters
+    )
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3fe5db15
-_CLASS_TOKEN_PATTERN = re.compile(r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL)
+_CLASS_TOKEN_PATTERN = re.compile(
+    r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL
+)
 
 
 def _characters_of_class(text: str) -> str:
     """Return the characters of a class; raises ValueError where none is left."""
     is_negated = text.startswith("[^")
-    inside = _CLASS_TOKEN_PATTERN.findall(text[2 if is_negated else 1:-1])
+    inside = _CLASS_TOKEN_PATTERN.findall(text[2 if is_negated else 1 : -1])
     found: list[str] = []
     while inside:
         first = inside.pop(0)
         characters = _characters_of_escape(first) if first.startswith("\\") else first
         if len(inside) > 1 and inside[0] == "-" and len(characters) == 1:
             last = _characters_of_escape(inside[1]) if inside[1].startswith("\\") else inside[1]
-            characters = "".join(map(chr, range(ord(characters), min(ord(last), ord(characters) + 400) + 1)))
+            characters = "".join(
+                map(chr, range(ord(characters), min(ord(last), ord(characters) + 400) + 1))
+            )
             inside = inside[2:]
         found.append(characters)
     said = "".join(dict.fromkeys("".join(found)))
@@ -89,12 +115,22 @@ def _shortest_row_length(row: tuple[TextPart, ...]) -> int:
 
 def _sample_part_rows(rows: _PartRows, count: int) -> _PartRows:
     """Return at most `count` of the rows, evenly spread."""
-    return rows if len(rows) <= count else [rows[index * len(rows) // count] for index in range(count)]
+    return (
+        rows if len(rows) <= count else [rows[index * len(rows) // count] for index in range(count)]
+    )
 
 
 def _concatenate_part_rows(before: _PartRows, after: _PartRows, limit: int) -> _PartRows:
     """Return each row followed by each other, without what is longer than the limit."""
-    return _sample_part_rows([left + right for left in before for right in after if _shortest_row_length(left) + _shortest_row_length(right) <= limit], _MAX_PART_ROWS)
+    return _sample_part_rows(
+        [
+            left + right
+            for left in before
+            for right in after
+            if _shortest_row_length(left) + _shortest_row_length(right) <= limit
+        ],
+        _MAX_PART_ROWS,
+    )
 
 
 def _repeat_part_rows(rows: _PartRows, least: int, most: int, limit: int) -> _PartRows:
@@ -108,7 +144,9 @@ def _repeat_part_rows(rows: _PartRows, least: int, most: int, limit: int) -> _Pa
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3eafc1b2
 class _PatternReader:
-    """Reads the parts of a pattern to rows of parts; texts are at most `limit` long, endless repetitions go on for `reach`."""
+    """Reads the parts of a pattern to rows of parts; texts are at most `limit` long, endless
+    repetitions go on for `reach`.
+    """
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
         self.found, self.at, self.reach, self.limit = list(pattern_parts(pattern)), 0, reach, limit
@@ -124,7 +162,10 @@ class _PatternReader:
     def sequence(self) -> _PartRows:
         """Read up to the next bar or closing bracket."""
         rows: _PartRows = [()]
-        while self.at < len(self.found) and self.found[self.at] not in (("character", "|"), ("character", ")")):
+        while self.at < len(self.found) and self.found[self.at] not in (
+            ("character", "|"),
+            ("character", ")"),
+        ):
             item = self.item()
             kind, text = self.found[self.at] if self.at < len(self.found) else ("", "")
             if kind == "quantifier":
@@ -140,28 +181,55 @@ class _PatternReader:
         if kind == "group" and not text.endswith(")"):
             inside = self.alternatives()
             self.at += 1
-            return [()] if text[:3] in ("(?=", "(?!", "(?<") and not re.match(r"\(\?<\w", text) else inside
-        if (kind == "character" and text in "^$") or kind == "group" or text in (r"\b", r"\B", r"\A", r"\z", r"\Z"):
+            return (
+                [()]
+                if text[:3] in ("(?=", "(?!", "(?<") and not re.match(r"\(\?<\w", text)
+                else inside
+            )
+        if (
+            (kind == "character" and text in "^$")
+            or kind == "group"
+            or text in (r"\b", r"\B", r"\A", r"\z", r"\Z")
+        ):
             return [()]
-        characters = _characters_of_class(text) if kind == "class" else _characters_of_escape(text) if kind == "escape" else _HARMLESS_CHARACTERS if text == "." else text
+        characters = (
+            _characters_of_class(text)
+            if kind == "class"
+            else _characters_of_escape(text)
+            if kind == "escape"
+            else _HARMLESS_CHARACTERS
+            if text == "."
+            else text
+        )
         return [(tuple(characters),)]
 
     def times(self, text: str) -> tuple[int, int]:
         """Return how often at least and at most a quantifier repeats."""
         if text[0] in "*+?":
             return int(text[0] == "+"), 1 if text[0] == "?" else int(text[0] == "+") + self.reach
-        least, comma, most = text[1:text.index("}")].partition(",")
+        least, comma, most = text[1 : text.index("}")].partition(",")
         return int(least), int(most) if most else int(least) + (self.reach if comma else 0)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #0a0af343
 def pattern_shapes(pattern: str, least: int = 0, most: int | None = None) -> tuple[TextShape, ...]:
-    """Return shapes of texts that match a pattern and are `least` to `most` long; raises ValueError where there are none."""
+    """Return shapes of texts that match a pattern and are `least` to `most` long; raises ValueError
+    where there are none.
+    """
     limit = most if most is not None else max(least, 0) + 4096
     rows = _PatternReader(pattern, max(8, least), limit).alternatives()
-    fitting = [row for row in rows if least <= _shortest_row_length(row) and _longest_row_length(row) <= limit]
+    fitting = [
+        row
+        for row in rows
+        if least <= _shortest_row_length(row) and _longest_row_length(row) <= limit
+    ]
     if not fitting:
-        raise ValueError(f"no text of {least} to {limit} characters that matches {pattern} was found")
-    return tuple(TextShape(merge_small_parts(row)) for row in _sample_part_rows(_distinct_part_rows(fitting), 64))
+        raise ValueError(
+            f"no text of {least} to {limit} characters that matches {pattern} was found"
+        )
+    return tuple(
+        TextShape(merge_small_parts(row))
+        for row in _sample_part_rows(_distinct_part_rows(fitting), 64)
+    )
 
 
 def _distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> _PartRows:
@@ -171,5 +239,10 @@ def _distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> _PartRows:
 
 @lru_cache(maxsize=512)
 def compile_patterns(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
-    """Return patterns for a check in Python, as Java's rules have them; raises ValueError for one that cannot run."""
-    return [re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII) for pattern in patterns]
+    """Return patterns for a check in Python, as Java's rules have them; raises ValueError for one
+    that cannot run.
+    """
+    return [
+        re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII)
+        for pattern in patterns
+    ]

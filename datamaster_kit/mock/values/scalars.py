@@ -10,13 +10,29 @@ from collections.abc import Sequence
 
 from ...contract.quality.formats import canonical_format
 from ...contract.model import Scalar
-from ...contract.quality.predicates import VALUE_FORMAT_PATTERNS, is_text_type, greatest_length
+from ...contract.quality.predicates import (
+    VALUE_FORMAT_PATTERNS,
+    is_text_type,
+    greatest_length,
+)
 from .domains import ValueDomain, ListedDomain, ExcludingDomain
 from .numbers import number_domain
 from .patterns import ASCII_DIGITS, pattern_shapes
 from .texts import TextShape, TextDomain, merge_small_parts
-from .wanted import LIMIT_COMPARISONS, ValueConstraints, is_allowed_value, parse_typed_values
-from .words import HEX_DIGIT_CHOICES, example_parts, format_parts, parts_for_field_name, repeat_part, distinct_shapes
+from .wanted import (
+    LIMIT_COMPARISONS,
+    ValueConstraints,
+    is_allowed_value,
+    parse_typed_values,
+)
+from .words import (
+    HEX_DIGIT_CHOICES,
+    example_parts,
+    format_parts,
+    parts_for_field_name,
+    repeat_part,
+    distinct_shapes,
+)
 
 # %% auto #0
 __all__ = ['scalar_domain']
@@ -26,7 +42,9 @@ _PROPOSED_VALUE_COUNT = 8192
 
 
 def _propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[TextShape, ...], bool]:
-    """Return shapes for a field's texts, and whether the same texts come again and again; raises ValueError where its pattern has none."""
+    """Return shapes for a field's texts, and whether the same texts come again and again; raises
+    ValueError where its pattern has none.
+    """
     item, most = asked.field, greatest_length(asked.field)
     if canonical_format(item.format) and is_text_type(item.type):
         return distinct_shapes(format_parts(item.format)), False
@@ -42,27 +60,41 @@ def _propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[Tex
     if len(examples) > 2 and not is_unique:
         return distinct_shapes((tuple(dict.fromkeys(examples)),)), True
     parts, is_common = parts_for_field_name(item.name)
-    return distinct_shapes((*parts, (" ",), *repeat_part(tuple(ASCII_DIGITS), 5)) if is_unique and is_common else parts), is_common
+    return distinct_shapes(
+        (*parts, (" ",), *repeat_part(tuple(ASCII_DIGITS), 5)) if is_unique and is_common else parts
+    ), is_common
 
 
 def _code_shape(least: int, most: int) -> TextShape:
     """Return the shape of a code with a length between the two."""
     length = max(least, min(most, 12))
-    return TextShape(merge_small_parts([HEX_DIGIT_CHOICES if length > 2 else tuple(ASCII_DIGITS)] * length))
+    return TextShape(
+        merge_small_parts([HEX_DIGIT_CHOICES if length > 2 else tuple(ASCII_DIGITS)] * length)
+    )
 
 
 def _has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bool:
-    """Every text of the shapes keeps what is asked, without a check: there is one rule of form, and the lengths of all parts are within the limits."""
+    """Every text of the shapes keeps what is asked, without a check: there is one rule of form, and
+    the lengths of all parts are within the limits.
+    """
     item, most = asked.field, greatest_length(asked.field)
-    if any(re.search(r"\(\?[=!<]|\\[bB]", pattern) for pattern in asked.patterns) or len(asked.patterns) + (item.format in VALUE_FORMAT_PATTERNS) > 1:
+    if (
+        any(re.search(r"\(\?[=!<]|\\[bB]", pattern) for pattern in asked.patterns)
+        or len(asked.patterns) + (item.format in VALUE_FORMAT_PATTERNS) > 1
+    ):
         return False
     is_free = all(getattr(item, name) is None for name, _ in LIMIT_COMPARISONS)
-    return is_free and all((item.min_length or 0) <= sum(min(map(len, part)) for part in shape.parts)
-                           and (most is None or sum(max(map(len, part)) for part in shape.parts) <= most) for shape in shapes)
+    return is_free and all(
+        (item.min_length or 0) <= sum(min(map(len, part)) for part in shape.parts)
+        and (most is None or sum(max(map(len, part)) for part in shape.parts) <= most)
+        for shape in shapes
+    )
 
 
 def _text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueDomain:
-    """Return the domain of a text; raises ValueError where no text keeps everything that is asked."""
+    """Return the domain of a text; raises ValueError where no text keeps everything that is
+    asked.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -70,12 +102,30 @@ def _text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> Value
     if most is not None and least > most:
         raise ValueError(f"it must have {least} characters and may have {most}")
     shapes, is_common = _propose_shapes(asked, is_unique)
-    texts, limits = TextDomain(shapes), any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS)
-    if _has_exact_shapes(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
+    texts, limits = (
+        TextDomain(shapes),
+        any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS),
+    )
+    if (
+        _has_exact_shapes(shapes, asked)
+        and not (is_common and texts.size <= 4096)
+        and (not is_unique or texts.size >= needed or asked.patterns)
+    ):
         return texts
-    proposed = texts.at(np.unique(texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT)) if texts.size > _PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
+    proposed = texts.at(
+        np.unique(
+            texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))
+            if texts.size > _PROPOSED_VALUE_COUNT
+            else np.arange(texts.size)
+        )
+    ).to_pylist()
     kept = [text for text in proposed if is_allowed_value(text, asked)]
-    if (len(kept) < min(needed, 8) or is_unique) and not asked.patterns and item.format not in VALUE_FORMAT_PATTERNS and not limits:
+    if (
+        (len(kept) < min(needed, 8) or is_unique)
+        and not asked.patterns
+        and item.format not in VALUE_FORMAT_PATTERNS
+        and not limits
+    ):
         return TextDomain((_code_shape(least, most if most is not None else 12),))
     if not kept:
         raise ValueError("no value was found that keeps all its constraints")
@@ -90,13 +140,19 @@ def _shuffle_texts(texts: list[str]) -> list[str]:
 
 # %% ../../../nbs/mock/values/07_scalars.ipynb #cc789671
 def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int = 1) -> ValueDomain:
-    """Return the domain of a field of a scalar type, of which `needed` values should differ if it is unique; raises ValueError where it is empty."""
+    """Return the domain of a field of a scalar type, of which `needed` values should differ if it
+    is unique; raises ValueError where it is empty.
+    """
     import pyarrow as pa
 
     item = asked.field
     assert isinstance(item.type, Scalar)
     if item.enum:
-        texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in item.enum if value is not None]
+        texts = [
+            str(value).lower() if isinstance(value, bool) else str(value)
+            for value in item.enum
+            if value is not None
+        ]
         kept = [text for text in dict.fromkeys(texts) if is_allowed_value(text, asked)]
         if not kept:
             raise ValueError("none of its allowed values keeps its other constraints")
@@ -104,11 +160,30 @@ def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int 
     if item.type.name == "boolean":
         return ListedDomain(pa.array([True, False]))
     if item.type.name == "variant":
-        return TextDomain((TextShape((('{"count": ',), tuple("123456789"), tuple(ASCII_DIGITS), (', "tag": "',), ("a", "b", "c"), ('"}',))),))
+        return TextDomain(
+            (
+                TextShape(
+                    (
+                        ('{"count": ',),
+                        tuple("123456789"),
+                        tuple(ASCII_DIGITS),
+                        (', "tag": "',),
+                        ("a", "b", "c"),
+                        ('"}',),
+                    )
+                ),
+            )
+        )
     if is_text_type(item.type) or item.type.name == "binary":
         texts_domain = _text_domain(asked, is_unique, needed)
-        forbidden = frozenset(text for text in asked.forbidden if _can_have_text(texts_domain, text))
-        return ExcludingDomain(texts_domain, forbidden) if forbidden and texts_domain.size > len(forbidden) else texts_domain
+        forbidden = frozenset(
+            text for text in asked.forbidden if _can_have_text(texts_domain, text)
+        )
+        return (
+            ExcludingDomain(texts_domain, forbidden)
+            if forbidden and texts_domain.size > len(forbidden)
+            else texts_domain
+        )
     numbers = number_domain(item, is_unique)
     if asked.patterns or item.min_length is not None or item.max_length is not None:
         return _filter_numbers_as_text(asked, numbers)
@@ -118,7 +193,12 @@ def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int 
 def _can_have_text(domain: ValueDomain, text: str) -> bool:
     """A domain may have a text: it has texts of that length."""
     if isinstance(domain, TextDomain):
-        return any(sum(min(map(len, part)) for part in shape.parts) <= len(text) <= sum(max(map(len, part)) for part in shape.parts) for shape in domain.shapes)
+        return any(
+            sum(min(map(len, part)) for part in shape.parts)
+            <= len(text)
+            <= sum(max(map(len, part)) for part in shape.parts)
+            for shape in domain.shapes
+        )
     return True
 
 
@@ -129,14 +209,27 @@ def _filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> Va
 
     item, most = asked.field, greatest_length(asked.field)
     assert isinstance(item.type, Scalar)
-    shapes = pattern_shapes(asked.patterns[0], item.min_length or 0, most) if asked.patterns else tuple(TextShape((tuple("123456789"), *repeat_part(tuple(ASCII_DIGITS), length - 1)))
-                                                                                                 for length in range(max(1, item.min_length or 1), (most or 18) + 1))
+    shapes = (
+        pattern_shapes(asked.patterns[0], item.min_length or 0, most)
+        if asked.patterns
+        else tuple(
+            TextShape((tuple("123456789"), *repeat_part(tuple(ASCII_DIGITS), length - 1)))
+            for length in range(max(1, item.min_length or 1), (most or 18) + 1)
+        )
+    )
     texts = TextDomain(shapes)
-    found = [*texts.at(texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
+    found = [
+        *texts.at(texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))).to_pylist(),
+        *numbers.at(numbers.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT)))
+        .cast(pa.string())
+        .to_pylist(),
+    ]
     kept = []
     for text in dict.fromkeys(found):
         try:
-            if parse_typed_values([text], item.type).cast(pa.string())[0].as_py() == text and is_allowed_value(text, asked):
+            if parse_typed_values([text], item.type).cast(pa.string())[
+                0
+            ].as_py() == text and is_allowed_value(text, asked):
                 kept.append(text)
         except ValueError:
             continue

@@ -34,7 +34,11 @@ def merge_small_parts(parts: Sequence[TextPart]) -> tuple[TextPart, ...]:
     """Return the parts with small neighbours multiplied out, in the same order of texts."""
     found: list[TextPart] = []
     for part in parts:
-        if found and len(found[-1]) * len(part) <= _MAX_PART_CHOICES and len(_choice_byte_sizes(found[-1])) == len(_choice_byte_sizes(part)) == 1:
+        if (
+            found
+            and len(found[-1]) * len(part) <= _MAX_PART_CHOICES
+            and len(_choice_byte_sizes(found[-1])) == len(_choice_byte_sizes(part)) == 1
+        ):
             found[-1] = tuple(left + right for left, right in product(found[-1], part))
         else:
             found.append(part)
@@ -59,14 +63,20 @@ class TextShape:
 
     @cached_property
     def choice_tables(self) -> list[tuple[int, Any]]:
-        """For each part its number of choices, and the bytes of each, or an Arrow array where they are not equally long."""
+        """For each part its number of choices, and the bytes of each, or an Arrow array where they
+        are not equally long.
+        """
         import numpy as np
         import pyarrow as pa
 
         made: list[tuple[int, Any]] = []
         for part in self.parts:
             (width, *more) = _choice_byte_sizes(part)
-            table = np.frombuffer("".join(part).encode(), np.uint8).reshape(len(part), width) if not more else None
+            table = (
+                np.frombuffer("".join(part).encode(), np.uint8).reshape(len(part), width)
+                if not more
+                else None
+            )
             made.append((len(part), table if table is not None else pa.array(part, pa.string())))
         return made
 
@@ -94,7 +104,9 @@ def _texts_from_bytes(matrix: np.ndarray) -> pa.Array:
 
     count, width = matrix.shape
     offsets = np.arange(count + 1, dtype=np.int32) * np.int32(width)
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix)))
+    return pa.StringArray.from_buffers(
+        count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix))
+    )
 
 
 def _texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
@@ -129,7 +141,9 @@ class TextDomain:
         """The number after the last text of each shape."""
         ends: list[int] = []
         for shape in self.shapes:
-            ends.append((ends[-1] if ends else 0) + min(shape.size, _MAX_TEXT_COUNT // len(self.shapes)))
+            ends.append(
+                (ends[-1] if ends else 0) + min(shape.size, _MAX_TEXT_COUNT // len(self.shapes))
+            )
         return ends
 
     @property
@@ -148,10 +162,14 @@ class TextDomain:
         order, pieces = np.argsort(which, kind="stable"), []
         for index in np.unique(which):
             start = self.ends[index - 1] if index else 0
-            pieces.append(_texts_of_shape(self.shapes[index], numbers[order[which[order] == index]] - start))
+            pieces.append(
+                _texts_of_shape(self.shapes[index], numbers[order[which[order] == index]] - start)
+            )
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
-        return pa.concat_arrays(pieces).take(pa.array(back)) if pieces else pa.array([], pa.string())
+        return (
+            pa.concat_arrays(pieces).take(pa.array(back)) if pieces else pa.array([], pa.string())
+        )
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a text for each row, each shape as often as another."""
@@ -160,4 +178,6 @@ class TextDomain:
         starts, ends = np.array([0, *self.ends[:-1]]), np.array(self.ends)
         which = uniform_integers(stream, rows, len(self.shapes))
         width = ends[which] - starts[which]
-        return starts[which] + (random_bits(stream ^ 0x5DEECE66D, rows) % width.astype(np.uint64)).astype(np.int64)
+        return starts[which] + (
+            random_bits(stream ^ 0x5DEECE66D, rows) % width.astype(np.uint64)
+        ).astype(np.int64)

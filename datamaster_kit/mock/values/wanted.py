@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Contract, Field, Model, Quality, Scalar
 from ...contract.sql.patterns import matching_limit
-from ...contract.quality.predicates import VALUE_FORMAT_PATTERNS, NUMBER_SIZE_FORMATS, is_text_type, greatest_length
+from ...contract.quality.predicates import (
+    VALUE_FORMAT_PATTERNS,
+    NUMBER_SIZE_FORMATS,
+    is_text_type,
+    greatest_length,
+)
 from ...contract.quality.rules import quality_rule, metric_of
 from .numbers import arrow_value_type, limit_in_steps
 from .patterns import compile_patterns
@@ -24,13 +29,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['LIMIT_COMPARISONS', 'ValueConstraints', 'build_value_constraints', 'is_allowed_value', 'parse_typed_values',
-           'model_examples', 'constraint_key']
+__all__ = ['LIMIT_COMPARISONS', 'ValueConstraints', 'build_value_constraints', 'is_allowed_value',
+           'parse_typed_values', 'model_examples', 'constraint_key']
 
 # %% ../../../nbs/mock/values/06_wanted.ipynb #039e8270
 @dataclass(frozen=True)
 class ValueConstraints:
-    """A field with everything that its row rules ask for; texts in `forbidden` stand for nothing."""
+    """A field with everything that its row rules ask for; texts in `forbidden` stand for
+    nothing.
+    """
 
     field: Field
     patterns: tuple[str, ...] = ()
@@ -39,11 +46,21 @@ class ValueConstraints:
     examples: tuple[str, ...] = ()
 
 
-def _value_checks(contract: Contract, model: Model, path: str, item: Field) -> Iterator[tuple[str, Quality]]:
+def _value_checks(
+    contract: Contract, model: Model, path: str, item: Field
+) -> Iterator[tuple[str, Quality]]:
     """Yield the declared checks that decide over a field's value by row, with their metric."""
-    named = [quality for quality in model.quality if quality.type == "library" and str(quality.properties.get("field", "")) in (path, item.column)]
+    named = [
+        quality
+        for quality in model.quality
+        if quality.type == "library"
+        and str(quality.properties.get("field", "")) in (path, item.column)
+    ]
     for quality in (*item.quality, *named):
-        if quality.type == "library" and quality_rule(contract, model, path, item, quality).predicate:
+        if (
+            quality.type == "library"
+            and quality_rule(contract, model, path, item, quality).predicate
+        ):
             yield metric_of(quality), quality
 
 
@@ -53,44 +70,99 @@ def _stricter_limit(item: Field, name: str, value: Any) -> Any:
     if value is None or own is None:
         return own if value is None else value
     pick = max if name.startswith("min") else min
-    return pick((own, value), key=(lambda limit: int(limit)) if "length" in name else (lambda limit: limit_in_steps(limit, item.type, 0) if isinstance(item.type, Scalar) else 0))
+    return pick(
+        (own, value),
+        key=(lambda limit: int(limit))
+        if "length" in name
+        else (
+            lambda limit: (
+                limit_in_steps(limit, item.type, 0) if isinstance(item.type, Scalar) else 0
+            )
+        ),
+    )
 
 
-def build_value_constraints(contract: Contract, model: Model, path: str, item: Field, examples: Sequence[str] = ()) -> ValueConstraints:
+def build_value_constraints(
+    contract: Contract, model: Model, path: str, item: Field, examples: Sequence[str] = ()
+) -> ValueConstraints:
     """Return everything that is asked of a field's values."""
-    patterns, forbidden, is_there = [item.pattern] if item.pattern else [], set(), item.required or bool(item.primary_key)
+    patterns, forbidden, is_there = (
+        [item.pattern] if item.pattern else [],
+        set(),
+        item.required or bool(item.primary_key),
+    )
     for metric, quality in _value_checks(contract, model, path, item):
         said = quality.arguments
         is_there = is_there or metric in ("null_values", "missing_values")
         if metric == "missing_values":
             named = said.get("missingValues", [""])
-            forbidden |= {str(text) for text in (named if isinstance(named, list | tuple) else [named]) if text is not None}
+            forbidden |= {
+                str(text)
+                for text in (named if isinstance(named, list | tuple) else [named])
+                if text is not None
+            }
         if metric == "invalid_values":
             valid = tuple(said.get("validValues") or ())
-            both = tuple(value for value in item.enum or valid if not valid or str(value) in map(str, valid))
-            item = replace(item, enum=both, minimum=_stricter_limit(item, "minimum", said.get("minimum")), maximum=_stricter_limit(item, "maximum", said.get("maximum")),
-                           min_length=_stricter_limit(item, "min_length", said.get("minLength")), max_length=_stricter_limit(item, "max_length", said.get("maxLength")))
+            both = tuple(
+                value for value in item.enum or valid if not valid or str(value) in map(str, valid)
+            )
+            item = replace(
+                item,
+                enum=both,
+                minimum=_stricter_limit(item, "minimum", said.get("minimum")),
+                maximum=_stricter_limit(item, "maximum", said.get("maximum")),
+                min_length=_stricter_limit(item, "min_length", said.get("minLength")),
+                max_length=_stricter_limit(item, "max_length", said.get("maxLength")),
+            )
             patterns += [str(said["pattern"])] if said.get("pattern") else []
-    return ValueConstraints(item, tuple(patterns), frozenset(forbidden), is_there, tuple(examples) or tuple(map(str, item.examples)))
+    return ValueConstraints(
+        item,
+        tuple(patterns),
+        frozenset(forbidden),
+        is_there,
+        tuple(examples) or tuple(map(str, item.examples)),
+    )
 
 # %% ../../../nbs/mock/values/06_wanted.ipynb #a01cfa84
-LIMIT_COMPARISONS = (("minimum", lambda a, b: a >= b), ("maximum", lambda a, b: a <= b), ("exclusive_minimum", lambda a, b: a > b), ("exclusive_maximum", lambda a, b: a < b))
+LIMIT_COMPARISONS = (
+    ("minimum", lambda a, b: a >= b),
+    ("maximum", lambda a, b: a <= b),
+    ("exclusive_minimum", lambda a, b: a > b),
+    ("exclusive_maximum", lambda a, b: a < b),
+)
 
 
 def is_allowed_value(text: str, asked: ValueConstraints) -> bool:
     """The text is a value that keeps everything that is asked."""
     item, most = asked.field, greatest_length(asked.field)
-    formats = [VALUE_FORMAT_PATTERNS[item.format]] if is_text_type(item.type) and item.format in VALUE_FORMAT_PATTERNS else []
-    if text in asked.forbidden or (item.min_length is not None and len(text) < item.min_length) or (most is not None and len(text) > most):
+    formats = (
+        [VALUE_FORMAT_PATTERNS[item.format]]
+        if is_text_type(item.type) and item.format in VALUE_FORMAT_PATTERNS
+        else []
+    )
+    if (
+        text in asked.forbidden
+        or (item.min_length is not None and len(text) < item.min_length)
+        or (most is not None and len(text) > most)
+    ):
         return False
     patterns = (*asked.patterns, *formats)
-    if any(len(text) > limit for pattern in patterns if (limit := matching_limit(pattern)) is not None) or not all(pattern.search(text) for pattern in compile_patterns(patterns)):
+    if any(
+        len(text) > limit for pattern in patterns if (limit := matching_limit(pattern)) is not None
+    ) or not all(pattern.search(text) for pattern in compile_patterns(patterns)):
         return False
-    said = [(holds, limit) for name, holds in LIMIT_COMPARISONS if (limit := getattr(item, name)) is not None and not isinstance(limit, bool)]
+    said = [
+        (holds, limit)
+        for name, holds in LIMIT_COMPARISONS
+        if (limit := getattr(item, name)) is not None and not isinstance(limit, bool)
+    ]
     assert isinstance(item.type, Scalar)
     if is_text_type(item.type):
         return all(holds(text, str(limit)) for holds, limit in said)
-    return all(holds(limit_in_steps(text, item.type, 0), limit_in_steps(limit, item.type, 0)) for holds, limit in said)
+    return all(
+        holds(limit_in_steps(text, item.type, 0), limit_in_steps(limit, item.type, 0))
+        for holds, limit in said
+    )
 
 
 def parse_typed_values(texts: Sequence[str], type: Scalar) -> pa.Array:
@@ -114,7 +186,11 @@ def model_examples(model: Model) -> dict[str, tuple[str, ...]]:
     """Return the example values of each of a model's fields, from its sample rows."""
     found: dict[str, list[str]] = {}
     for example in model.examples:
-        rows = csv.DictReader(io.StringIO(example.data)) if isinstance(example.data, str) else example.data
+        rows = (
+            csv.DictReader(io.StringIO(example.data))
+            if isinstance(example.data, str)
+            else example.data
+        )
         for row in rows if isinstance(rows, list | csv.DictReader) else ():
             for name, value in row.items() if isinstance(row, dict) else ():
                 if isinstance(name, str) and isinstance(value, str | int | float):
@@ -126,4 +202,15 @@ def constraint_key(asked: ValueConstraints) -> tuple[Any, ...]:
     """Return what distinguishes the values of a field from those of another."""
     item: Field = asked.field
     parts: tuple[TextPart, ...] = (tuple(map(str, item.enum)), asked.patterns)
-    return (item.type, parts, item.format if item.format not in NUMBER_SIZE_FORMATS else "", item.minimum, item.maximum, item.exclusive_minimum, item.exclusive_maximum, item.min_length, greatest_length(item), asked.forbidden)
+    return (
+        item.type,
+        parts,
+        item.format if item.format not in NUMBER_SIZE_FORMATS else "",
+        item.minimum,
+        item.maximum,
+        item.exclusive_minimum,
+        item.exclusive_maximum,
+        item.min_length,
+        greatest_length(item),
+        asked.forbidden,
+    )

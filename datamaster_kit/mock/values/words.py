@@ -15,13 +15,15 @@ from .patterns import ASCII_DIGITS
 from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
-__all__ = ['HEX_DIGIT_CHOICES', 'NamedParts', 'repeat_part', 'format_parts', 'parts_for_field_name', 'example_parts',
-           'distinct_shapes']
+__all__ = ['HEX_DIGIT_CHOICES', 'NamedParts', 'repeat_part', 'format_parts',
+           'parts_for_field_name', 'example_parts', 'distinct_shapes']
 
 # %% ../../../nbs/mock/values/03_words.ipynb #0bca6f8f
 @lru_cache(maxsize=64)
 def _vocabulary(kind: str, count: int = 400) -> TextPart:
-    """Return up to `count` different words or phrases of a kind: a method of mimesis's providers, for example `person.surname`."""
+    """Return up to `count` different words or phrases of a kind: a method of mimesis's providers,
+    for example `person.surname`.
+    """
     from mimesis import Generic
     from mimesis.locales import Locale
 
@@ -37,8 +39,16 @@ def _lowercase_vocabulary(kind: str) -> TextPart:
 
 # %% ../../../nbs/mock/values/03_words.ipynb #45f3ccd4
 _OCTET_CHOICES = tuple(map(str, range(256)))
-HEX_DIGIT_CHOICES, _MONTH_CHOICES, _DAY_CHOICES = tuple("0123456789abcdef"), tuple(f"{m:02}" for m in range(1, 13)), tuple(f"{d:02}" for d in range(1, 29))
-_YEAR_CHOICES, _HOUR_CHOICES, _SIXTY_CHOICES = tuple(map(str, range(2022, 2026))), tuple(f"{h:02}" for h in range(24)), tuple(f"{m:02}" for m in range(60))
+HEX_DIGIT_CHOICES, _MONTH_CHOICES, _DAY_CHOICES = (
+    tuple("0123456789abcdef"),
+    tuple(f"{m:02}" for m in range(1, 13)),
+    tuple(f"{d:02}" for d in range(1, 29)),
+)
+_YEAR_CHOICES, _HOUR_CHOICES, _SIXTY_CHOICES = (
+    tuple(map(str, range(2022, 2026))),
+    tuple(f"{h:02}" for h in range(24)),
+    tuple(f"{m:02}" for m in range(60)),
+)
 _DATE_PARTS: tuple[TextPart, ...] = (_YEAR_CHOICES, ("-",), _MONTH_CHOICES, ("-",), _DAY_CHOICES)
 _TIME_PARTS: tuple[TextPart, ...] = (_HOUR_CHOICES, (":",), _SIXTY_CHOICES, (":",), _SIXTY_CHOICES)
 _EXAMPLE_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com")
@@ -56,15 +66,66 @@ def format_parts(format: str) -> tuple[TextPart, ...]:
     """Return the parts of texts of a format; raises KeyError for one that is not known."""
     number = ("", *map(str, range(1, 1000)))
     if canonical_format(format):
-        return (tuple(dict.fromkeys(valid_format_value(format, place) for place in range(_VALID_VALUE_COUNT))),)
+        return (
+            tuple(
+                dict.fromkeys(
+                    valid_format_value(format, place) for place in range(_VALID_VALUE_COUNT)
+                )
+            ),
+        )
     return {
-        "email": (_lowercase_vocabulary("person.first_name"), (".",), _lowercase_vocabulary("person.last_name"), number, ("@",), _EXAMPLE_DOMAINS),
-        "uuid": (*repeat_part(HEX_DIGIT_CHOICES, 8), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("-4",), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), tuple("89ab"), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 12)),
-        "uri": (("https://",), _EXAMPLE_DOMAINS, ("/",), _lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
-        "url": (("https://",), _EXAMPLE_DOMAINS, ("/",), _lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
-        "hostname": (_lowercase_vocabulary("text.word"), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4), (".",), _EXAMPLE_DOMAINS),
+        "email": (
+            _lowercase_vocabulary("person.first_name"),
+            (".",),
+            _lowercase_vocabulary("person.last_name"),
+            number,
+            ("@",),
+            _EXAMPLE_DOMAINS,
+        ),
+        "uuid": (
+            *repeat_part(HEX_DIGIT_CHOICES, 8),
+            ("-",),
+            *repeat_part(HEX_DIGIT_CHOICES, 4),
+            ("-4",),
+            *repeat_part(HEX_DIGIT_CHOICES, 3),
+            ("-",),
+            tuple("89ab"),
+            *repeat_part(HEX_DIGIT_CHOICES, 3),
+            ("-",),
+            *repeat_part(HEX_DIGIT_CHOICES, 12),
+        ),
+        "uri": (
+            ("https://",),
+            _EXAMPLE_DOMAINS,
+            ("/",),
+            _lowercase_vocabulary("text.word"),
+            ("/",),
+            *repeat_part(tuple(ASCII_DIGITS), 6),
+        ),
+        "url": (
+            ("https://",),
+            _EXAMPLE_DOMAINS,
+            ("/",),
+            _lowercase_vocabulary("text.word"),
+            ("/",),
+            *repeat_part(tuple(ASCII_DIGITS), 6),
+        ),
+        "hostname": (
+            _lowercase_vocabulary("text.word"),
+            ("-",),
+            *repeat_part(tuple(ASCII_DIGITS), 4),
+            (".",),
+            _EXAMPLE_DOMAINS,
+        ),
         "ipv4": (("10.",), _OCTET_CHOICES, (".",), _OCTET_CHOICES, (".",), _OCTET_CHOICES),
-        "ipv6": (("2001:db8:",), *repeat_part(HEX_DIGIT_CHOICES, 4), (":",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("::",), *repeat_part(HEX_DIGIT_CHOICES, 4)),
+        "ipv6": (
+            ("2001:db8:",),
+            *repeat_part(HEX_DIGIT_CHOICES, 4),
+            (":",),
+            *repeat_part(HEX_DIGIT_CHOICES, 4),
+            ("::",),
+            *repeat_part(HEX_DIGIT_CHOICES, 4),
+        ),
         "date": _DATE_PARTS,
         "time": _TIME_PARTS,
         "date-time": (*_DATE_PARTS, ("T",), *_TIME_PARTS, ("Z",)),
@@ -76,36 +137,118 @@ _FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
     (r"e_?mail", lambda: (format_parts("email"), False)),
     (r"(first|given)_?name", lambda: ((_vocabulary("person.first_name"),), True)),
     (r"(last|family|sur)_?name", lambda: ((_vocabulary("person.last_name"),), True)),
-    (r"(user|login|nick)(_?name)?", lambda: ((_lowercase_vocabulary("person.first_name"), ("_",), _lowercase_vocabulary("text.word"), *repeat_part(tuple(ASCII_DIGITS), 3)), False)),
-    (r"(full|customer|holder|client|person|employee|contact|owner|member|patient|author)s?(_?name)?", lambda: ((_vocabulary("person.first_name"), (" ",), _vocabulary("person.last_name")), False)),
-    (r"(compan|brand|organi[sz]ation|institution|bank|manufactur|employer|supplier|vendor|merchant|airline)\w*", lambda: ((_vocabulary("finance.company"),), True)),
+    (
+        r"(user|login|nick)(_?name)?",
+        lambda: (
+            (
+                _lowercase_vocabulary("person.first_name"),
+                ("_",),
+                _lowercase_vocabulary("text.word"),
+                *repeat_part(tuple(ASCII_DIGITS), 3),
+            ),
+            False,
+        ),
+    ),
+    (
+        r"(full|customer|holder|client|person|employee|contact|owner|member|patient|"
+        r"author)s?(_?name)?",
+        lambda: (
+            (_vocabulary("person.first_name"), (" ",), _vocabulary("person.last_name")),
+            False,
+        ),
+    ),
+    (
+        r"(compan|brand|organi[sz]ation|institution|bank|manufactur|employer|supplier|vendor|"
+        r"merchant|airline)\w*",
+        lambda: ((_vocabulary("finance.company"),), True),
+    ),
     (r"country_?code", lambda: ((_vocabulary("address.country_code"),), True)),
     (r"currency(_?code)?", lambda: ((_vocabulary("finance.currency_iso_code"),), True)),
     (r"city|town|municipality", lambda: ((_vocabulary("address.city"),), True)),
     (r"country", lambda: ((_vocabulary("address.country"),), True)),
     (r"state|region|province", lambda: ((_vocabulary("address.state"),), True)),
-    (r"street|address(_?line)?", lambda: ((tuple(map(str, range(1, 400))), (" ",), _vocabulary("address.street_name"), (" St.", " Ave.", " Rd.")), False)),
+    (
+        r"street|address(_?line)?",
+        lambda: (
+            (
+                tuple(map(str, range(1, 400))),
+                (" ",),
+                _vocabulary("address.street_name"),
+                (" St.", " Ave.", " Rd."),
+            ),
+            False,
+        ),
+    ),
     (r"(zip|postal|post)_?(code)?", lambda: (repeat_part(tuple(ASCII_DIGITS), 5), False)),
-    (r"(phone|mobile|fax|telephone)\w*", lambda: ((("+1-555-",), *repeat_part(tuple(ASCII_DIGITS), 3), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4)), False)),
+    (
+        r"(phone|mobile|fax|telephone)\w*",
+        lambda: (
+            (
+                ("+1-555-",),
+                *repeat_part(tuple(ASCII_DIGITS), 3),
+                ("-",),
+                *repeat_part(tuple(ASCII_DIGITS), 4),
+            ),
+            False,
+        ),
+    ),
     (r"ur[il]|link|website|homepage", lambda: (format_parts("uri"), False)),
     (r"uu?id|guid", lambda: (format_parts("uuid"), False)),
     (r"ip(_?address)?", lambda: (format_parts("ipv4"), False)),
     (r"(occupation|profession|job)\w*", lambda: ((_vocabulary("person.occupation"),), True)),
     (r"colou?r", lambda: ((_vocabulary("text.color"),), True)),
-    (r"(description|comment|note|remark|text|message|reason)s?", lambda: ((_vocabulary("text.sentence"),), False)),
+    (
+        r"(description|comment|note|remark|text|message|reason)s?",
+        lambda: ((_vocabulary("text.sentence"),), False),
+    ),
     (r"product|item|article", lambda: ((_vocabulary("food.dish"),), True)),
-    (r"name|title|label", lambda: ((_vocabulary("person.last_name"), (" ",), ("Bros.", "Group", "House", "Labs", "Partners", "Services", "Station", "Systems", "Works")), False)),
-    (r"(status|state|type|kind|category|class|group|level|segment|channel)", lambda: ((tuple(word.upper() for word in _lowercase_vocabulary("text.word")[:40:6]),), True)),
-    (r"(created|updated|modified|changed|deleted|granted|expires?|valid)?(_?at|_?timestamp|_?datetime)", lambda: (format_parts("date-time"), False)),
+    (
+        r"name|title|label",
+        lambda: (
+            (
+                _vocabulary("person.last_name"),
+                (" ",),
+                (
+                    "Bros.",
+                    "Group",
+                    "House",
+                    "Labs",
+                    "Partners",
+                    "Services",
+                    "Station",
+                    "Systems",
+                    "Works",
+                ),
+            ),
+            False,
+        ),
+    ),
+    (
+        r"(status|state|type|kind|category|class|group|level|segment|channel)",
+        lambda: (
+            (tuple(word.upper() for word in _lowercase_vocabulary("text.word")[:40:6]),),
+            True,
+        ),
+    ),
+    (
+        r"(created|updated|modified|changed|deleted|granted|expires?|valid)?(_?at|"
+        r"_?timestamp|_?datetime)",
+        lambda: (format_parts("date-time"), False),
+    ),
     (r"(date|day)", lambda: (format_parts("date"), False)),
     (r"(digits?|number|no|nr|num)", lambda: (repeat_part(tuple(ASCII_DIGITS), 8), False)),
-    (r"(id|key|code|ref|reference|hash|token|sku)", lambda: (repeat_part(tuple(string.ascii_uppercase + ASCII_DIGITS), 8), False)),
+    (
+        r"(id|key|code|ref|reference|hash|token|sku)",
+        lambda: (repeat_part(tuple(string.ascii_uppercase + ASCII_DIGITS), 8), False),
+    ),
 )
 
 
 @lru_cache(maxsize=512)
 def parts_for_field_name(name: str) -> NamedParts:
-    """Return the parts of texts for a field's name, and whether the same texts come again and again."""
+    """Return the parts of texts for a field's name, and whether the same texts come again and
+    again.
+    """
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
     for meaning, make in _FIELD_NAME_PARTS:
         if re.search(rf"(^|_)({meaning})(_|$)", plain):
@@ -113,8 +256,12 @@ def parts_for_field_name(name: str) -> NamedParts:
     return (_vocabulary("text.word"), (" ",), _vocabulary("text.word")), False
 
 # %% ../../../nbs/mock/values/03_words.ipynb #b73245b3
-_EXAMPLE_FORM_PARTS = ((r"\d{4}-\d{2}-\d{2}", _DATE_PARTS), (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*_DATE_PARTS, ("T",), *_TIME_PARTS, ("Z",))),
-           (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*_DATE_PARTS, (" ",), *_TIME_PARTS)), (r"\d{2}:\d{2}:\d{2}", _TIME_PARTS))
+_EXAMPLE_FORM_PARTS = (
+    (r"\d{4}-\d{2}-\d{2}", _DATE_PARTS),
+    (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*_DATE_PARTS, ("T",), *_TIME_PARTS, ("Z",))),
+    (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*_DATE_PARTS, (" ",), *_TIME_PARTS)),
+    (r"\d{2}:\d{2}:\d{2}", _TIME_PARTS),
+)
 _HEX_EXAMPLE_PATTERN = re.compile(r"(?=\w*\d)[0-9a-f]{4,}")
 
 
@@ -123,8 +270,20 @@ def example_parts(example: str) -> tuple[TextPart, ...]:
     for pattern, parts in _EXAMPLE_FORM_PARTS:
         if re.fullmatch(pattern, example):
             return parts
-    hexes = {position for match in _HEX_EXAMPLE_PATTERN.finditer(example) if re.search("[a-f]", match[0]) for position in range(*match.span())}
-    return tuple(HEX_DIGIT_CHOICES if position in hexes else tuple(ASCII_DIGITS) if character.isdigit() else (character,) for position, character in enumerate(example))
+    hexes = {
+        position
+        for match in _HEX_EXAMPLE_PATTERN.finditer(example)
+        if re.search("[a-f]", match[0])
+        for position in range(*match.span())
+    }
+    return tuple(
+        HEX_DIGIT_CHOICES
+        if position in hexes
+        else tuple(ASCII_DIGITS)
+        if character.isdigit()
+        else (character,)
+        for position, character in enumerate(example)
+    )
 
 
 def distinct_shapes(*rows: tuple[TextPart, ...]) -> tuple[TextShape, ...]:

@@ -16,21 +16,31 @@ from urllib.parse import urlsplit
 
 from ...contract.fault import DatamasterError, code, first_line
 from ...contract.visible import visible_text
-from .answers import NOTICEABLE_SECONDS, LONGEST_SDK_PAUSE, connection_reason, retry_after_seconds
+from .answers import (
+    NOTICEABLE_SECONDS,
+    LONGEST_SDK_PAUSE,
+    connection_reason,
+    retry_after_seconds,
+)
 
 # %% auto #0
-__all__ = ['MANAGEMENT_ENDPOINT', 'GRAPH_ENDPOINT', 'NO_LOGIN', 'Management', 'build_management', 'Answer', 'send_request',
-           'send_http_request', 'azure_error_text', 'call_azure', 'list_items']
+__all__ = ['MANAGEMENT_ENDPOINT', 'GRAPH_ENDPOINT', 'NO_LOGIN', 'Management', 'build_management',
+           'Answer', 'send_request', 'send_http_request', 'azure_error_text',
+           'call_azure', 'list_items']
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #07ee300d
 MANAGEMENT_ENDPOINT = "https://management.azure.com"
 GRAPH_ENDPOINT = "https://graph.microsoft.com"
-NO_LOGIN = code("azure-log-in", "Nobody is logged in to Azure.", "az login, or in a workflow azure/login")
+NO_LOGIN = code(
+    "azure-log-in", "Nobody is logged in to Azure.", "az login, or in a workflow azure/login"
+)
 
 
 @dataclass(frozen=True)
 class Management:
-    """Where Azure Resource Manager is, and what gives a token for it; `pause` waits for so many seconds between two of the `tries`."""
+    """Where Azure Resource Manager is, and what gives a token for it; `pause` waits for so many
+    seconds between two of the `tries`.
+    """
 
     token: Callable[[], str]
     endpoint: str = MANAGEMENT_ENDPOINT
@@ -39,11 +49,16 @@ class Management:
 
 
 def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") -> Management:
-    """Return Azure Resource Manager, or another service (`resource` is what its tokens are for, else its endpoint), for whoever is logged in here; a call raises DatamasterError where nobody is."""
+    """Return Azure Resource Manager, or another service (`resource` is what its tokens are for,
+    else its endpoint), for whoever is logged in here; a call raises DatamasterError where nobody
+    is.
+    """
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
 
-    logging.getLogger("azure").addHandler(logging.NullHandler())  # the package prints a page for each log-in that it tried and did not find
+    logging.getLogger("azure").addHandler(
+        logging.NullHandler()
+    )  # the package prints a page for each log-in that it tried and did not find
     credential = DefaultAzureCredential()
 
     def token() -> str:
@@ -56,7 +71,9 @@ def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") ->
 
 
 def _login_reason(message: str) -> str:
-    """Return why nobody is logged in: what Azure's command line says, else the first line of all that was tried."""
+    """Return why nobody is logged in: what Azure's command line says, else the first line of all
+    that was tried.
+    """
     of_az = re.search(r"AzureCliCredential: (.+)", message)
     return of_az[1] if of_az else first_line(message)
 
@@ -77,18 +94,39 @@ class Answer:
 
 def send_request(management: Management, method: str, url: str, body: Any = None) -> Answer:
     """Return the answer to one request."""
-    return send_http_request(method, url, {"Authorization": f"Bearer {management.token()}", "Content-Type": "application/json"}, body)
+    return send_http_request(
+        method,
+        url,
+        {"Authorization": f"Bearer {management.token()}", "Content-Type": "application/json"},
+        body,
+    )
 
 
-def send_http_request(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = _REQUEST_SECONDS) -> Answer:
-    """Return the answer to a request with these headers and a body of JSON; after so many seconds without one it is given up."""
+def send_http_request(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: Any = None,
+    seconds: float = _REQUEST_SECONDS,
+) -> Answer:
+    """Return the answer to a request with these headers and a body of JSON; after so many seconds
+    without one it is given up.
+    """
     import requests
 
     def keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request  # else a password of ~/.netrc takes the token's place
 
     try:
-        reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=keep_request, timeout=seconds, allow_redirects=False)
+        reply = requests.request(
+            method,
+            url,
+            headers={**headers, "Accept": "application/json"},
+            json=body,
+            auth=keep_request,
+            timeout=seconds,
+            allow_redirects=False,
+        )
     except requests.RequestException as error:
         return Answer(0, {}, connection_reason(error))
     return Answer(reply.status_code, reply.headers, _parse_body(reply.content))
@@ -103,18 +141,30 @@ def _parse_body(content: bytes) -> Any:
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #384961ce
 _TRANSIENT_STATUSES = (0, 408, 429, 500, 502, 503, 504)
-_LASTING_ERROR_CODES = ("40300", "MissingSubscriptionRegistration")  # conflicts that waiting does not end: a quota, a resource provider that is not registered
+_LASTING_ERROR_CODES = (
+    "40300",
+    "MissingSubscriptionRegistration",
+)  # conflicts that waiting does not end: a quota, a resource provider that is not registered
 
 
 def _is_transient(answer: Answer) -> bool:
     """A later try may succeed."""
-    return answer.status in _TRANSIENT_STATUSES or (answer.status == 409 and not any(sign in azure_error_text(answer) for sign in _LASTING_ERROR_CODES))
+    return answer.status in _TRANSIENT_STATUSES or (
+        answer.status == 409
+        and not any(sign in azure_error_text(answer) for sign in _LASTING_ERROR_CODES)
+    )
 
 
 def azure_error_text(answer: Answer) -> str:
     """Return the code and message of an error (Azure Resource Manager, *Error details*)."""
-    error = answer.body.get("error", answer.body) if isinstance(answer.body, Mapping) else answer.body
-    return f"{error.get('code', answer.status)}: {error.get('message', '')}" if isinstance(error, Mapping) else str(error)
+    error = (
+        answer.body.get("error", answer.body) if isinstance(answer.body, Mapping) else answer.body
+    )
+    return (
+        f"{error.get('code', answer.status)}: {error.get('message', '')}"
+        if isinstance(error, Mapping)
+        else str(error)
+    )
 
 
 def _retry_delay(answer: Answer, attempt: int) -> float:
@@ -124,14 +174,28 @@ def _retry_delay(answer: Answer, attempt: int) -> float:
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #f24c63a1
 _MOST_POLLS = 240
-_AZURE_REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's; compare the roles of whoever is logged in with the documentation of the Azure side")
-_AZURE_UNREACHABLE = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
+_AZURE_REFUSED = code(
+    "azure-refused",
+    "Azure refused a call.",
+    "the message is Azure's; compare the roles of whoever is logged in with the "
+    "documentation of the Azure side",
+)
+_AZURE_UNREACHABLE = code(
+    "azure-unreachable",
+    "Azure did not answer, or stayed busy.",
+    "run it again: what is done is left as it is",
+)
 
 
 def _limit_pause(seconds: float, place: str) -> float:
     """Return how long to wait; raises DatamasterError where Azure asks for more than a minute."""
     if seconds > LONGEST_SDK_PAUSE:
-        raise DatamasterError(_AZURE_UNREACHABLE.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
+        raise DatamasterError(
+            _AZURE_UNREACHABLE.fault(
+                f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds",
+                hint="run it again after that time: what is done is left as it is",
+            )
+        )
     return seconds
 
 
@@ -150,7 +214,9 @@ def _retry_request(
         if not _is_transient(answer) or has_no_answer or number == management.tries - 1:
             break
         if silent >= NOTICEABLE_SECONDS:
-            said = visible_text(f"{place}: {azure_error_text(answer)[:200]}: trying again in {pause:.0f} s")
+            said = visible_text(
+                f"{place}: {azure_error_text(answer)[:200]}: trying again in {pause:.0f} s"
+            )
             _AZURE_LOGGER.warning("%s", said)
             silent = 0.0
         management.pause(pause)
@@ -158,17 +224,27 @@ def _retry_request(
 
 
 def call_azure(management: Management, method: str, path: str, body: Any = None) -> Answer:
-    """Return the answer to a call, or that of 404; `path` begins with a slash, or is an address that Azure gave.
+    """Return the answer to a call, or that of 404; `path` begins with a slash, or is an address
+    that Azure gave.
 
-    Raises DatamasterError where Azure refuses it, stays busy, or gives no answer within half a minute.
+    Raises DatamasterError where Azure refuses it, stays busy, or gives no answer within half a
+    minute.
     """
     url = management.endpoint + path if path.startswith("/") else path
     if not url.startswith(management.endpoint + "/"):
-        raise DatamasterError(_AZURE_REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
+        raise DatamasterError(
+            _AZURE_REFUSED.fault(
+                f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"
+            )
+        )
     place = f"{method} {urlsplit(url).path}"
-    answer, tries = _retry_request(management, lambda: send_request(management, method, url, body), place)
+    answer, tries = _retry_request(
+        management, lambda: send_request(management, method, url, body), place
+    )
     if _is_transient(answer):
-        raise DatamasterError(_AZURE_UNREACHABLE.fault(f"{place}: {azure_error_text(answer)}, after {tries} tries"))
+        raise DatamasterError(
+            _AZURE_UNREACHABLE.fault(f"{place}: {azure_error_text(answer)}, after {tries} tries")
+        )
     if answer.status >= 300 and answer.status != 404:
         raise DatamasterError(_AZURE_REFUSED.fault(f"{place}: {azure_error_text(answer)}"))
     return _await_completion(management, answer, place) if method != "GET" else answer
@@ -176,14 +252,20 @@ def call_azure(management: Management, method: str, path: str, body: Any = None)
 
 def _await_completion(management: Management, answer: Answer, place: str) -> Answer:
     """Return the answer once what it began has ended; raises DatamasterError where that failed."""
-    address = answer.headers.get("Azure-AsyncOperation") or (answer.headers.get("Location", "") if answer.status == 202 else "")
+    address = answer.headers.get("Azure-AsyncOperation") or (
+        answer.headers.get("Location", "") if answer.status == 202 else ""
+    )
     state, polled = ("InProgress" if address else "Succeeded"), answer
     for attempt in range(_MOST_POLLS):
         if state in ("Succeeded", "Failed", "Canceled"):
             break
         management.pause(_limit_pause(_retry_delay(polled, min(attempt, 3)), place))
         polled = call_azure(management, "GET", address)
-        state = polled.body.get("status", "InProgress" if polled.status == 202 else "Succeeded") if isinstance(polled.body, Mapping) else "Succeeded"
+        state = (
+            polled.body.get("status", "InProgress" if polled.status == 202 else "Succeeded")
+            if isinstance(polled.body, Mapping)
+            else "Succeeded"
+        )
     if state in ("Failed", "Canceled"):
         raise DatamasterError(_AZURE_REFUSED.fault(f"{place}: {state}: {azure_error_text(polled)}"))
     if state != "Succeeded":
@@ -197,4 +279,6 @@ def list_items(management: Management, path: str) -> Iterator[dict[str, Any]]:
         answer = call_azure(management, "GET", path)
         page = answer.body if answer.status != 404 else {}
         yield from page.get("value", ())
-        path = page.get("nextLink") or page.get("@odata.nextLink") or ""  # the latter in Microsoft Graph
+        path = (
+            page.get("nextLink") or page.get("@odata.nextLink") or ""
+        )  # the latter in Microsoft Graph

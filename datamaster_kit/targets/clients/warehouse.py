@@ -18,22 +18,33 @@ if TYPE_CHECKING:
 __all__ = ['find_warehouse', 'start_warehouse', 'run_statement']
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #39fe647d
-_NO_WAREHOUSE = code("no-warehouse", "The target names no SQL warehouse, or one that its workspace does not have.",
-                    "set `warehouse:` of the target in the project file to the id or the name of a SQL warehouse")
+_NO_WAREHOUSE = code(
+    "no-warehouse",
+    "The target names no SQL warehouse, or one that its workspace does not have.",
+    "set `warehouse:` of the target in the project file to the id or the name of a SQL warehouse",
+)
 
 
 def find_warehouse(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInfo:
-    """Return the warehouse of that id or name, which is not case sensitive; raises BadInput where there is none."""
+    """Return the warehouse of that id or name, which is not case sensitive; raises BadInput where
+    there is none.
+    """
     known = list(warehouses)
     for warehouse in known:
         if said and (warehouse.id == said or (warehouse.name or "").lower() == said.lower()):
             return warehouse
     there = ", ".join(sorted(repr(warehouse.name) for warehouse in known)) or "none"
-    raise BadInput(_NO_WAREHOUSE.fault(f"{f'there is no SQL warehouse {said!r}' if said else 'no SQL warehouse is named'}; the workspace has {there}"))
+    raise BadInput(
+        _NO_WAREHOUSE.fault(
+            f"{f'there is no SQL warehouse {said!r}' if said else 'no SQL warehouse is named'}"
+            f"; the workspace has {there}"
+        )
+    )
 
 
 def start_warehouse(client: WorkspaceClient, said: str) -> str:
-    """Return the id of the warehouse of that id or name, started if it is stopped; raises BadInput where there is none.
+    """Return the id of the warehouse of that id or name, started if it is stopped; raises BadInput
+    where there is none.
 
     A statement waits until the warehouse is up, so that nothing waits here.
     """
@@ -45,12 +56,19 @@ def start_warehouse(client: WorkspaceClient, said: str) -> str:
     return found.id or ""
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #135010c0
-_STATEMENT_FAILED = code("statement-failed", "A SQL statement failed in the workspace.", "the service's message says why: a privilege that is missing, an object that is not there, or rows that break a constraint")
+_STATEMENT_FAILED = code(
+    "statement-failed",
+    "A SQL statement failed in the workspace.",
+    "the service's message says why: a privilege that is missing, an object that is not "
+    "there, or rows that break a constraint",
+)
 _STATEMENT_WAIT = "15s"  # shorter than an answer may take
 
 
 def _poll_pauses() -> Iterator[float]:
-    """Yield how many seconds pass between two questions: from half a second, doubling, up to ten."""
+    """Yield how many seconds pass between two questions: from half a second, doubling, up to
+    ten.
+    """
     pause = 0.5
     while True:
         yield pause
@@ -61,10 +79,15 @@ def _await_statement(client: WorkspaceClient, warehouse: str, statement: str) ->
     """Return a statement's answer, once it has ended."""
     from databricks.sdk.service.sql import StatementState
 
-    answer = client.statement_execution.execute_statement(statement, warehouse, wait_timeout=_STATEMENT_WAIT)
+    answer = client.statement_execution.execute_statement(
+        statement, warehouse, wait_timeout=_STATEMENT_WAIT
+    )
     identity, pause = answer.statement_id or "", _poll_pauses()
     try:
-        while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
+        while answer.status and answer.status.state in (
+            StatementState.PENDING,
+            StatementState.RUNNING,
+        ):
             client.config.clock.sleep(next(pause))
             answer = client.statement_execution.get_statement(identity)
     except KeyboardInterrupt:
@@ -74,21 +97,35 @@ def _await_statement(client: WorkspaceClient, warehouse: str, statement: str) ->
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #de039192
 def _fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
-    """Return the rows of every chunk of a result, by column; raises DatamasterError where the service has cut it off (at 25 MiB)."""
+    """Return the rows of every chunk of a result, by column; raises DatamasterError where the
+    service has cut it off (at 25 MiB).
+    """
     if answer.manifest and answer.manifest.truncated:
-        raise DatamasterError(_STATEMENT_FAILED.fault("the result is larger than the service gives at once", hint="ask for fewer rows"))
+        raise DatamasterError(
+            _STATEMENT_FAILED.fault(
+                "the result is larger than the service gives at once", hint="ask for fewer rows"
+            )
+        )
     schema = answer.manifest.schema if answer.manifest else None
     names = [column.name or "" for column in (schema.columns if schema else None) or []]
     rows: list[dict[str, Any]] = []
     chunk = answer.result
     while chunk:
         rows += [dict(zip(names, row, strict=True)) for row in chunk.data_array or []]
-        chunk = client.statement_execution.get_statement_result_chunk_n(answer.statement_id or "", chunk.next_chunk_index) if chunk.next_chunk_index else None
+        chunk = (
+            client.statement_execution.get_statement_result_chunk_n(
+                answer.statement_id or "", chunk.next_chunk_index
+            )
+            if chunk.next_chunk_index
+            else None
+        )
     return rows
 
 
 def run_statement(client: WorkspaceClient, warehouse: str, statement: str) -> list[dict[str, Any]]:
-    """Run a statement on a warehouse, by its id, and return its rows; raises DatamasterError where it fails."""
+    """Run a statement on a warehouse, by its id, and return its rows; raises DatamasterError where
+    it fails.
+    """
     from databricks.sdk.errors import DatabricksError
     from databricks.sdk.service.sql import StatementState
 
@@ -97,9 +134,19 @@ def run_statement(client: WorkspaceClient, warehouse: str, statement: str) -> li
         if answer.status and answer.status.state == StatementState.SUCCEEDED:
             return _fetch_rows(client, answer)
     except (DatabricksError, TimeoutError) as error:
-        raise DatamasterError(_STATEMENT_FAILED.fault(f"{error} (in {_statement_head(statement)})")) from error
-    state = answer.status.state.value if answer.status and answer.status.state else "ended without a state"
-    said = answer.status.error.message if answer.status and answer.status.error else f"the statement is {state}"
+        raise DatamasterError(
+            _STATEMENT_FAILED.fault(f"{error} (in {_statement_head(statement)})")
+        ) from error
+    state = (
+        answer.status.state.value
+        if answer.status and answer.status.state
+        else "ended without a state"
+    )
+    said = (
+        answer.status.error.message
+        if answer.status and answer.status.error
+        else f"the statement is {state}"
+    )
     raise DatamasterError(_STATEMENT_FAILED.fault(f"{said} (in {_statement_head(statement)})"))
 
 

@@ -16,29 +16,51 @@ from .jars import require_jars
 from .java import java_home
 
 # %% auto #0
-__all__ = ['MAKE_ARCHIVE_VARIABLE', 'install_archive', 'jars_archive', 'project_archive', 'archive_options', 'has_room']
+__all__ = ['MAKE_ARCHIVE_VARIABLE', 'install_archive', 'jars_archive', 'project_archive',
+           'archive_options', 'has_room']
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #c4731d06
 def _archive_key(jar_files: Sequence[Path], java: Path) -> str:
-    """Return the key of the class archive for Delta's jars, the Spark that is installed and a Java home."""
+    """Return the key of the class archive for Delta's jars, the Spark that is installed and a Java
+    home.
+    """
     spark = find_spec("pyspark")
     release = java / "release"
-    told = [*map(str, jar_files), spark.origin if spark and spark.origin else "", str(java), release.read_text(encoding="utf-8", errors="replace") if release.is_file() else ""]
+    told = [
+        *map(str, jar_files),
+        spark.origin if spark and spark.origin else "",
+        str(java),
+        release.read_text(encoding="utf-8", errors="replace") if release.is_file() else "",
+    ]
     return hashlib.sha256(os.linesep.join(told).encode()).hexdigest()[:16]
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #d09b92dd
 def _is_own_file(file: Path) -> bool:
     """A file belongs to whoever runs this, and nobody else can write to it or to its folder."""
-    return os.name != "posix" or all(item.stat().st_uid == os.getuid() and not item.stat().st_mode & 0o022 for item in (file, file.parent))
+    return os.name != "posix" or all(
+        item.stat().st_uid == os.getuid() and not item.stat().st_mode & 0o022
+        for item in (file, file.parent)
+    )
 
 
 def _find_archive(folder: Path, key: str) -> Path | None:
-    """Return the class archive of a key in a folder; None where there is none that is whole and one's own."""
-    return next((file for file in folder.glob(f"classes-{key}-*.jsa") if file.stem.endswith(f"-{file.stat().st_size}") and _is_own_file(file)), None)
+    """Return the class archive of a key in a folder; None where there is none that is whole and
+    one's own.
+    """
+    return next(
+        (
+            file
+            for file in folder.glob(f"classes-{key}-*.jsa")
+            if file.stem.endswith(f"-{file.stat().st_size}") and _is_own_file(file)
+        ),
+        None,
+    )
 
 
 def install_archive(draft: Path, folder: Path, key: str) -> Path:
-    """Put an archive that was written into its place, remove those of other keys, and return its file."""
+    """Put an archive that was written into its place, remove those of other keys, and return its
+    file.
+    """
     file = folder / f"classes-{key}-{draft.stat().st_size}.jsa"
     draft.chmod(0o600)
     draft.replace(file)
@@ -52,20 +74,34 @@ MAKE_ARCHIVE_VARIABLE = "DATAMASTER_MAKE_ARCHIVE"
 
 
 def jars_archive(jar_files: Sequence[Path], java: Path) -> tuple[Path, str, Path | None]:
-    """Return the folder, the key and, where it is there, the file of the class archive for Delta's jars, which lie in one folder, and a Java home."""
+    """Return the folder, the key and, where it is there, the file of the class archive for Delta's
+    jars, which lie in one folder, and a Java home.
+    """
     folder, key = jar_files[0].parent, _archive_key(jar_files, java)
     return folder, key, _find_archive(folder, key)
 
 
 def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
-    """Return the folder, the key and, where it is there, the file of the class archive of a state folder with the jars; raises DatamasterError where it has none, or where there is no Java."""
-    return jars_archive([file.resolve() for file in require_jars(state_folder)], java_home(state_folder))
+    """Return the folder, the key and, where it is there, the file of the class archive of a state
+    folder with the jars; raises DatamasterError where it has none, or where there is no Java.
+    """
+    return jars_archive(
+        [file.resolve() for file in require_jars(state_folder)], java_home(state_folder)
+    )
 
 
 def archive_options(file: Path | None) -> list[str]:
-    """Return Java's options that use a class archive, none where there is none; with DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends."""
+    """Return Java's options that use a class archive, none where there is none; with
+    DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends.
+    """
     made = os.environ.get(MAKE_ARCHIVE_VARIABLE)
-    said = f"-XX:ArchiveClassesAtExit={made}" if made else f"-XX:SharedArchiveFile={file}" if file else ""
+    said = (
+        f"-XX:ArchiveClassesAtExit={made}"
+        if made
+        else f"-XX:SharedArchiveFile={file}"
+        if file
+        else ""
+    )
     return [f'"{said}"', "-Xlog:cds*=off"] if said else []
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #031bf28a

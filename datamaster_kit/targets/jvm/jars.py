@@ -39,15 +39,37 @@ class Pin:
 
 
 PINS = (
-    Pin("io.delta", "delta-spark_4.1_2.13", "4.4.0", "75a9400986853c061f5109f012547de2545a5759e5e752e5ef633dabe16a4f10"),
-    Pin("io.delta", "delta-storage", "4.4.0", "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc"),
-    Pin("org.apache.spark", "spark-avro_2.13", "4.1.1", "6a19d90bc3b6e88d8db0fa36a19273aa10fea2dbd7a62bb60e4cedd73051b32d"),
+    Pin(
+        "io.delta",
+        "delta-spark_4.1_2.13",
+        "4.4.0",
+        "75a9400986853c061f5109f012547de2545a5759e5e752e5ef633dabe16a4f10",
+    ),
+    Pin(
+        "io.delta",
+        "delta-storage",
+        "4.4.0",
+        "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
+    ),
+    Pin(
+        "org.apache.spark",
+        "spark-avro_2.13",
+        "4.1.1",
+        "6a19d90bc3b6e88d8db0fa36a19273aa10fea2dbd7a62bb60e4cedd73051b32d",
+    ),
 )
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #22c4545c
-_NO_JARS = code("no-jars", "Delta's jars are not in the project's .datamaster folder, or are damaged.", "datamaster doctor --install")
-_FETCH_FAILED = code("jar-not-fetched", "A jar could not be fetched, or is not the one that is pinned.",
-                    "check the network; behind a mirror, give Ivy's settings file in DATAMASTER_IVY_SETTINGS")
+_NO_JARS = code(
+    "no-jars",
+    "Delta's jars are not in the project's .datamaster folder, or are damaged.",
+    "datamaster doctor --install",
+)
+_FETCH_FAILED = code(
+    "jar-not-fetched",
+    "A jar could not be fetched, or is not the one that is pinned.",
+    "check the network; behind a mirror, give Ivy's settings file in DATAMASTER_IVY_SETTINGS",
+)
 
 
 def is_intact(file: Path, pin: Pin) -> bool:
@@ -56,33 +78,62 @@ def is_intact(file: Path, pin: Pin) -> bool:
 
 
 def require_jars(state_folder: Path) -> tuple[Path, ...]:
-    """Return the jars of a state folder, each read and compared with its checksum (10 MB, some 20 ms); raises DatamasterError naming every one that is missing or another."""
+    """Return the jars of a state folder, each read and compared with its checksum (10 MB, some 20
+    ms); raises DatamasterError naming every one that is missing or another.
+    """
     files = tuple(state_folder / "jars" / pin.file for pin in PINS)
-    faults = [_NO_JARS.fault(f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}", file=str(file.parent))
-              for file, pin in zip(files, PINS, strict=True) if not is_intact(file, pin)]
+    faults = [
+        _NO_JARS.fault(
+            f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}",
+            file=str(file.parent),
+        )
+        for file, pin in zip(files, PINS, strict=True)
+        if not is_intact(file, pin)
+    ]
     if faults:
         raise DatamasterError(*faults)
     return files
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #0d8a11de
 def _write_trust_store(pem: str, file: Path) -> Path:
-    """Write the certificates of a PEM text as a Java key store and return its file; the password is `changeit`, as is customary."""
-    certificates = [ssl.PEM_cert_to_DER_cert(block) for block in re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)]
+    """Write the certificates of a PEM text as a Java key store and return its file; the password is
+    `changeit`, as is customary.
+    """
+    certificates = [
+        ssl.PEM_cert_to_DER_cert(block)
+        for block in re.findall(
+            r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL
+        )
+    ]
     store = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
     for number, certificate in enumerate(certificates):
         alias = str(number).encode()
-        store += struct.pack(">IH", 2, len(alias)) + alias + struct.pack(">QH", 0, 5) + b"X.509" + struct.pack(">I", len(certificate)) + certificate
-    digest = hashlib.sha1("changeit".encode("utf-16-be") + b"Mighty Aphrodite" + store, usedforsecurity=False).digest()
+        store += (
+            struct.pack(">IH", 2, len(alias))
+            + alias
+            + struct.pack(">QH", 0, 5)
+            + b"X.509"
+            + struct.pack(">I", len(certificate))
+            + certificate
+        )
+    digest = hashlib.sha1(
+        "changeit".encode("utf-16-be") + b"Mighty Aphrodite" + store, usedforsecurity=False
+    ).digest()
     file.write_bytes(store + digest)
     return file
 
 
 def _trust_options(folder: Path) -> list[str]:
-    """Return Java's options that make it trust what `SSL_CERT_FILE` names; none where that is not set."""
+    """Return Java's options that make it trust what `SSL_CERT_FILE` names; none where that is not
+    set.
+    """
     named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not named.is_file():
         return []
-    return [f"-Djavax.net.ssl.trustStore={_write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return [
+        f"-Djavax.net.ssl.trustStore={_write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}",
+        "-Djavax.net.ssl.trustStorePassword=changeit",
+    ]
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #ed927216
 def _ivy_jar() -> Path:
@@ -90,29 +141,59 @@ def _ivy_jar() -> Path:
     spec = find_spec("pyspark")
     found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
     if not found:
-        raise DatamasterError(_FETCH_FAILED.fault("pyspark is not installed", hint="pip install 'datamaster_kit[local]'"))
+        raise DatamasterError(
+            _FETCH_FAILED.fault(
+                "pyspark is not installed", hint="pip install 'datamaster_kit[local]'"
+            )
+        )
     return found[-1]
 
 
 def _fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
-    """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or the checksum differs."""
+    """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or
+    the checksum differs.
+    """
     settings = os.environ.get("DATAMASTER_IVY_SETTINGS")
-    command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", *_trust_options(folder), "-jar", str(_ivy_jar()), *(["-settings", settings] if settings else []),
-               "-cache", str(state_folder / "ivy"), "-dependency", pin.organisation, pin.name, pin.version, "-notransitive", "-confs", "default",
-               "-retrieve", str(folder / "[artifact]-[revision].[ext]")]
+    command = [
+        str(java / "bin" / "java"),
+        f"-Duser.home={state_folder}",
+        *_trust_options(folder),
+        "-jar",
+        str(_ivy_jar()),
+        *(["-settings", settings] if settings else []),
+        "-cache",
+        str(state_folder / "ivy"),
+        "-dependency",
+        pin.organisation,
+        pin.name,
+        pin.version,
+        "-notransitive",
+        "-confs",
+        "default",
+        "-retrieve",
+        str(folder / "[artifact]-[revision].[ext]"),
+    ]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     file = folder / pin.file
     if not is_intact(file, pin):
-        reason = "its checksum differs" if file.is_file() else (shown.stdout + shown.stderr).strip().splitlines()[-1:]
+        reason = (
+            "its checksum differs"
+            if file.is_file()
+            else (shown.stdout + shown.stderr).strip().splitlines()[-1:]
+        )
         raise DatamasterError(_FETCH_FAILED.fault(f"{pin.file}: {reason}"))
     return file
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #26f6718f
 def install_jars(state_folder: Path, java: Path) -> tuple[Path, ...]:
-    """Fetch the jars that are missing or damaged, and return all of them; raises DatamasterError where one cannot be had."""
+    """Fetch the jars that are missing or damaged, and return all of them; raises DatamasterError
+    where one cannot be had.
+    """
     folder = make_private(state_folder / "jars")
     for pin in PINS:
         if not is_intact(folder / pin.file, pin):
             with tempfile.TemporaryDirectory(dir=state_folder) as draft:
-                _fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(folder / pin.file)
+                _fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(
+                    folder / pin.file
+                )
     return require_jars(state_folder)

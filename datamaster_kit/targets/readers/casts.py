@@ -14,7 +14,12 @@ from urllib.parse import quote as quoted_url
 
 from ...contract.model import Array, DataType, Map, Scalar, Struct
 from ...contract.sql.sqltype import sql_by_reference, quote, sql_literal, sql_type
-from ...contract.sql.table import ENVELOPE_COLUMNS, EVENT_TYPE, delta_type, drop_length_limits
+from ...contract.sql.table import (
+    ENVELOPE_COLUMNS,
+    EVENT_TYPE,
+    delta_type,
+    drop_length_limits,
+)
 from .accepted_forms import FORM_BY_TYPE
 from ..base import FileSource
 
@@ -22,17 +27,20 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE', 'RESCUE_COLUMN',
-           'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN', 'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN',
-           'exact_cast', 'unknown_members', 'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair', 'mark_numbers',
-           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'variant_text', 'base64_bytes',
-           'parse_rescued_members', 'members_json', 'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
-           'match_header', 'file_url', 'file_name_of', 'file_literal', 'refusal_query', 'types_of', 'aliases_of',
-           'misfit_text', 'rows_of_texts', 'rest_of_row']
+__all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE',
+           'RESCUE_COLUMN', 'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN',
+           'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN', 'exact_cast', 'unknown_members',
+           'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair', 'mark_numbers',
+           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'variant_text',
+           'base64_bytes', 'parse_rescued_members', 'members_json',
+           'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
+           'match_header', 'file_url', 'file_name_of', 'file_literal', 'refusal_query',
+           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return SQL that casts a text expression to a type, NULL where the text does not fit without loss.
+    """Return SQL that casts a text expression to a type, NULL where the text does not fit without
+    loss.
 
     `options` may give `dateFormat` and `timestampFormat` (Spark, *Datetime patterns*).
     """
@@ -41,34 +49,61 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("date") if "dateFormat" in options:
-            return _within_years(_parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
+            return _within_years(
+                _parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql
+            )
         case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
-            return _within_years(_parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
+            return _within_years(
+                _parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"),
+                str(options["timestampFormat"]),
+                sql,
+            )
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
             return _json_to_variant(text)
         case Scalar(name) as scalar:
-            fits = [*([_is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []), *_value_limits(text, scalar, sql)]
-            return f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END" if fits else f"try_cast({text} AS {sql})"
+            fits = [
+                *([_is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []),
+                *_value_limits(text, scalar, sql),
+            ]
+            return (
+                f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END"
+                if fits
+                else f"try_cast({text} AS {sql})"
+            )
     return _cast_nested(text, bronze_type(type), options)
 
 
 def _within_years(value: str, format: str, sql: str) -> str:
-    """Return SQL for a day or moment, of a type in SQL, of a text in a format; NULL where its year is not from 1 to 9999, or the format has none, so that Spark would take 1970."""
+    """Return SQL for a day or moment, of a type in SQL, of a text in a format; NULL where its year
+    is not from 1 to 9999, or the format has none, so that Spark would take 1970.
+    """
     has_year = re.search("[yu]", re.sub("'[^']*'", "", format))
-    return f"CASE WHEN year({value}) BETWEEN 1 AND 9999 THEN {value} END" if has_year else f"CAST(NULL AS {sql})"
+    return (
+        f"CASE WHEN year({value}) BETWEEN 1 AND 9999 THEN {value} END"
+        if has_year
+        else f"CAST(NULL AS {sql})"
+    )
 
 
 def _parse_day_sql(text: str, format: str) -> str:
-    """Return SQL for the day that a text in a format is; NULL where it has a time of the day as well."""
+    """Return SQL for the day that a text in a format is; NULL where it has a time of the day as
+    well.
+    """
     moment = f"try_to_timestamp({text}, {sql_literal(format)})"
     has_time = re.search("[aBHhKkmsSAnN]", re.sub("'[^']*'", "", format))
-    return f"CASE WHEN {moment} = date_trunc('DAY', {moment}) THEN to_date({moment}) END" if has_time else f"to_date({moment})"
+    return (
+        f"CASE WHEN {moment} = date_trunc('DAY', {moment}) THEN to_date({moment}) END"
+        if has_time
+        else f"to_date({moment})"
+    )
 
 
 def _parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
-    """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has more digits than a moment keeps, or a zone and the type has none."""
+    """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has
+    more digits than a moment keeps, or a zone and the type has none.
+    """
     kept = format if has_zone else re.sub("('[^']*')|[VzOXxZ]+", r"\1", format)
     moment = f"CAST(try_to_timestamp({text}, {sql_literal(kept)}) AS {sql})"
     fraction = re.search("S{7,}", format)
@@ -85,35 +120,61 @@ def _is_written_as(text: str, name: str) -> str:
 
 
 def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
-    """Return SQL that is true for a text, written as it should be, whose value is not another than was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so large or small."""
+    """Return SQL that is true for a text, written as it should be, whose value is not another than
+    was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so
+    large or small.
+    """
     if type.name == "decimal":
         return [_has_digits(text, type.precision or 10, type.scale or 0)]
     if type.name in ("float", "double"):
         value = f"try_cast({text} AS {sql})"
-        return [f"(abs({value}) != double('Infinity') OR lower({text}) LIKE '%inf%')", f"({value} != 0 OR NOT {text} RLIKE '^[^eE]*[1-9]')"]
+        return [
+            f"(abs({value}) != double('Infinity') OR lower({text}) LIKE '%inf%')",
+            f"({value} != 0 OR NOT {text} RLIKE '^[^eE]*[1-9]')",
+        ]
     return []
 
 
 def unknown_members(text: str, type: DataType) -> str:
-    """Return SQL for the members of an object that its struct does not know, as JSON; NULL where there are none."""
+    """Return SQL for the members of an object that its struct does not know, as JSON; NULL where
+    there are none.
+    """
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    left = f"map_filter(try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))"
+    left = (
+        f"map_filter(try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) "
+        f"-> NOT array_contains({known}, name))"
+    )
     return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
 def _has_digits(text: str, precision: int, scale: int) -> str:
-    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells."""
-    exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider_decimal(precision, scale)
+    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
+    its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
+    """
+    exponent, wide = (
+        f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)",
+        wider_decimal(precision, scale),
+    )
     mantissa = f"split_part(upper({text}), 'E', 1)"
-    digits = f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
-    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {_decimal_count(text)} <= {scale} END"
+    digits = (
+        f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS "
+        f"INT), 0) <= {38 - (precision - scale)}"
+    )
+    return (
+        f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS "
+        f"DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {_decimal_count(text)} "
+        f"<= {scale} END"
+    )
 
 
 def _decimal_count(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
-    return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', {text}))"
+    return (
+        f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', "
+        f"{text}))"
+    )
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -127,8 +188,15 @@ def wider_decimal(precision: int, scale: int) -> str:
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #6cf9580d
 def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
-    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`)."""
-    return let_sql(parse_marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {_is_castable_part('whole', type, options)} THEN CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END")
+    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss;
+    what a struct does not know stays out of it (`unknown_members`).
+    """
+    return let_sql(
+        parse_marked_json(text),
+        "whole",
+        f"CASE WHEN whole IS NOT NULL AND {_is_castable_part('whole', type, options)} THEN "
+        f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END",
+    )
 
 
 def let_sql(value: str, name: str, body: str) -> str:
@@ -137,27 +205,46 @@ def let_sql(value: str, name: str, body: str) -> str:
 
 
 def _variant_parts(part: str, kind: str) -> str:
-    """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is none."""
-    return f"try_variant_get({part}, '$', '{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
+    """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is
+    none.
+    """
+    return (
+        f"try_variant_get({part}, '$', "
+        f"'{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
+    )
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #1a0abac7
 NUMBER_MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
-_JSON_NUMBER_PATTERN = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
-HALF_PAIR_PATTERN = r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
+_JSON_NUMBER_PATTERN = (
+    r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|'
+    r"[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))"
+)
+HALF_PAIR_PATTERN = (
+    r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|"
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
-BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
+BEYOND_VARIANT = (
+    r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|"
+    r"[0-9]{4})"
+)
 
 
 def has_half_pair(text: str) -> str:
     """Return SQL that is true for JSON with half of a surrogate pair."""
-    return f"(contains({text}, {sql_literal(UNICODE_ESCAPE)}) AND {text} RLIKE {sql_literal(HALF_PAIR_PATTERN)})"
+    return (
+        f"(contains({text}, {sql_literal(UNICODE_ESCAPE)}) AND {text} RLIKE "
+        f"{sql_literal(HALF_PAIR_PATTERN)})"
+    )
 
 
 UNICODE_ESCAPE = "\\u"
 
 
 def mark_numbers(value: str) -> str:
-    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
+    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of
+    it needs a deep stack.
+    """
     return f"regexp_replace({value}, {sql_literal(_JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
 
 
@@ -167,40 +254,84 @@ def unmark_numbers(text: str) -> str:
 
 
 def parse_whole_json(text: str) -> str:
-    """Return SQL for JSON as a variant; NULL where the text is none, or anything stands behind the value."""
+    """Return SQL for JSON as a variant; NULL where the text is none, or anything stands behind the
+    value.
+    """
     cells = "try_cast(try_parse_json(concat('[', _json, ',', hash(_json), ']')) AS ARRAY<VARIANT>)"
-    return let_sql(text, "_json", let_sql(cells, "_cells", "CASE WHEN cardinality(_cells) = 2 AND try_variant_get(_cells[1], '$', 'int') = hash(_json) THEN _cells[0] END"))
+    return let_sql(
+        text,
+        "_json",
+        let_sql(
+            cells,
+            "_cells",
+            "CASE WHEN cardinality(_cells) = 2 AND try_variant_get(_cells[1], '$', 'int') = "
+            "hash(_json) THEN _cells[0] END",
+        ),
+    )
 
 
 def parse_marked_json(text: str) -> str:
-    """Return SQL for JSON as a variant in which each number is a text with a mark (`_variant_part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
-    has_mark = f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, {sql_literal(UNICODE_ESCAPE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
-    return let_sql(text, "_text", f"CASE WHEN NOT ({has_mark} OR {has_half_pair('_text')}) THEN {parse_whole_json(mark_numbers('_text'))} END")
+    """Return SQL for JSON as a variant in which each number is a text with a mark
+    (`_variant_part_text`); NULL where the text is none, anything stands behind the value, or a text
+    within it cannot be kept.
+    """
+    has_mark = (
+        f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, "
+        f"{sql_literal(UNICODE_ESCAPE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
+    )
+    return let_sql(
+        text,
+        "_text",
+        f"CASE WHEN NOT ({has_mark} OR {has_half_pair('_text')}) THEN "
+        f"{parse_whole_json(mark_numbers('_text'))} END",
+    )
 
 
 def _json_to_variant(text: str) -> str:
     """Return SQL for JSON as a variant; NULL where it would not hold what was written."""
-    return let_sql(text, "_text", f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half_pair('_text')}) THEN {parse_whole_json('_text')} END")
+    return let_sql(
+        text,
+        "_text",
+        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR "
+        f"{has_half_pair('_text')}) THEN {parse_whole_json('_text')} END",
+    )
 
 
 def _strip_texts(value: str) -> str:
-    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
+    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular
+    expressions need a stack as deep as an alternative is repeated.
+    """
     escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
     return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
 def _variant_part_text(part: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from, a number as it is written; NULL for nothing."""
-    return let_sql(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, {len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN {unmark_numbers('_said')} ELSE _said END")
+    """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from,
+    a number as it is written; NULL for nothing.
+    """
+    return let_sql(
+        f"try_variant_get({part}, '$', 'string')",
+        "_said",
+        f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, "
+        f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN "
+        f"{unmark_numbers('_said')} ELSE _said END",
+    )
 
 
 def variant_text(value: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as text: anything nested as JSON, a scalar as it is written."""
-    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
+    """Return SQL for a variant of `parse_marked_json` as text: anything nested as JSON, a scalar as
+    it is written.
+    """
+    return (
+        f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN "
+        f"{unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
+    )
 
 
 def _cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
-    """Return SQL that casts a variant of `parse_marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
+    """Return SQL that casts a variant of `parse_marked_json` to a scalar type; within JSON bytes
+    are in base 64, as `to_json` writes them.
+    """
     text, name = _variant_part_text(part), f"text_{depth}"
     match type.name:
         case "string":
@@ -218,50 +349,111 @@ def base64_bytes(text: str) -> str:
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #b02f5eeb
 def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
-    """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and knows no more members than it at any depth but the first."""
+    """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and
+    knows no more members than it at any depth but the first.
+    """
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar():
-            return f"({part} IS NULL OR is_variant_null({part}) OR ({_cast_part(part, type, options, depth)}) IS NOT NULL)"
+            return (
+                f"({part} IS NULL OR is_variant_null({part}) OR "
+                f"({_cast_part(part, type, options, depth)}) IS NOT NULL)"
+            )
         case Array(element):
-            inside = f"coalesce(forall({_variant_parts(part, 'list')}, {item} -> {_is_castable_part(item, element.type, options, depth + 1)}), false)"
+            inside = (
+                f"coalesce(forall({_variant_parts(part, 'list')}, {item} -> "
+                f"{_is_castable_part(item, element.type, options, depth + 1)}), false)"
+            )
         case Map(name, value):
-            keys = let_sql(f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", "keys", f"NOT exists(keys, {key} -> {key} IS NULL) AND cardinality(array_distinct(keys)) = cardinality(keys)")
-            inside = f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {_is_castable_part(item, value.type, options, depth + 1)}))"
+            keys = let_sql(
+                f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
+                "keys",
+                f"NOT exists(keys, {key} -> {key} IS NULL) AND "
+                "cardinality(array_distinct(keys)) = cardinality(keys)",
+            )
+            inside = (
+                f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL "
+                f"AND {keys} AND forall(map_values({parts}), {item} -> "
+                f"{_is_castable_part(item, value.type, options, depth + 1)}))"
+            )
         case Struct(members):
-            known = [f"cardinality(array_except(map_keys({parts}), array({', '.join(sql_literal(item.column) for item in members)}))) = 0"] if depth else []
-            each = [_is_castable_part(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
-            inside = f"forall(array({_variant_parts(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
+            known = (
+                [
+                    f"cardinality(array_except(map_keys({parts}), "
+                    f"array({', '.join(sql_literal(item.column) for item in members)}))) = 0"
+                ]
+                if depth
+                else []
+            )
+            each = [
+                _is_castable_part(
+                    f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1
+                )
+                for item in members
+            ]
+            inside = (
+                f"forall(array({_variant_parts(part, 'map')}), {parts} -> "
+                f"{' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
+            )
     return f"({part} IS NULL OR is_variant_null({part}) OR {inside})"
 
 
-def _cast_fitting_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+def _cast_fitting_part(
+    part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
+) -> str:
     """Return SQL that casts a variant, of which `_is_castable_part` is true, to a type."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar("variant"):
-            return f"CASE WHEN NOT is_variant_null({part}) THEN {_cast_part(part, type, options, depth)} END"
+            return (
+                f"CASE WHEN NOT is_variant_null({part}) THEN "
+                f"{_cast_part(part, type, options, depth)} END"
+            )
         case Array(element):
-            return f"transform({_variant_parts(part, 'list')}, {item} -> {_cast_fitting_part(item, element.type, options, depth + 1)})"
+            return (
+                f"transform({_variant_parts(part, 'list')}, {item} -> "
+                f"{_cast_fitting_part(item, element.type, options, depth + 1)})"
+            )
         case Map(name, value):
-            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {_cast_fitting_part(item, value.type, options, depth + 1)})"
+            keys, values = (
+                f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
+                f"transform(map_values({parts}), {item} -> "
+                f"{_cast_fitting_part(item, value.type, options, depth + 1)})",
+            )
             return let_sql(_variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
         case Struct(members):
-            each = ", ".join(f"{sql_literal(item.column)}, {_cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
-            return let_sql(_variant_parts(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
+            each = ", ".join(
+                f"{sql_literal(item.column)}, "
+                f"{_cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}"
+                for item in members
+            )
+            return let_sql(
+                _variant_parts(part, "map"),
+                parts,
+                f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END",
+            )
     return _cast_part(part, type, options, depth)
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
-INGEST_MEMBER_NAMES = ("_file_path", "_corrupt_record", "_unreadable")  # of what ingest says of a row, beside what did not fit
-IS_RECORD = (f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
-             f"AND NOT array_contains(json_object_keys({RESCUE_COLUMN}), '_corrupt_record'), false)")
+INGEST_MEMBER_NAMES = (
+    "_file_path",
+    "_corrupt_record",
+    "_unreadable",
+)  # of what ingest says of a row, beside what did not fit
+IS_RECORD = (
+    f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND "
+    f"array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
+    f"AND NOT array_contains(json_object_keys({RESCUE_COLUMN}), '_corrupt_record'), false)"
+)
 
 
 def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
-    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`); NULL for nothing.
+    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`); NULL for
+    nothing.
 
-    Numbers are as they are written (`parse_marked_json`): `from_json` makes 1.1 of `1.10`, and doubles of those
+    Numbers are as they are written (`parse_marked_json`): `from_json` makes 1.1 of `1.10`, and
+    doubles of those
     with many digits.
     """
     as_texts = "from_json(_rescued, 'MAP<STRING, STRING>')"
@@ -271,43 +463,82 @@ def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
 
 
 def members_json(members: str) -> str:
-    """Return SQL for the JSON of a map of `parse_rescued_members`, with its numbers as they were written."""
+    """Return SQL for the JSON of a map of `parse_rescued_members`, with its numbers as they were
+    written.
+    """
     return unmark_numbers(f"to_json({members})")
 
 
 def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
-    """Return SQL for what is rescued of a row as a map of texts, each as it was written; NULL for nothing."""
-    return f"transform_values({parse_rescued_members(text)}, (_name, _value) -> {variant_text('_value')})"
+    """Return SQL for what is rescued of a row as a map of texts, each as it was written; NULL for
+    nothing.
+    """
+    return (
+        f"transform_values({parse_rescued_members(text)}, (_name, _value) -> "
+        f"{variant_text('_value')})"
+    )
 
 
 def escape_ingest_names(members: str) -> str:
-    """Return SQL for a map of what a record says more, in which no name is one that ingest has for itself (OWN_NAMES): it has a number behind it, as a second column of a name has (`match_header`)."""
+    """Return SQL for a map of what a record says more, in which no name is one that ingest has for
+    itself (OWN_NAMES): it has a number behind it, as a second column of a name has
+    (`match_header`).
+    """
     own = f"array({', '.join(map(sql_literal, INGEST_MEMBER_NAMES))})"
-    free = "filter(transform(sequence(2, cardinality(_members) + 2), number -> concat(name, '_', number)), other -> NOT map_contains_key(_members, other))[0]"
-    return let_sql(members, "_members", f"CASE WHEN arrays_overlap(map_keys(_members), {own}) THEN transform_keys(_members, (name, value) -> CASE WHEN array_contains({own}, name) THEN {free} ELSE name END) ELSE _members END")
+    free = (
+        "filter(transform(sequence(2, cardinality(_members) + 2), number -> concat(name, '_', "
+        "number)), other -> NOT map_contains_key(_members, other))[0]"
+    )
+    return let_sql(
+        members,
+        "_members",
+        f"CASE WHEN arrays_overlap(map_keys(_members), {own}) THEN transform_keys(_members, "
+        f"(name, value) -> CASE WHEN array_contains({own}, name) THEN {free} ELSE name END) "
+        "ELSE _members END",
+    )
 
 
 def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
-    """Return SQL for the JSON of what did not fit: `misfits` are (name, text expression that is NULL where nothing is to be kept).
+    """Return SQL for the JSON of what did not fit: `misfits` are (name, text expression that is
+    NULL where nothing is to be kept).
 
-    NULL where there is nothing; the JSON has `_file_path` too, as Auto Loader's rescued data column has (Databricks, *What is the rescued data column?*).
+    NULL where there is nothing; the JSON has `_file_path` too, as Auto Loader's rescued data column
+    has (Databricks, *What is the rescued data column?*).
     """
     if not misfits:
         return "CAST(NULL AS STRING)"
     something = " OR ".join(f"{text} IS NOT NULL" for _, text in misfits)
-    members = ", ".join(f"{sql_literal(name)}, {text}" for name, text in [*misfits, ("_file_path", file_path)])
+    members = ", ".join(
+        f"{sql_literal(name)}, {text}" for name, text in [*misfits, ("_file_path", file_path)]
+    )
     return f"CASE WHEN {something} THEN to_json(named_struct({members})) END"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #dc0e8b5c
-def match_header(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> tuple[dict[str, int], dict[int, str]]:
-    """Return which position of the header each field has, and the positions left over with a name that is theirs alone. A field without a column under its name has one under a former name, by `aliases`."""
+def match_header(
+    header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None
+) -> tuple[dict[str, int], dict[int, str]]:
+    """Return which position of the header each field has, and the positions left over with a name
+    that is theirs alone. A field without a column under its name has one under a former name, by
+    `aliases`.
+    """
     positions: dict[str, int] = {}
-    former = {name: tuple(alias for alias in (aliases or {}).get(name, ()) if alias.strip().lower() not in {field.strip().lower() for field in fields}) for name in fields}
+    former = {
+        name: tuple(
+            alias
+            for alias in (aliases or {}).get(name, ())
+            if alias.strip().lower() not in {field.strip().lower() for field in fields}
+        )
+        for name in fields
+    }
     for spellings in ({name: (name,) for name in fields}, former):
         for same in (lambda name: name, lambda name: name.strip().lower()):
             for name in fields:
                 wanted = {same(spelling) for spelling in spellings[name]}
-                found = [index for index, cell in enumerate(header) if index not in positions.values() and same(cell) in wanted]
+                found = [
+                    index
+                    for index, cell in enumerate(header)
+                    if index not in positions.values() and same(cell) in wanted
+                ]
                 if name not in positions and found:
                     positions[name] = found[0]
     extras: dict[int, str] = {}
@@ -327,8 +558,16 @@ def match_header(header: Sequence[str], fields: Sequence[str], aliases: Mapping[
 READY_COLUMN = "_datamaster_ready_{}"
 
 
-def _select_typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
-    """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, unless a field in `ready` has its value already, at READY."""
+def _select_typed_columns(
+    positions: Mapping[str, int],
+    types: Mapping[str, DataType],
+    text: str,
+    options: Mapping[str, Any],
+    ready: Collection[str] = (),
+) -> list[str]:
+    """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted
+    with the position, unless a field in `ready` has its value already, at READY.
+    """
     columns = []
     for name, type in types.items():
         if name in ready:
@@ -342,17 +581,40 @@ def _select_typed_columns(positions: Mapping[str, int], types: Mapping[str, Data
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #e77332d6
 TEXT_COLUMN = "_datamaster_text_{}"
-_ENVELOPE_TYPE = f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
-FILE_STRUCT = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
-        "'block_start', _metadata.file_block_start) AS _datamaster_file")
+_ENVELOPE_TYPE = (
+    f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
+)
+FILE_STRUCT = (
+    "named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', "
+    "_metadata.file_size, 'modification_time', _metadata.file_modification_time, "
+    "'block_start', _metadata.file_block_start) AS _datamaster_file"
+)
 
 
 def file_url(file: str) -> str:
-    """Return the address of a local file as Spark has it (`_metadata.file_path`): a path, or `file:` and a path in which nothing is encoded, with what Java's URI encodes."""
+    """Return the address of a local file as Spark has it (`_metadata.file_path`): a path, or
+    `file:` and a path in which nothing is encoded, with what Java's URI encodes.
+    """
     kept = "/-_.!~'()*,;:$&+=@"
     path = file.removeprefix("file:")
-    others = ("Cc", "Cs", "Zl", "Zp", "Zs")  # control characters, bytes that are no text, and blanks; all else beyond ASCII stays, also a mark that is not seen
-    encoded = (char if char in kept or char.isalnum() or (ord(char) > 127 and unicodedata.category(char) not in others) else quoted_url(char, errors="surrogateescape") for char in path)
+    others = (
+        "Cc",
+        "Cs",
+        "Zl",
+        "Zp",
+        "Zs",
+        # control characters, bytes that are no text, and blanks; all else beyond ASCII stays, also
+        # a
+        # mark that is not seen
+    )
+    encoded = (
+        char
+        if char in kept
+        or char.isalnum()
+        or (ord(char) > 127 and unicodedata.category(char) not in others)
+        else quoted_url(char, errors="surrogateescape")
+        for char in path
+    )
     return f"file:{''.join(encoded)}"
 
 
@@ -361,20 +623,39 @@ def file_name_of(file: str) -> str:
     return file_url(file).rpartition("/")[2]
 
 
-def file_literal(path: str, name: str, size: int, modified: int, block_start: str, more: str = "") -> str:
-    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, SQL for the start of a row's block, and for more members."""
-    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {sql_by_reference(f'CAST({size} AS BIGINT)')}, "
-            f"'modification_time', {sql_by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}{more}) AS _datamaster_file")
+def file_literal(
+    path: str, name: str, size: int, modified: int, block_start: str, more: str = ""
+) -> str:
+    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its
+    modification in microseconds since 1970, SQL for the start of a row's block, and for more
+    members.
+    """
+    return (
+        f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', "
+        f"{sql_by_reference(f'CAST({size} AS BIGINT)')}, "
+        f"'modification_time', {sql_by_reference(f'timestamp_micros({modified})')}, "
+        f"'block_start', {block_start}{more}) AS _datamaster_file"
+    )
 
 
-def refusal_query(source: FileSource, path: str, name: str, size: int, modified: int, reason: str) -> str:
-    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end; its size in bytes, its modification in microseconds since 1970."""
-    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}" for column, type in types_of(source).items()]
+def refusal_query(
+    source: FileSource, path: str, name: str, size: int, modified: int, reason: str
+) -> str:
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end;
+    its size in bytes, its modification in microseconds since 1970.
+    """
+    columns = [
+        f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}"
+        for column, type in types_of(source).items()
+    ]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
     members = {"event": EVENT_TYPE} if source.is_captured else {}
     members |= {"envelope": _ENVELOPE_TYPE} if source.keeps_envelope else {}
     more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
-    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
+    return (
+        "SELECT "
+        f"{', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
+    )
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:
@@ -388,38 +669,87 @@ def aliases_of(source: FileSource) -> dict[str, tuple[str, ...]]:
 
 
 def misfit_text(column: str, text: str, type: DataType) -> str:
-    """Return SQL for what a column could not take of its text: all of it, the members that a struct does not know, or NULL."""
+    """Return SQL for what a column could not take of its text: all of it, the members that a struct
+    does not know, or NULL.
+    """
     unknown = f" ELSE {unknown_members(text, type)}" if isinstance(type, Struct) else ""
     return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"
 
 
-def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Collection[str] = ()) -> DataFrame:
-    """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_datamaster_file`.
+def rows_of_texts(
+    texts: DataFrame,
+    header: Sequence[str],
+    source: FileSource,
+    extra: str = "",
+    ready: Collection[str] = (),
+) -> DataFrame:
+    """Return rows of the contract from columns of text, named TEXT with their position in the
+    header, `_corrupt_record` and `_datamaster_file`.
 
-    `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
+    `extra` is a column with more that the contract does not know, as a JSON object, or NULL.
+    `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
     """
     types = types_of(source)
     positions, extras = match_header(header, list(types), aliases_of(source))
-    typed = texts.selectExpr("*", *_select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready))
-    misfits = [(name, misfit_text(quote(name), TEXT_COLUMN.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
+    typed = texts.selectExpr(
+        "*", *_select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready)
+    )
+    misfits = [
+        (name, misfit_text(quote(name), TEXT_COLUMN.format(position), types[name]))
+        for name, position in positions.items()
+        if bronze_type(types[name]) != Scalar("string")
+    ]
     misfits += [(name, TEXT_COLUMN.format(position)) for position, name in extras.items()]
-    kept = render_rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path")
+    kept = render_rescued_json(
+        [*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path"
+    )
     if not extra:
-        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUE_COLUMN}", "_datamaster_file")
-    both = f"concat(substring(_datamaster_kept, 1, length(_datamaster_kept) - 1), ',', substring({extra}, 2))"
-    alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _datamaster_file.path)), 2))"
-    return typed.selectExpr(*map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file").selectExpr(
-        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN {alone} ELSE {both} END AS {RESCUE_COLUMN}", "_datamaster_file")
+        return typed.selectExpr(
+            *map(quote, types), f"{kept} AS {RESCUE_COLUMN}", "_datamaster_file"
+        )
+    both = (
+        "concat(substring(_datamaster_kept, 1, length(_datamaster_kept) - 1), ',', "
+        f"substring({extra}, 2))"
+    )
+    alone = (
+        f"concat(substring({extra}, 1, length({extra}) - 1), ',', "
+        "substring(to_json(named_struct('_file_path', _datamaster_file.path)), 2))"
+    )
+    return typed.selectExpr(
+        *map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file"
+    ).selectExpr(
+        *map(quote, types),
+        f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN "
+        f"{alone} ELSE {both} END AS {RESCUE_COLUMN}",
+        "_datamaster_file",
+    )
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #8c44169e
 REST_COLUMN = "_datamaster_rest"
 
 
-def rest_of_row(texts: Mapping[int, str], to_cast: Mapping[int, DataType], options: Mapping[str, Any], values: Mapping[int, str], more: Mapping[str, str] | None = None) -> str:
-    """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`."""
+def rest_of_row(
+    texts: Mapping[int, str],
+    to_cast: Mapping[int, DataType],
+    options: Mapping[str, Any],
+    values: Mapping[int, str],
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields
+    `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`.
+    """
     found = [f"'{TEXT_COLUMN.format(position)}', {text}" for position, text in texts.items()]
-    parts = {TEXT_COLUMN.format(position): f"_texts.{TEXT_COLUMN.format(position)}" for position in texts}
+    parts = {
+        TEXT_COLUMN.format(position): f"_texts.{TEXT_COLUMN.format(position)}" for position in texts
+    }
     for position, type in to_cast.items():
         cast = exact_cast(parts[TEXT_COLUMN.format(position)], type, options)
-        parts[READY_COLUMN.format(position)] = f"coalesce({values[position]}, {cast})" if position in values else cast
-    return let_sql(f"named_struct({', '.join(found)})", "_texts", f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())})")
+        parts[READY_COLUMN.format(position)] = (
+            f"coalesce({values[position]}, {cast})" if position in values else cast
+        )
+    return let_sql(
+        f"named_struct({', '.join(found)})",
+        "_texts",
+        f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())}"
+        ")",
+    )

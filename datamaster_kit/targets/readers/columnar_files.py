@@ -14,8 +14,25 @@ from typing import TYPE_CHECKING, Any
 from ...contract.publish.export import fields_of_spark_schema, spark_field
 from ...contract.model import Array, DataType, Field, Map, Scalar, Struct
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .avro_files import LogicalNumber, Union, avro_schema, types_by_name, with_logical_types
-from .casts import FILE_STRUCT, RESCUE_COLUMN, aliases_of, bronze_type, exact_cast, let_sql, match_header, render_rescued_json, types_of, unknown_members
+from .avro_files import (
+    LogicalNumber,
+    Union,
+    avro_schema,
+    types_by_name,
+    with_logical_types,
+)
+from .casts import (
+    FILE_STRUCT,
+    RESCUE_COLUMN,
+    aliases_of,
+    bronze_type,
+    exact_cast,
+    let_sql,
+    match_header,
+    render_rescued_json,
+    types_of,
+    unknown_members,
+)
 from .csv_files import local_path, escape_glob
 from .read_errors import innermost_message
 from ..base import FileSource
@@ -28,14 +45,25 @@ __all__ = ['fit_value', 'read_columnar', 'group_by_schema']
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #683c7f15
 def _column_text(column: str, type: DataType) -> str:
-    """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON."""
+    """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment
+    with its offset, and what is nested as JSON.
+    """
     match type:
         case Union(members):
-            return f"coalesce({', '.join(_column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
+            return (
+                f"coalesce({', '.join(_column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}"
+                ", NULL)"
+            )
         case LogicalNumber():
-            return f"CASE WHEN {_is_logical_number(column, type)} THEN {_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+            return (
+                f"CASE WHEN {_is_logical_number(column, type)} THEN "
+                f"{_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+            )
         case Scalar("binary" | "string"):
-            return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS BINARY)))"
+            return (
+                f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS "
+                "BINARY)))"
+            )
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
@@ -44,21 +72,46 @@ def _column_text(column: str, type: DataType) -> str:
 
 
 def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
-    """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts, and of a union the value."""
+    """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts,
+    and of a union the value.
+    """
     item, key = f"item_{depth}", f"key_{depth}"
     match type:
         case Union(members):
-            parts = [(_json_value_sql(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
-            return f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}, NULL)"
+            parts = [
+                (_json_value_sql(f"{column}._{number}", part.type, depth), part.type)
+                for number, part in enumerate(members)
+            ]
+            return (
+                f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}"
+                ", NULL)"
+            )
         case Array(element):
-            return f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
-        case Map(Field(type=Scalar("string")), value):  # a key may stand twice, which `map_from_arrays` refuses
-            return f"transform_values({column}, ({key}, {item}) -> {_json_value_sql(item, value.type, depth + 1)})"
+            return (
+                f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
+            )
+        case Map(
+            Field(type=Scalar("string")), value
+        ):  # a key may stand twice, which `map_from_arrays` refuses
+            return (
+                f"transform_values({column}, ({key}, {item}) -> "
+                f"{_json_value_sql(item, value.type, depth + 1)})"
+            )
         case Map(name, value):
-            text = f"base64({key})" if name.type == Scalar("binary") else _column_text(key, name.type)
-            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {_json_value_sql(item, value.type, depth + 1)}))"
+            text = (
+                f"base64({key})" if name.type == Scalar("binary") else _column_text(key, name.type)
+            )
+            return (
+                f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), "
+                f"transform(map_values({column}), {item} -> "
+                f"{_json_value_sql(item, value.type, depth + 1)}))"
+            )
         case Struct(members) if members:
-            named = [f"{sql_literal(part.name)}, {_json_value_sql(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
+            named = [
+                f"{sql_literal(part.name)}, "
+                f"{_json_value_sql(f'{column}._{number}', part.type, depth)}"
+                for number, part in enumerate(members)
+            ]
             return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
         case LogicalNumber() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
             return _column_text(column, type)
@@ -67,17 +120,31 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
 
 def _is_logical_number(column: str, type: LogicalNumber) -> str:
     """Return SQL that is true for a number that can be what it means: a time is one of a day."""
-    return {"time-millis": f"{column} BETWEEN 0 AND 86399999", "time-micros": f"{column} BETWEEN 0 AND 86399999999"}.get(type.meaning, "true")
+    return {
+        "time-millis": f"{column} BETWEEN 0 AND 86399999",
+        "time-micros": f"{column} BETWEEN 0 AND 86399999999",
+    }.get(type.meaning, "true")
 
 
 def _logical_number_text(column: str, type: LogicalNumber) -> str:
-    """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a number."""
+    """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a
+    number.
+    """
     start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
     if type.meaning.startswith("time-"):
-        return f"substring(CAST({start} + {column} * INTERVAL '{'0.001' if type.meaning == 'time-millis' else '0.000001'}' SECOND AS STRING), 12)"
+        return (
+            f"substring(CAST({start} + {column} * INTERVAL "
+            f"'{'0.001' if type.meaning == 'time-millis' else '0.000001'}' SECOND AS STRING), 12)"
+        )
     nanos = f"pmod({column}, 1000000000L)"
-    moment = f"{start} + ({column} div 1000000000 - CAST({column} < 0 AND {nanos} > 0 AS BIGINT)) * INTERVAL '1' SECOND"
-    return f"(date_format({moment}, 'yyyy-MM-dd HH:mm:ss') || '.' || lpad(CAST({nanos} AS STRING), 9, '0') || '{'' if type.meaning.startswith('local') else 'Z'}')"
+    moment = (
+        f"{start} + ({column} div 1000000000 - CAST({column} < 0 AND {nanos} > 0 AS BIGINT)) * "
+        "INTERVAL '1' SECOND"
+    )
+    return (
+        f"(date_format({moment}, 'yyyy-MM-dd HH:mm:ss') || '.' || lpad(CAST({nanos} AS STRING), "
+        f"9, '0') || '{'' if type.meaning.startswith('local') else 'Z'}')"
+    )
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #b6a8a5c0
 _WHOLE_NUMBER_TYPES = ("byte", "short", "integer", "long")
@@ -87,16 +154,25 @@ _RAW_COLUMN = "_datamaster_raw_{}"
 
 
 def _number_members(type: DataType) -> DataType:
-    """Return the type, as Spark has it, with numbers for the names of its members, which a file may give names that no SQL can say."""
+    """Return the type, as Spark has it, with numbers for the names of its members, which a file may
+    give names that no SQL can say.
+    """
     match type:
         case LogicalNumber(name):
             return Scalar(name)
         case Array(element):
             return Array(Field("element", _number_members(element.type)))
         case Map(key, value):
-            return Map(Field("key", _number_members(key.type)), Field("value", _number_members(value.type)))
+            return Map(
+                Field("key", _number_members(key.type)), Field("value", _number_members(value.type))
+            )
         case Struct(members):
-            return Struct(tuple(Field(f"_{number}", _number_members(item.type)) for number, item in enumerate(members)))
+            return Struct(
+                tuple(
+                    Field(f"_{number}", _number_members(item.type))
+                    for number, item in enumerate(members)
+                )
+            )
     return type
 
 
@@ -110,9 +186,13 @@ def _is_same_type(there: DataType, wanted: DataType) -> bool:
         case Array(one), Array(other):
             return _is_same_type(one.type, other.type)
         case Map(key, value), Map(other_key, other_value):
-            return _is_same_type(key.type, other_key.type) and _is_same_type(value.type, other_value.type)
+            return _is_same_type(key.type, other_key.type) and _is_same_type(
+                value.type, other_value.type
+            )
         case Struct(some), Struct(others):
-            return [item.name for item in some] == [item.column for item in others] and all(_is_same_type(one.type, other.type) for one, other in zip(some, others, strict=True))
+            return [item.name for item in some] == [item.column for item in others] and all(
+                _is_same_type(one.type, other.type) for one, other in zip(some, others, strict=True)
+            )
     return False
 
 
@@ -144,29 +224,52 @@ def _is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
 
 
 def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
-    """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it is: read as its text would be, and a number only where it is the same number."""
+    """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it
+    is: read as its text would be, and a number only where it is the same number.
+    """
     kind = sql_type(wanted)
     match there, wanted:
-        case LogicalNumber(name), Scalar(other) if other in (*_WHOLE_NUMBER_TYPES, "decimal", "float", "double"):
+        case LogicalNumber(name), Scalar(other) if other in (
+            *_WHOLE_NUMBER_TYPES,
+            "decimal",
+            "float",
+            "double",
+        ):
             return value if name == other else _cast_scalar(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
-            return f"CASE WHEN {_is_logical_number(value, there)} THEN {_logical_number_text(value, there)} END"
+            return (
+                f"CASE WHEN {_is_logical_number(value, there)} THEN "
+                f"{_logical_number_text(value, there)} END"
+            )
         case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
             is_text = wanted == Scalar("string")
             return text if is_text else let_sql(text, "_text", exact_cast("_text", wanted))
         case Scalar("string"), Scalar():
             cast = exact_cast(value, wanted)
-            return f"CASE WHEN is_valid_utf8({value}) THEN {cast} END" if wanted.name == "variant" else cast
+            return (
+                f"CASE WHEN is_valid_utf8({value}) THEN {cast} END"
+                if wanted.name == "variant"
+                else cast
+            )
         case Scalar("float" | "double" | "decimal"), Scalar("float" | "double"):
-            return f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} THEN try_cast({value} AS {kind}) END"
+            return (
+                f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} "
+                f"THEN try_cast({value} AS {kind}) END"
+            )
         case Scalar(name), Scalar("float" | "double") if name in _WHOLE_NUMBER_TYPES:
-            return f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
+            return (
+                f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} "
+                f"AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
+            )
     return exact_cast(_column_text(value, there), wanted)
 
 
 def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
-    """Return SQL that is true where a value of another type fits one that bronze stores, with all of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth but the first."""
+    """Return SQL that is true where a value of another type fits one that bronze stores, with all
+    of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth
+    but the first.
+    """
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
     if _is_same_type(there, wanted):
         check = _is_valid_value(value, there, depth)
@@ -176,8 +279,13 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
         return fits, f"CAST({value} AS {sql_type(wanted)})"
     match there, wanted:
         case Union(members), _:
-            each = [fit_value(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
-            return " AND ".join(fits for fits, _ in each), f"coalesce({', '.join(cast for _, cast in each)})"
+            each = [
+                fit_value(f"{value}._{number}", part.type, wanted, depth)
+                for number, part in enumerate(members)
+            ]
+            return " AND ".join(
+                fits for fits, _ in each
+            ), f"coalesce({', '.join(cast for _, cast in each)})"
         case (_, Scalar() as scalar):
             cast = _cast_scalar(value, there, scalar)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
@@ -186,56 +294,124 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case Array(some), Array(other):
             fits, cast = fit_value(item, some.type, other.type, depth + 1)
-            return f"({value} IS NULL OR forall({value}, {item} -> {fits}))", f"transform({value}, {item} -> {cast})"
+            return (
+                f"({value} IS NULL OR forall({value}, {item} -> {fits}))",
+                f"transform({value}, {item} -> {cast})",
+            )
         case Map(name, part), Map(other_name, other_part):
             fits, cast = fit_value(item, part.type, other_part.type, depth + 1)
-            key_cast = f"transform(map_keys({value}), {key} -> {fit_value(key, name.type, other_name.type, depth + 1)[1]})"
-            are_keys = let_sql(key_cast, keys, f"NOT exists({keys}, {key} -> {key} IS NULL) AND cardinality(array_distinct({keys})) = cardinality({keys})")
-            return f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> {fits})))", f"map_from_arrays({key_cast}, transform(map_values({value}), {item} -> {cast}))"
+            key_cast = (
+                f"transform(map_keys({value}), {key} -> "
+                f"{fit_value(key, name.type, other_name.type, depth + 1)[1]})"
+            )
+            are_keys = let_sql(
+                key_cast,
+                keys,
+                f"NOT exists({keys}, {key} -> {key} IS NULL) AND "
+                f"cardinality(array_distinct({keys})) = cardinality({keys})",
+            )
+            return (
+                f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> "
+                f"{fits})))",
+                f"map_from_arrays({key_cast}, transform(map_values({value}), {item} -> {cast}))",
+            )
         case (Struct() | Map(Field(type=Scalar("string"))), Struct(others)):
             return _fit_members(value, there, others, depth)
         case (Struct(members), Map(Field(type=Scalar("string")), part)) if members:
-            each = [fit_value(f"{value}._{number}", found.type, part.type, depth + 1) for number, found in enumerate(members)]
-            said = ", ".join(f"{sql_literal(found.name)}, {cast}" for found, (_, cast) in zip(members, each, strict=True))
-            return " AND ".join(fits for fits, _ in each), f"CASE WHEN {value} IS NOT NULL THEN map_filter(map({said}), ({key}, {item}) -> {item} IS NOT NULL) END"
+            each = [
+                fit_value(f"{value}._{number}", found.type, part.type, depth + 1)
+                for number, found in enumerate(members)
+            ]
+            said = ", ".join(
+                f"{sql_literal(found.name)}, {cast}"
+                for found, (_, cast) in zip(members, each, strict=True)
+            )
+            return (
+                " AND ".join(fits for fits, _ in each),
+                f"CASE WHEN {value} IS NOT NULL THEN map_filter(map({said}), ({key}, {item}) "
+                f"-> {item} IS NOT NULL) END",
+            )
     return f"{value} IS NULL", f"CAST(NULL AS {sql_type(wanted)})"
 
 
-def _fit_members(value: str, there: Struct | Map, wanted: Sequence[Field], depth: int) -> tuple[str, str]:
+def _fit_members(
+    value: str, there: Struct | Map, wanted: Sequence[Field], depth: int
+) -> tuple[str, str]:
     """Return what `fit_value` does of a struct, or of a map by texts, for a struct."""
     if isinstance(there, Struct):
-        found = {item.name: (f"{value}._{number}", item.type) for number, item in enumerate(there.fields)}
-        unknown = [f"{part} IS NULL" for name, (part, _) in found.items() if name not in {item.column for item in wanted}]
+        found = {
+            item.name: (f"{value}._{number}", item.type) for number, item in enumerate(there.fields)
+        }
+        unknown = [
+            f"{part} IS NULL"
+            for name, (part, _) in found.items()
+            if name not in {item.column for item in wanted}
+        ]
     else:
-        found = {item.column: (f"try_element_at({value}, {sql_literal(item.column)})", there.value.type) for item in wanted}
+        found = {
+            item.column: (f"try_element_at({value}, {sql_literal(item.column)})", there.value.type)
+            for item in wanted
+        }
         unknown = [f"({value} IS NULL OR cardinality({_unknown_entries(value, wanted)}) = 0)"]
-    each = {item.column: fit_value(*found[item.column], item.type, depth + 1) if item.column in found else ("true", f"CAST(NULL AS {sql_type(item.type)})") for item in wanted}
+    each = {
+        item.column: fit_value(*found[item.column], item.type, depth + 1)
+        if item.column in found
+        else ("true", f"CAST(NULL AS {sql_type(item.type)})")
+        for item in wanted
+    }
     fits = " AND ".join(["true", *(unknown if depth else []), *(fits for fits, _ in each.values())])
-    return fits, f"CASE WHEN {value} IS NOT NULL THEN named_struct({', '.join(f'{sql_literal(name)}, {cast}' for name, (_, cast) in each.items())}) END"
+    return (
+        fits,
+        f"CASE WHEN {value} IS NOT NULL THEN "
+        f"named_struct({', '.join(f'{sql_literal(name)}, {cast}' for name, (_, cast) in each.items())}"
+        ") END",
+    )
 
 
 def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
     """Return SQL for the entries of a map whose keys no member has for a name."""
-    return f"map_filter({value}, (name, part) -> name NOT IN ({', '.join(sql_literal(item.column) for item in wanted)}))"
+    return (
+        f"map_filter({value}, (name, part) -> name NOT IN "
+        f"({', '.join(sql_literal(item.column) for item in wanted)}))"
+    )
 
 
 def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it (`fit_value`)."""
+    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it
+    (`fit_value`).
+    """
     fits, cast = fit_value(column, there, wanted)
-    return cast if isinstance(wanted, Scalar) else f"CASE WHEN {fits} THEN CAST({cast} AS {sql_type(wanted)}) END"
+    return (
+        cast
+        if isinstance(wanted, Scalar)
+        else f"CASE WHEN {fits} THEN CAST({cast} AS {sql_type(wanted)}) END"
+    )
 
 
 def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for what a struct does not know of a column, as JSON; NULL where there is nothing, or no struct is wanted."""
+    """Return SQL for what a struct does not know of a column, as JSON; NULL where there is nothing,
+    or no struct is wanted.
+    """
     if not isinstance(wanted, Struct):
         return "NULL"
     names = {item.column for item in wanted.fields}
     match there:
         case Union(members):
-            return f"coalesce({', '.join(_unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}, NULL)"
+            return (
+                f"coalesce({', '.join(_unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}"
+                ", NULL)"
+            )
         case Struct(members):
-            unknown = [f"{sql_literal(item.name)}, {_json_value_sql(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
-            return f"nullif(to_json(named_struct({', '.join(unknown)})), '{{}}')" if unknown else "NULL"
+            unknown = [
+                f"{sql_literal(item.name)}, {_json_value_sql(f'{column}._{number}', item.type)}"
+                for number, item in enumerate(members)
+                if item.name not in names
+            ]
+            return (
+                f"nullif(to_json(named_struct({', '.join(unknown)})), '{{}}')"
+                if unknown
+                else "NULL"
+            )
         case Map():
             return f"nullif({_column_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
     return unknown_members(_column_text(column, there), wanted)
@@ -254,32 +430,59 @@ def _has_text(kind: DataType) -> bool:
 
 
 def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
-    """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of name, SQL and type, has bytes that are no UTF-8.
+    """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of
+    name, SQL and type, has bytes that are no UTF-8.
 
-    Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro, *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
+    Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro,
+    *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
     """
-    texts = {name: column if isinstance(kind, Scalar) else f"CAST({column} AS STRING)" for name, column, kind in columns if _has_text(kind)}
+    texts = {
+        name: column if isinstance(kind, Scalar) else f"CAST({column} AS STRING)"
+        for name, column, kind in columns
+        if _has_text(kind)
+    }
     if not texts:
         return "_datamaster_file"
-    named = ", ".join(f"struct({sql_literal(name)} AS name, {text} AS text)" for name, text in texts.items())
+    named = ", ".join(
+        f"struct({sql_literal(name)} AS name, {text} AS text)" for name, text in texts.items()
+    )
     first = f"element_at(filter(array({named}), item -> NOT is_valid_utf8(item.text)), 1).name"
     error = f"raise_error('the text of the column ' || {first} || ' has bytes that are no UTF-8')"
-    return f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN _datamaster_file ELSE {error} END"
+    return (
+        f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN "
+        f"_datamaster_file ELSE {error} END"
+    )
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #fbc6d045
-_PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
+# a page that has a checksum, and is not what it says, is none
+_PAGE_SUMS = "parquet.page.verify-checksum.enabled"
 
 
-def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
+def read_columnar(
+    spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
+) -> DataFrame:
+    """Return the rows of parquet or avro files that share a schema, as rows of the contract;
+    `place` is the SQL of `_datamaster_file`.
+    """
     from pyspark.sql.types import StructType
 
     there = _fields_of_file(spark, files[0], source.format)
-    schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
-    raw = spark.read.format(source.format).schema(schema).option(_PAGE_SUMS, True).load(list(map(escape_glob, files)))
+    schema = StructType.fromJson(
+        {"type": "struct", "fields": [spark_field(item) for item in there]}
+    )
+    raw = (
+        spark.read.format(source.format)
+        .schema(schema)
+        .option(_PAGE_SUMS, True)
+        .load(list(map(escape_glob, files)))
+    )
     types = types_of(source)
     positions, extras = match_header([item.name for item in there], list(types), aliases_of(source))
-    alike = {index for name, index in positions.items() if _is_same_type(there[index].type, bronze_type(types[name]))}
+    alike = {
+        index
+        for name, index in positions.items()
+        if _is_same_type(there[index].type, bronze_type(types[name]))
+    }
     same = {index for index in alike if not _is_valid_value("", there[index].type)}
     columns, misfits = [], []
     for name, type in types.items():
@@ -288,32 +491,75 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource,
             columns.append(f"CAST(NULL AS {sql_type(wanted)}) AS {quote(name)}")
             continue
         column, kind = _RAW_COLUMN.format(positions[name]), there[positions[name]].type
-        columns.append(f"{column if positions[name] in same else _cast_column(column, kind, wanted)} AS {quote(name)}")
+        columns.append(
+            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} AS "
+            f"{quote(name)}"
+        )
         if positions[name] not in same:
-            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} ELSE {_unknown_text(column, kind, wanted)} END"))
-    misfits += [(name, _column_text(_RAW_COLUMN.format(index), there[index].type)) for index, name in extras.items()]
+            misfits.append(
+                (
+                    name,
+                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} ELSE "
+                    f"{_unknown_text(column, kind, wanted)} END",
+                )
+            )
+    misfits += [
+        (name, _column_text(_RAW_COLUMN.format(index), there[index].type))
+        for index, name in extras.items()
+    ]
     every = [_RAW_COLUMN.format(index) for index in range(len(there))]
-    whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(*every, "_metadata")  # a file may have a column of that name, or of none
-    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(_number_members(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
-    checked = _utf8_guard_sql([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
-    typed = whole.selectExpr(*plain, place).selectExpr(*every, f"{checked} AS _datamaster_file", *columns)
-    return typed.selectExpr(*map(quote, types), f"{render_rescued_json(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}", "_datamaster_file")
+    whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(
+        *every, "_metadata"
+    )  # a file may have a column of that name, or of none
+    plain = [
+        column
+        if index in same or isinstance(item.type, Scalar)
+        else f"CAST({column} AS {sql_type(_number_members(item.type))}) AS {column}"
+        for index, (column, item) in enumerate(zip(every, there, strict=True))
+    ]
+    checked = _utf8_guard_sql(
+        [
+            (item.name, column, item.type)
+            for index, (column, item) in enumerate(zip(every, there, strict=True))
+            if index in alike
+        ]
+    )
+    typed = whole.selectExpr(*plain, place).selectExpr(
+        *every, f"{checked} AS _datamaster_file", *columns
+    )
+    return typed.selectExpr(
+        *map(quote, types),
+        f"{render_rescued_json(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}",
+        "_datamaster_file",
+    )
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #2d92874d
 def _with_moments(there: DataType, said: Any) -> DataType:
-    """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads as whole numbers; `said` is Arrow's type, None where it is not known."""
+    """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads
+    as whole numbers; `said` is Arrow's type, None where it is not known.
+    """
     from pyarrow import types
 
     match there:
         case Scalar("long") if said is not None and types.is_timestamp(said):
-            return LogicalNumber("long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos")
+            return LogicalNumber(
+                "long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos"
+            )
         case Array(element) if hasattr(said, "value_type"):
             return Array(replace(element, type=_with_moments(element.type, said.value_type)))
         case Map(key, value) if hasattr(said, "item_type"):
-            return Map(replace(key, type=_with_moments(key.type, said.key_type)), replace(value, type=_with_moments(value.type, said.item_type)))
+            return Map(
+                replace(key, type=_with_moments(key.type, said.key_type)),
+                replace(value, type=_with_moments(value.type, said.item_type)),
+            )
         case Struct(members) if said is not None and types.is_struct(said):
             known = {item.name: item.type for item in said}
-            return Struct(tuple(replace(item, type=_with_moments(item.type, known.get(item.name))) for item in members))
+            return Struct(
+                tuple(
+                    replace(item, type=_with_moments(item.type, known.get(item.name)))
+                    for item in members
+                )
+            )
     return there
 
 
@@ -326,37 +572,57 @@ def _arrow_types(path: Path, there: Sequence[Field]) -> list[Any]:
 
 
 def _fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
-    """Return the columns of a parquet or avro file; raises ValueError where it has none, and what Spark raises where its schema cannot be read."""
-    there = fields_of_spark_schema(json.loads(spark.read.format(format).load(escape_glob(file)).schema.json()))
+    """Return the columns of a parquet or avro file; raises ValueError where it has none, and what
+    Spark raises where its schema cannot be read.
+    """
+    there = fields_of_spark_schema(
+        json.loads(spark.read.format(format).load(escape_glob(file)).schema.json())
+    )
     if not there:
         raise ValueError("it has no column")
     if format != "avro":
-        return tuple(replace(item, type=_with_moments(item.type, type)) for item, type in zip(there, _arrow_types(local_path(file), there), strict=True))
+        return tuple(
+            replace(item, type=_with_moments(item.type, type))
+            for item, type in zip(there, _arrow_types(local_path(file), there), strict=True)
+        )
     said = avro_schema(local_path(file))
     found = with_logical_types(Struct(there), said, types_by_name(said))
     return found.fields if isinstance(found, Struct) and isinstance(said, dict) else there
 
 
 def _find_lossy_moments(path: Path) -> str:
-    """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps the microseconds, or an empty text."""
+    """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps
+    the microseconds, or an empty text.
+    """
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
     written = (file.schema.column(index) for index in range(len(file.schema)))
     names = [column.path for column in written if column.physical_type == "INT96"]
-    if not names or b"org.apache.spark.version" in (file.metadata.metadata or {}):  # Spark writes none
+    if not names or b"org.apache.spark.version" in (
+        file.metadata.metadata or {}
+    ):  # Spark writes none
         return ""
-    with parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse, parquet.ParquetFile(path, coerce_int96_timestamp_unit="ns") as fine:
+    with (
+        parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse,
+        parquet.ParquetFile(path, coerce_int96_timestamp_unit="ns") as fine,
+    ):
         for group in range(file.num_row_groups):
             for name in names:
-                pairs = zip(_moments(coarse.read_row_group(group, [name])), _moments(fine.read_row_group(group, [name])), strict=True)
+                pairs = zip(
+                    _moments(coarse.read_row_group(group, [name])),
+                    _moments(fine.read_row_group(group, [name])),
+                    strict=True,
+                )
                 if any(((nanos - micros * 1000) != 0).any() for micros, nanos in pairs):
                     return name
     return ""
 
 
 def _moments(found: Any) -> list[Any]:
-    """Return the moments within a table of Arrow, as whole numbers that go round at their end, as those of nanoseconds do for a year that is far away."""
+    """Return the moments within a table of Arrow, as whole numbers that go round at their end, as
+    those of nanoseconds do for a year that is far away.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -366,19 +632,32 @@ def _moments(found: Any) -> list[Any]:
         if pa.types.is_timestamp(part.type):
             numbers.append(part.drop_null().cast(pa.int64()).to_numpy().astype(np.uint64))
         elif part.type.num_fields:
-            held += part.flatten() if pa.types.is_struct(part.type) else [part.keys, part.items] if pa.types.is_map(part.type) else [part.flatten()]
+            held += (
+                part.flatten()
+                if pa.types.is_struct(part.type)
+                else [part.keys, part.items]
+                if pa.types.is_map(part.type)
+                else [part.flatten()]
+            )
     return numbers
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #1290eb7b
-def group_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return parquet or avro files by their schema, and the reasons of those that cannot be read."""
+def group_by_schema(
+    spark: SparkSession, files: Iterable[str], format: str
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return parquet or avro files by their schema, and the reasons of those that cannot be
+    read.
+    """
     groups: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}
     for file in files:
         try:
             fields = _fields_of_file(spark, file, format)
             if lost := _find_lossy_moments(local_path(file)) if format == "parquet" else "":
-                raise ValueError(f"its column {lost} has moments with nanoseconds (INT96), which Spark would cut off")
+                raise ValueError(
+                    f"its column {lost} has moments with nanoseconds (INT96), which Spark "
+                    "would cut off"
+                )
             groups.setdefault(repr(fields), []).append(file)
         except Exception as error:  # a file that is none of its format stops no other
             reasons[file] = f"the file cannot be read as {format}: {innermost_message(error)}"

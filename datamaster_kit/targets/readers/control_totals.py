@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'exact_sum_sql', 'compute_totals', 'check_totals',
-           'cut_totals_record', 'read_side_file']
+__all__ = ['MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'exact_sum_sql', 'compute_totals',
+           'check_totals', 'cut_totals_record', 'read_side_file']
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #2ff2b024
 _TOTAL_PATTERN = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
@@ -32,13 +32,17 @@ MOST_RECORD_BYTES = 1 << 20  # of a record, or a side file, with totals
 
 
 def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
-    """Return the cells of one record of csv, without blanks around them; `options` are the source's."""
+    """Return the cells of one record of csv, without blanks around them; `options` are the
+    source's.
+    """
     with allow_any_length():
         return [cell.strip() for cell in next(records_in([record], options), [])]
 
 
 def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return values by name; of a name that is there twice, all that is said, which is no number."""
+    """Return values by name; of a name that is there twice, all that is said, which is no
+    number.
+    """
     found = dict[str, str]()
     for name, value in pairs:
         known = found.setdefault(name, value)
@@ -47,66 +51,130 @@ def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the members of a file with totals, as texts; raises ValueError where it is none that is known."""
+    """Return the members of a file with totals, as texts; raises ValueError where it is none that
+    is known.
+    """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
     if text.startswith("{"):
         found = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=list)
-        return _join_duplicates((name, value.strip()) for name, value in found if isinstance(value, str))
+        return _join_duplicates(
+            (name, value.strip()) for name, value in found if isinstance(value, str)
+        )
     lines = [line for line in text.splitlines() if line.strip()]
     pairs = [_TOTAL_PATTERN.fullmatch(line) for line in lines]
     if lines and all(pairs):
         return _join_duplicates((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
     rows = [cells_in(line, options) for line in lines]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
-        raise ValueError("it is neither an object of JSON, nor lines of a name and a value, nor a header and one record of csv")
+        raise ValueError(
+            "it is neither an object of JSON, nor lines of a name and a value, nor a header "
+            "and one record of csv"
+        )
     return _join_duplicates(zip(*rows, strict=True))
 
 
 def _parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the text of a record, or of a file, with totals says, by records and field; raises ValueError where it cannot be read."""
+    """Return what the text of a record, or of a file, with totals says, by records and field;
+    raises ValueError where it cannot be read.
+    """
     if control.place == "file":
         members = _parse_totals_file(text, options)
     else:
-        members = {str(number): cell for number, cell in enumerate(cells_in(text, options), start=1)}
+        members = {
+            str(number): cell for number, cell in enumerate(cells_in(text, options), start=1)
+        }
     wanted = {**({RECORD_COUNT_NAME: control.count} if control.count else {}), **control.sums}
     return {name: members.get(cell, "") for name, cell in wanted.items()}
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #4ef33012
 def exact_sum_sql(field: Field) -> str:
-    """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits, or a value has no place in it: infinity, and what is no number."""
+    """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits, or a
+    value has no place in it: infinity, and what is no number.
+    """
     type: DataType = field.type
     name = type.name if isinstance(type, Scalar) else ""
-    value = quote(field.column) if name == "decimal" else f"try_cast({quote(field.column)} AS DECIMAL(38, {10 if name in ('float', 'double') else 0}))"
+    value = (
+        quote(field.column)
+        if name == "decimal"
+        else f"try_cast({quote(field.column)} AS DECIMAL(38, "
+        f"{10 if name in ('float', 'double') else 0}))"
+    )
     there = f"count({quote(field.column)})"
-    return f"CAST(CASE WHEN count({value}) = {there} THEN coalesce(try_sum({value}), IF({there} = 0, 0, NULL)) END AS STRING)"
+    return (
+        f"CAST(CASE WHEN count({value}) = {there} THEN coalesce(try_sum({value}), IF({there} = "
+        "0, 0, NULL)) END AS STRING)"
+    )
 
 
-def compute_totals(rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true") -> dict[str, dict[str, Any]]:
-    """Return, by path, what a batch's rows of each file come to: `totals` by records and field, as texts, and the file's size, modification in microseconds and name; `is_data` is SQL for the rows that count."""
+def compute_totals(
+    rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true"
+) -> dict[str, dict[str, Any]]:
+    """Return, by path, what a batch's rows of each file come to: `totals` by records and field, as
+    texts, and the file's size, modification in microseconds and name; `is_data` is SQL for the rows
+    that count.
+    """
     from pyspark.sql.functions import expr
 
     summing = {item.name: item for item in fields if item.name in control.sums}
-    columns = {f"_total_{index}": exact_sum_sql(item) for index, item in enumerate(summing.values())}
-    file = {"name": "max(_datamaster_file.name)", "size": "max(_datamaster_file.size)", "micros": "unix_micros(max(_datamaster_file.modification_time))", RECORD_COUNT_NAME: f"CAST(count_if({IS_RECORD} AND {is_data}) AS STRING)"}
-    asked = rows.groupBy(expr("_datamaster_file.path").alias("_path")).agg(*(expr(sql).alias(name) for name, sql in {**file, **columns}.items()))
+    columns = {
+        f"_total_{index}": exact_sum_sql(item) for index, item in enumerate(summing.values())
+    }
+    file = {
+        "name": "max(_datamaster_file.name)",
+        "size": "max(_datamaster_file.size)",
+        "micros": "unix_micros(max(_datamaster_file.modification_time))",
+        RECORD_COUNT_NAME: f"CAST(count_if({IS_RECORD} AND {is_data}) AS STRING)",
+    }
+    asked = rows.groupBy(expr("_datamaster_file.path").alias("_path")).agg(
+        *(expr(sql).alias(name) for name, sql in {**file, **columns}.items())
+    )
     found = {row["_path"]: row.asDict() for row in asked.collect()}
-    return {path: {**row, "totals": {RECORD_COUNT_NAME: row[RECORD_COUNT_NAME], **{name: row[f"_total_{index}"] or "" for index, name in enumerate(summing)}}} for path, row in found.items()}
+    return {
+        path: {
+            **row,
+            "totals": {
+                RECORD_COUNT_NAME: row[RECORD_COUNT_NAME],
+                **{name: row[f"_total_{index}"] or "" for index, name in enumerate(summing)},
+            },
+        }
+        for path, row in found.items()
+    }
 
 
 EMPTY_FILE_TOTALS = {RECORD_COUNT_NAME: "0"}
 
 
-def _compare_totals(control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]) -> tuple[TotalComparison, ...]:
-    """Return the totals of a file: what is said of it beside what it has; of those that the model has no field for, none."""
+def _compare_totals(
+    control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]
+) -> tuple[TotalComparison, ...]:
+    """Return the totals of a file: what is said of it beside what it has; of those that the model
+    has no field for, none.
+    """
     sums = [name for name in control.sums if name in found or found == EMPTY_FILE_TOTALS]
-    return tuple(TotalComparison(name, said.get(name, ""), found.get(name, "0")) for name in ([RECORD_COUNT_NAME] if control.count else []) + sums)
+    return tuple(
+        TotalComparison(name, said.get(name, ""), found.get(name, "0"))
+        for name in ([RECORD_COUNT_NAME] if control.count else []) + sums
+    )
 
 
-def check_totals(control: ControlTotals, text: str | None, found: Mapping[str, str], options: Mapping[str, Any], beside: str = "") -> tuple[tuple[TotalComparison, ...], str]:
-    """Return the totals of a file, and why it has not what they say, which is empty where it has; `text` is its record of totals, or that of the file `beside` it, None where it is not there."""
+def check_totals(
+    control: ControlTotals,
+    text: str | None,
+    found: Mapping[str, str],
+    options: Mapping[str, Any],
+    beside: str = "",
+) -> tuple[tuple[TotalComparison, ...], str]:
+    """Return the totals of a file, and why it has not what they say, which is empty where it has;
+    `text` is its record of totals, or that of the file `beside` it, None where it is not there.
+    """
     of = beside or f"its {control.place}"
     if text is None:
-        return (), f"the file with its totals, {beside}, is not there" if beside else f"it has no {control.place}, a record that begins with {control.begins_with!r}"
+        return (
+            (),
+            f"the file with its totals, {beside}, is not there"
+            if beside
+            else f"it has no {control.place}, a record that begins with {control.begins_with!r}",
+        )
     try:
         totals = _compare_totals(control, _parse_totals(control, text, options), found)
     except (ValueError, RecursionError, csv.Error) as error:
@@ -127,8 +195,12 @@ def _last_line(content: bytes) -> tuple[int, int]:
     return max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end)) + 1, len(content)
 
 
-def cut_totals_record(path: Path, control: ControlTotals, options: Mapping[str, Any], copy: Path) -> str | None:
-    """Return the record with totals of a plain csv file in UTF-8, having written the file without it to `copy`; None where it has no such record, and nothing is written."""
+def cut_totals_record(
+    path: Path, control: ControlTotals, options: Mapping[str, Any], copy: Path
+) -> str | None:
+    """Return the record with totals of a plain csv file in UTF-8, having written the file without
+    it to `copy`; None where it has no such record, and nothing is written.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = 0 if control.place == "header" else max(0, size - MOST_RECORD_BYTES)

@@ -10,7 +10,31 @@ from typing import TYPE_CHECKING
 
 from ...contract.model import Array, DataType, Map, Scalar, Struct
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .casts import ESCAPED_MARK, FILE_STRUCT, HALF_PAIR_PATTERN, NUMBER_MARK, READY_COLUMN, REST_COLUMN, TEXT_COLUMN, UNICODE_ESCAPE, aliases_of, bronze_type, base64_bytes, has_half_pair, mark_numbers, let_sql, parse_marked_json, unmark_numbers, rest_of_row, rows_of_texts, types_of, variant_text, parse_whole_json, wider_decimal, escape_ingest_names
+from .casts import (
+    ESCAPED_MARK,
+    FILE_STRUCT,
+    HALF_PAIR_PATTERN,
+    NUMBER_MARK,
+    READY_COLUMN,
+    REST_COLUMN,
+    TEXT_COLUMN,
+    UNICODE_ESCAPE,
+    aliases_of,
+    bronze_type,
+    base64_bytes,
+    has_half_pair,
+    mark_numbers,
+    let_sql,
+    parse_marked_json,
+    unmark_numbers,
+    rest_of_row,
+    rows_of_texts,
+    types_of,
+    variant_text,
+    parse_whole_json,
+    wider_decimal,
+    escape_ingest_names,
+)
 from .csv_files import is_utf8, escape_glob
 from ..base import FileSource
 
@@ -18,9 +42,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['JSON_BLANKS', 'is_whole_file', 'text_read_options', 'read_json_records', 'json_record_rows', 'json_items',
-           'strip_byte_order_mark', 'has_only_fields', 'plain_parse_type', 'exact_parse_type', 'split_records',
-           'cast_record', 'rest_of_record', 'read_json', 'rows_of_json', 'rows_of_records']
+__all__ = ['JSON_BLANKS', 'is_whole_file', 'text_read_options', 'read_json_records',
+           'json_record_rows', 'json_items', 'strip_byte_order_mark', 'has_only_fields',
+           'plain_parse_type', 'exact_parse_type', 'split_records', 'cast_record',
+           'rest_of_record', 'read_json', 'rows_of_json', 'rows_of_records']
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #815879ad
 def is_whole_file(source: FileSource) -> bool:
@@ -29,41 +54,83 @@ def is_whole_file(source: FileSource) -> bool:
 
 
 def text_read_options(source: FileSource) -> tuple[str, str, dict[str, str]]:
-    """Return the format of Spark, the schema and the options that a source's files are read by as they are; another encoding than UTF-8 is decoded later."""
+    """Return the format of Spark, the schema and the options that a source's files are read by as
+    they are; another encoding than UTF-8 is decoded later.
+    """
     if is_utf8(source.options):
-        ends = {"lineSep": str(source.options["lineSep"])} if "lineSep" in source.options and not is_whole_file(source) else {}
+        ends = (
+            {"lineSep": str(source.options["lineSep"])}
+            if "lineSep" in source.options and not is_whole_file(source)
+            else {}
+        )
         return "text", "value STRING", {"wholetext": str(is_whole_file(source)).lower(), **ends}
-    return "binaryFile", "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY", {}
+    return (
+        "binaryFile",
+        "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY",
+        {},
+    )
 
 
-def read_json_records(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
+def read_json_records(
+    spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
+) -> DataFrame:
     """Return `value`, a record's text, and `_datamaster_file`, of which `place` is the SQL."""
     format, schema, options = text_read_options(source)
-    return json_record_rows(spark.read.format(format).schema(schema).options(**options).load(list(map(escape_glob, files))), source, place)
+    return json_record_rows(
+        spark.read.format(format)
+        .schema(schema)
+        .options(**options)
+        .load(list(map(escape_glob, files))),
+        source,
+        place,
+    )
 
 
 def json_record_rows(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as `text_read_options` says."""
+    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as
+    `text_read_options` says.
+    """
     line = "value"
     if not is_utf8(source.options):
         text = f"decode(content, {sql_literal(str(source.options['encoding']))})"
         line = text if is_whole_file(source) else f"explode(split({text}, '\\r?\\n'))"
-    found = read.selectExpr(f"{line} AS value", place).where(f"startswith(value, '{{') OR trim(BOTH {sql_literal(JSON_BLANKS)} FROM value) != ''")
+    found = read.selectExpr(f"{line} AS value", place).where(
+        f"startswith(value, '{{') OR trim(BOTH {sql_literal(JSON_BLANKS)} FROM value) != ''"
+    )
     if not is_whole_file(source):
         return found
-    return found.selectExpr(f"explode(coalesce({json_items(strip_byte_order_mark('value'))}, array(value))) AS value", "_datamaster_file")
+    return found.selectExpr(
+        f"explode(coalesce({json_items(strip_byte_order_mark('value'))}, array(value))) AS value",
+        "_datamaster_file",
+    )
 
 
 JSON_BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 def json_items(text: str) -> str:
-    """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of surrogate pairs as they are written; NULL where the text is no list, anything stands behind it, or it has the mark of a number."""
-    hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE_ESCAPE)}) THEN regexp_replace(_list, {sql_literal(HALF_PAIR_PATTERN)}, '$1{NUMBER_MARK}$2') ELSE _list END"
-    halves = f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(_HALF_PAIR_REPLACEMENT)})"  # first: a text that is one looks like a number with its mark
+    """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of
+    surrogate pairs as they are written; NULL where the text is no list, anything stands behind it,
+    or it has the mark of a number.
+    """
+    hidden = (
+        f"CASE WHEN contains(_list, {sql_literal(UNICODE_ESCAPE)}) THEN regexp_replace(_list, "
+        f"{sql_literal(HALF_PAIR_PATTERN)}, '$1{NUMBER_MARK}$2') ELSE _list END"
+    )
+    # first: a text that is one looks like a number with its mark
+    halves = (
+        f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', "
+        f"{sql_literal(_HALF_PAIR_REPLACEMENT)})"
+    )
     shown = unmark_numbers(halves)
-    has_mark = f"contains(_list, {sql_literal(NUMBER_MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
-    items = let_sql(f"try_cast({parse_whole_json(mark_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
+    has_mark = (
+        f"contains(_list, {sql_literal(NUMBER_MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
+    )
+    items = let_sql(
+        f"try_cast({parse_whole_json(mark_numbers(hidden))} AS ARRAY<VARIANT>)",
+        "_items",
+        f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)",
+    )
     return let_sql(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")
 
 
@@ -76,10 +143,18 @@ def strip_byte_order_mark(value: str) -> str:
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #144cb5e3
 def _is_object(names: Sequence[str]) -> str:
-    """Return SQL over `value` and `_keys` that is true for an object with members of these names, each at most once, and nothing behind it."""
+    """Return SQL over `value` and `_keys` that is true for an object with members of these names,
+    each at most once, and nothing behind it.
+    """
     known = f"array({', '.join(map(sql_literal, names))})"
-    same = f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND cardinality(array_except(_keys, {known})) = 0)"
-    is_alone = "get_json_object(concat('[', value, ',', hash(value), ']'), '$[1]') = CAST(hash(value) AS STRING)"
+    same = (
+        f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND "
+        f"cardinality(array_except(_keys, {known})) = 0)"
+    )
+    is_alone = (
+        "get_json_object(concat('[', value, ',', hash(value), ']'), '$[1]') = CAST(hash(value) "
+        "AS STRING)"
+    )
     return f"coalesce(({same}) AND (locate('}}', value) = length(value) OR {is_alone}), false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #4102b5de
@@ -89,16 +164,32 @@ def _colon_count(text: str) -> str:
 
 
 def has_only_fields(types: Mapping[str, DataType]) -> str:
-    """Return SQL over `value` and `_typed`, its parse, that is true where a flat object has no member but the fields that were found; it may be false for others."""
+    """Return SQL over `value` and `_typed`, its parse, that is true where a flat object has no
+    member but the fields that were found; it may be false for others.
+    """
     found = " + ".join(f"CAST(_typed.{quote(name)} IS NOT NULL AS INT)" for name in types)
-    texts = ", ".join(f"_typed.{quote(name)}" for name, type in types.items() if exact_parse_type(type) == "STRING")
-    ends = "startswith(value, '{') AND endswith(value, '}') AND octet_length(replace(value, '}', '')) = octet_length(value) - 1"
-    among = f" OR (NOT contains(value, '\\\\') AND {_colon_count('value')} = {found} + {_colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})" if texts else ""
+    texts = ", ".join(
+        f"_typed.{quote(name)}"
+        for name, type in types.items()
+        if exact_parse_type(type) == "STRING"
+    )
+    ends = (
+        "startswith(value, '{') AND endswith(value, '}') AND octet_length(replace(value, '}', "
+        "'')) = octet_length(value) - 1"
+    )
+    among = (
+        f" OR (NOT contains(value, '\\\\') AND {_colon_count('value')} = {found} + "
+        f"{_colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})"
+        if texts
+        else ""
+    )
     return f"{ends} AND ({_colon_count('value')} = {found}{among})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #19262433
 def plain_parse_type(type: DataType) -> str:
-    """Return the SQL type that a field of a plain record is parsed to: text, or for a decimal the widest one with its digits before the point."""
+    """Return the SQL type that a field of a plain record is parsed to: text, or for a decimal the
+    widest one with its digits before the point.
+    """
     match bronze_type(type):
         case Scalar("decimal", precision, scale):
             return wider_decimal(precision or 10, scale or 0)
@@ -107,38 +198,66 @@ def plain_parse_type(type: DataType) -> str:
 
 def exact_parse_type(type: DataType) -> str:
     """Return the SQL type that a field of a record as it should be is parsed to."""
-    return sql_type(bronze_type(type)) if bronze_type(type) in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")] else plain_parse_type(type)
+    return (
+        sql_type(bronze_type(type))
+        if bronze_type(type)
+        in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")]
+        else plain_parse_type(type)
+    )
 
 
 def _is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
-    """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`, is what was written; empty where it always is."""
+    """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`,
+    is what was written; empty where it always is.
+    """
     value = f"{record}.{quote(name)}"
     match bronze_type(type):
         case Scalar("decimal"):
             return f"({value} IS NULL OR try_cast({value} AS {sql_type(type)}) = {value})"
         case Scalar("float" | "double"):
-            return f"({value} IS NULL OR {f'NOT contains({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'})"
+            return (
+                f"({value} IS NULL OR "
+                f"{f'NOT contains({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'}"
+                ")"
+            )
         case Scalar(kind) if parsed == "STRING":
             begins = f"ascii({value})"
-            is_text = f"({begins} > 57 AND {begins} != 91 AND {begins} != 123)" if kind != "variant" else f"{begins} > 57"
-            is_whole = f"({begins} > 34 AND {begins} < 58 AND locate('.', {value}) = 0 AND {value} != '0')"
-            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(_COPIED_VALUE_PATTERN)} OR NOT ({_has_escape()} OR value RLIKE {sql_literal(_member_pattern(name))}))"
+            is_text = (
+                f"({begins} > 57 AND {begins} != 91 AND {begins} != 123)"
+                if kind != "variant"
+                else f"{begins} > 57"
+            )
+            is_whole = (
+                f"({begins} > 34 AND {begins} < 58 AND locate('.', {value}) = 0 AND {value} != '0')"
+            )
+            return (
+                f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE "
+                f"{sql_literal(_COPIED_VALUE_PATTERN)} OR NOT ({_has_escape()} OR value RLIKE "
+                f"{sql_literal(_member_pattern(name))}))"
+            )
         case Scalar():
             return ""
     return f"({value} IS NULL OR ascii({value}) = 91 OR ascii({value}) = 123)"
 
 
-_COPIED_VALUE_PATTERN = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
+_COPIED_VALUE_PATTERN = (
+    r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|'
+    r'"-?Infinity"|[:,\[]0[,}\]])'
+)
 _CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
 
 
 def _has_escape() -> str:
-    """Return SQL that is true for a record that has an escape, so that a name may be written in another way."""
+    """Return SQL that is true for a record that has an escape, so that a name may be written in
+    another way.
+    """
     return f"contains(value, {sql_literal(chr(92))})"
 
 
 def _member_pattern(name: str) -> str:
-    """Return the pattern of a member of a name whose value is no text, and is written in another way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0."""
+    """Return the pattern of a member of a name whose value is no text, and is written in another
+    way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0.
+    """
     return rf'"{_java_literal_pattern(name)}"\s*:\s*{_CHANGED_VALUE_PATTERN}'
 
 
@@ -149,53 +268,115 @@ def _java_literal_pattern(name: str) -> str:
 
 def _parse_record_sql(types: Mapping[str, str], options: str = "") -> str:
     """Return SQL for `value` parsed to a struct of these SQL types, and of what could not be."""
-    schema = sql_literal(", ".join([*(f"{quote(name)} {type}" for name, type in types.items()), "_corrupt_record STRING"]))
-    return f"from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record'{options}))"
+    schema = sql_literal(
+        ", ".join(
+            [*(f"{quote(name)} {type}" for name, type in types.items()), "_corrupt_record STRING"]
+        )
+    )
+    return (
+        f"from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record'{options}))"
+    )
 
 
 def _is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
     """Return SQL that is true where a parsed record has what was written, and never NULL."""
-    exact = filter(None, (_is_exact_value(record, name, type, parsed[name]) for name, type in types.items()))
-    return f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}, false)"
+    exact = filter(
+        None, (_is_exact_value(record, name, type, parsed[name]) for name, type in types.items())
+    )
+    return (
+        f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}"
+        ", false)"
+    )
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #1cc81d48
 def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
-    """Return SQL for the name of the record's member that belongs to a field, under its name or else a former one, NULL where there is none."""
+    """Return SQL for the name of the record's member that belongs to a field, under its name or
+    else a former one, NULL where there is none.
+    """
     own = _exact_member_sql(name, names)
-    return f"coalesce({', '.join([own, *(_exact_member_sql(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
+    return (
+        f"coalesce({', '.join([own, *(_exact_member_sql(alias, names) for alias in aliases if alias not in names)])}"
+        ")"
+        if aliases
+        else own
+    )
 
 
 def _exact_member_sql(name: str, names: Sequence[str]) -> str:
-    """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is none."""
-    nearly = f"filter(map_keys(_record), key -> lower(trim(key)) = {sql_literal(name.strip().lower())} AND key NOT IN ({', '.join(map(sql_literal, names))}))"
-    return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
+    """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is
+    none.
+    """
+    nearly = (
+        "filter(map_keys(_record), key -> lower(trim(key)) = "
+        f"{sql_literal(name.strip().lower())} AND key NOT IN "
+        f"({', '.join(map(sql_literal, names))}))"
+    )
+    return (
+        f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE "
+        f"try_element_at({nearly}, 1) END"
+    )
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #0788d701
 _BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
 _SMALL_NUMBER = r"[0-9.][eE]-0*[0-9]{2}"  # a parse would take what is too small for zero
-_LOOSE_TEXT = r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])'
+_LOOSE_TEXT = (
+    r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,'
+    r"eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])"
+)
 
 
 def _lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
-    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, texts of which it drops a comma or takes digits of another script, and those that go beyond the widest decimal with the digits of a field before its point."""
-    fewest = [38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"]
+    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a
+    nested field, texts of which it drops a comma or takes digits of another script, and those that
+    go beyond the widest decimal with the digits of a field before its point.
+    """
+    fewest = [
+        38 - (kind.precision or 10) + (kind.scale or 0)
+        for kind in map(bronze_type, types)
+        if isinstance(kind, Scalar) and kind.name == "decimal"
+    ]
     within = [type for type in types if not isinstance(type, Scalar) or type.name == "variant"]
-    small = [_SMALL_NUMBER] if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types) else []
-    return [*small, *([_BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in _inner_text_patterns(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{_LOOSE_TEXT}"] if fewest else [])]
+    small = (
+        [_SMALL_NUMBER]
+        if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types)
+        else []
+    )
+    return [
+        *small,
+        *([_BEYOND_DOUBLE] if within else []),
+        *dict.fromkeys(pattern for type in within for pattern in _inner_text_patterns(type)),
+        *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{_LOOSE_TEXT}"] if fewest else []),
+    ]
 
 
 def _inner_text_patterns(type: DataType, before: str = "") -> list[str]:
-    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`_member_pattern`); `before` is that of what stands before such a value."""
+    """Return patterns of what is no text where a nested type has one, and is written in another way
+    than a parse copies it (`_member_pattern`); `before` is that of what stands before such a value.
+    """
     match type:
         case Array(element):
             return _inner_text_patterns(element.type, r"[\[,]")
         case Map(_, value):
             return _inner_text_patterns(value.type, ":")
         case Struct(members):
-            return [pattern for item in members for pattern in _inner_text_patterns(item.type, f'"{_java_literal_pattern(item.column)}"\\s*:')]
+            return [
+                pattern
+                for item in members
+                for pattern in _inner_text_patterns(
+                    item.type, f'"{_java_literal_pattern(item.column)}"\\s*:'
+                )
+            ]
     if not before or bronze_type(type) != Scalar("string"):
         return []
-    return [before + r"\s*" + (_CHANGED_VALUE_PATTERN if before.startswith('"') else _CHANGED_VALUE_PATTERN.replace(r"|[{\[]", ""))]
+    return [
+        before
+        + r"\s*"
+        + (
+            _CHANGED_VALUE_PATTERN
+            if before.startswith('"')
+            else _CHANGED_VALUE_PATTERN.replace(r"|[{\[]", "")
+        )
+    ]
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #834ea5fa
 _STRICT_OPTIONS = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
@@ -205,15 +386,34 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
     types = types_of(source)
     first = {name: exact_parse_type(type) for name, type in types.items()}
-    parsed = records.selectExpr("value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed")
-    fits, is_known = f"{_is_parsed('_typed', types, first)}{_digit_conditions(types)}", let_sql("json_object_keys(value)", "_keys", _is_object(list(types)))
-    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_datamaster_file", f"CASE WHEN _fits AND (coalesce({has_only_fields(types)}, false) OR {is_known}) THEN _typed END AS _typed")
-    to_cast = {index: type for index, type in enumerate(types.values()) if exact_parse_type(type) != "STRING"}
-    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST_COLUMN}")
+    parsed = records.selectExpr(
+        "value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed"
+    )
+    fits, is_known = (
+        f"{_is_parsed('_typed', types, first)}{_digit_conditions(types)}",
+        let_sql("json_object_keys(value)", "_keys", _is_object(list(types))),
+    )
+    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
+        "value",
+        "_datamaster_file",
+        f"CASE WHEN _fits AND (coalesce({has_only_fields(types)}, false) OR {is_known}) THEN "
+        "_typed END AS _typed",
+    )
+    to_cast = {
+        index: type
+        for index, type in enumerate(types.values())
+        if exact_parse_type(type) != "STRING"
+    }
+    return told.selectExpr(
+        "*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST_COLUMN}"
+    )
 
 
 def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
-    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and `_datamaster_extra`."""
+    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as
+    it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and
+    `_datamaster_extra`.
+    """
     types = types_of(source)
     texts, decimals = {}, {}
     for index, (name, type) in enumerate(types.items()):
@@ -223,57 +423,149 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
         else:
             decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
         texts[index] = text
-    more = {"_corrupt_record": "_rest._any._corrupt_record", "_datamaster_extra": "_rest._any._datamaster_extra"}
-    return let_sql(rest_of_record(types, aliases_of(source)), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
+    more = {
+        "_corrupt_record": "_rest._any._corrupt_record",
+        "_datamaster_extra": "_rest._any._datamaster_extra",
+    }
+    return let_sql(
+        rest_of_record(types, aliases_of(source)),
+        "_rest",
+        rest_of_row(texts, to_cast, source.options, decimals, more),
+    )
 
 
-def rest_of_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any` (`_any_record`)."""
+def rest_of_record(
+    types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its
+    fields (`plain_parse_type`), of a plain record, or of another `_any` (`_any_record`).
+    """
     second = {name: plain_parse_type(type) for name, type in types.items()}
-    plain = f"CASE WHEN {_is_object(list(types))}{_digit_conditions(types)} THEN {_parse_record_sql(second)} END"
-    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {_any_record(types, aliases)} END)"
-    return let_sql("json_object_keys(value)", "_keys", let_sql(plain, "_found", let_sql(_is_parsed("_found", types, second), "_is_plain", both)))
+    plain = (
+        f"CASE WHEN {_is_object(list(types))}{_digit_conditions(types)} THEN "
+        f"{_parse_record_sql(second)} END"
+    )
+    both = (
+        "named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT "
+        f"_is_plain THEN {_any_record(types, aliases)} END)"
+    )
+    return let_sql(
+        "json_object_keys(value)",
+        "_keys",
+        let_sql(plain, "_found", let_sql(_is_parsed("_found", types, second), "_is_plain", both)),
+    )
 
 
 def _digit_conditions(types: Mapping[str, DataType]) -> str:
-    """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no number with more digits than a parse keeps."""
-    return f" AND NOT {has_half_pair('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in _lossy_number_patterns(list(types.values())))
+    """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no
+    number with more digits than a parse keeps.
+    """
+    return f" AND NOT {has_half_pair('value')}" + "".join(
+        f" AND NOT value RLIKE {sql_literal(pattern)}"
+        for pattern in _lossy_number_patterns(list(types.values()))
+    )
 
 
-def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file; `place` is the SQL of `_datamaster_file`."""
+def read_json(
+    spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
+) -> DataFrame:
+    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine`
+    an object or a list a file; `place` is the SQL of `_datamaster_file`.
+    """
     return rows_of_json(read_json_records(spark, files, source, place), source)
 
 
-def _any_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
-    names, record = list(types), f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)"
-    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(_field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
-    texts = [f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}" for index in range(len(names))]
+def _any_record(
+    types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT),
+    `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where
+    that is no object.
+    """
+    names, record = (
+        list(types),
+        f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)",
+    )
+    used = (
+        "CASE WHEN _record IS NOT NULL THEN "
+        f"array({', '.join(_field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}"
+        ") END"
+    )
+    texts = [
+        f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}"
+        for index in range(len(names))
+    ]
     told = f"to_json({escape_ingest_names('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    rest = f"'_datamaster_extra', {let_sql(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END')}"
-    return let_sql(record, "_record", let_sql(used, "_used", f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record IS NULL THEN value END)"))
+    rest = (
+        "'_datamaster_extra', "
+        f"{let_sql(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END')}"
+    )
+    return let_sql(
+        record,
+        "_record",
+        let_sql(
+            used,
+            "_used",
+            f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record "
+            "IS NULL THEN value END)",
+        ),
+    )
 
 
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
-    """Return records of JSON, whose text is `value` and whose place is `_datamaster_file`, as rows of the contract."""
+    """Return records of JSON, whose text is `value` and whose place is `_datamaster_file`, as rows
+    of the contract.
+    """
     types = types_of(source)
     there = {name: f"_typed.{quote(name)}" for name in types}
-    values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if exact_parse_type(type) != "STRING"}
-    return rows_of_records(split_records(texts, source), source, {name: there[name] for name in types if name not in values}, values)
+    values = {
+        name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})"
+        for name, type in types.items()
+        if exact_parse_type(type) != "STRING"
+    }
+    return rows_of_records(
+        split_records(texts, source),
+        source,
+        {name: there[name] for name in types if name not in values},
+        values,
+    )
 
 
-def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_datamaster_file") -> DataFrame:
-    """Return records, with REST where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_datamaster_file`."""
-    cells, binary = [], [name for name, type in types_of(source).items() if type == Scalar("binary")]
+def rows_of_records(
+    told: DataFrame,
+    source: FileSource,
+    texts: Mapping[str, str],
+    values: Mapping[str, str],
+    file: str = "_datamaster_file",
+) -> DataFrame:
+    """Return records, with REST where that is all there is, as rows of the contract; `texts` and
+    `values` are SQL for what else is there of a field, and `file` for `_datamaster_file`.
+    """
+    cells, binary = (
+        [],
+        [name for name, type in types_of(source).items() if type == Scalar("binary")],
+    )
     for index, name in enumerate(types_of(source)):
         text, value = TEXT_COLUMN.format(index), READY_COLUMN.format(index)
         if name in binary:
-            cells += [f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}", f"{base64_bytes(f'coalesce({texts[name]}, {REST_COLUMN}.{text})')} AS {value}"]
+            cells += [
+                f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}",
+                f"{base64_bytes(f'coalesce({texts[name]}, {REST_COLUMN}.{text})')} AS {value}",
+            ]
         elif name in values:
-            cells += [f"{REST_COLUMN}.{text} AS {text}", f"coalesce({values[name]}, {REST_COLUMN}.{value}) AS {value}"]
+            cells += [
+                f"{REST_COLUMN}.{text} AS {text}",
+                f"coalesce({values[name]}, {REST_COLUMN}.{value}) AS {value}",
+            ]
         else:
             cells.append(f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}")
-    found = told.selectExpr(*cells, f"{REST_COLUMN}._corrupt_record AS _corrupt_record", f"{REST_COLUMN}._datamaster_extra AS _datamaster_extra", file)
-    return rows_of_texts(found, list(types_of(source)), source, "_datamaster_extra", [*values, *binary])
+    found = told.selectExpr(
+        *cells,
+        f"{REST_COLUMN}._corrupt_record AS _corrupt_record",
+        f"{REST_COLUMN}._datamaster_extra AS _datamaster_extra",
+        file,
+    )
+    return rows_of_texts(
+        found, list(types_of(source)), source, "_datamaster_extra", [*values, *binary]
+    )

@@ -24,31 +24,85 @@ from ...contract.control_totals import TotalComparison
 from ...contract.document import byte_order_mark_encoding
 from ...contract.fault import DatamasterError
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .avro_files import avro_damage, avro_header_size, read_captured_events
-from .casts import FILE_STRUCT, RESCUE_COLUMN, bronze_type, file_name_of, file_url, refusal_query, types_of
+from .avro_files import (
+    avro_damage,
+    avro_header_size,
+    read_captured_events,
+)
+from .casts import (
+    FILE_STRUCT,
+    RESCUE_COLUMN,
+    bronze_type,
+    file_name_of,
+    file_url,
+    refusal_query,
+    types_of,
+)
 from .columnar_files import group_by_schema, read_columnar
-from .control_totals import EMPTY_FILE_TOTALS, check_totals, compute_totals, read_side_file, cut_totals_record
-from .csv_files import CsvProfile, csv_parts, csv_records, encoding_of, fits_contract, has_header, is_utf8, local_path, profile_csv, marks_of, needs_copy, escape_glob, strip_envelope_column, whole_lines
+from .control_totals import (
+    EMPTY_FILE_TOTALS,
+    check_totals,
+    compute_totals,
+    read_side_file,
+    cut_totals_record,
+)
+from .csv_files import (
+    CsvProfile,
+    csv_parts,
+    csv_records,
+    encoding_of,
+    fits_contract,
+    has_header,
+    is_utf8,
+    local_path,
+    profile_csv,
+    marks_of,
+    needs_copy,
+    escape_glob,
+    strip_envelope_column,
+    whole_lines,
+)
 from .json_files import is_whole_file, read_json
-from .large_files import is_for_arrow_csv, is_for_arrow_json, read_large_csv, read_large_json
+from .large_files import (
+    is_for_arrow_csv,
+    is_for_arrow_json,
+    read_large_csv,
+    read_large_json,
+)
 from .packed_files import ARCHIVES, packing_of, unpack
 from .partition_folders import partition_fields, with_partitions
-from .read_errors import innermost_message, is_file_error, is_machine_error
+from .read_errors import (
+    innermost_message,
+    is_file_error,
+    is_machine_error,
+)
 from ..stream import run_stream
-from ..base import NO_RECORD_REASON, TOTALS_OF, Files, FileSource, Handle, HandleMended, ListedFile
+from ..base import (
+    NO_RECORD_REASON,
+    TOTALS_OF,
+    Files,
+    FileSource,
+    Handle,
+    HandleMended,
+    ListedFile,
+)
 from .text_copies import copy_csv, copy_lines, is_utf8_text, transcode
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['BatchFile', 'prepare_csv_file', 'prepare_json_file', 'read_batch', 'read_stream_files', 'plain_path',
-           'list_landing_files', 'change_notes', 'read_new_local_files', 'read_mended_local_files']
+__all__ = ['BatchFile', 'prepare_csv_file', 'prepare_json_file', 'read_batch', 'read_stream_files',
+           'plain_path', 'list_landing_files', 'change_notes', 'read_new_local_files',
+           'read_mended_local_files']
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
 class BatchFile:
-    """A file of a batch, by its number: what is read of it (a copy or a link where `is_copy`), what is to be said of it, whether that is a row of its own, and whether nothing else is read of it; `record` is that of its control totals."""
+    """A file of a batch, by its number: what is read of it (a copy or a link where `is_copy`), what
+    is to be said of it, whether that is a row of its own, and whether nothing else is read of it;
+    `record` is that of its control totals.
+    """
 
     number: int
     file: str
@@ -65,7 +119,9 @@ class BatchFile:
 
     def with_note(self, reason: str) -> BatchFile:
         """Return the file with one more thing to say of it."""
-        return replace(self, reason="; ".join(filter(None, (self.reason, reason)))) if reason else self
+        return (
+            replace(self, reason="; ".join(filter(None, (self.reason, reason)))) if reason else self
+        )
 
     @property
     def address(self) -> str:
@@ -74,7 +130,14 @@ class BatchFile:
 
 
 _UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
-_UNPACKED_BY_NAME = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")  # of a plain file with such a name, Spark reads nothing
+_UNPACKED_BY_NAME = (
+    ".gz",
+    ".bz2",
+    ".deflate",
+    ".lz4",
+    ".snappy",
+    ".zst",
+)  # of a plain file with such a name, Spark reads nothing
 _TEXT_FORMATS = ("csv", "json")
 
 
@@ -89,7 +152,11 @@ def _prepare_file(number: int, file: str, source: FileSource, copies: Path) -> B
     except OSError as error:
         return item.with_refusal(f"the file cannot be opened: {error.strerror}")
     if size == 0:
-        return item.with_note("the file is empty") if source.format in _TEXT_FORMATS else item.with_refusal(f"the file is empty, which no file of {source.format} is")
+        return (
+            item.with_note("the file is empty")
+            if source.format in _TEXT_FORMATS
+            else item.with_refusal(f"the file is empty, which no file of {source.format} is")
+        )
     if kind:
         return _unpack_file(item, kind, source, copies)
     if _UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in _UNPACKED_BY_NAME:
@@ -100,7 +167,9 @@ def _prepare_file(number: int, file: str, source: FileSource, copies: Path) -> B
 
 
 def _unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) -> BatchFile:
-    """Return a packed file with its plain copy; of one that is cut off, up to the last whole line or block."""
+    """Return a packed file with its plain copy; of one that is cut off, up to the last whole line
+    or block.
+    """
     plain = copies / f"{item.number}.{source.format}"
     reason = unpack(item.path, kind, plain)
     if kind in ARCHIVES:
@@ -149,21 +218,32 @@ def _prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
 def _place_of_copies(items: Sequence[BatchFile]) -> str:
     """Return the SQL of `_datamaster_file` for rows of copies."""
     by_number = {item.number: item for item in items}
-    all_items = [by_number.get(number, BatchFile(number, "file:", Path())) for number in range(max(by_number, default=-1) + 1)]
+    all_items = [
+        by_number.get(number, BatchFile(number, "file:", Path()))
+        for number in range(max(by_number, default=-1) + 1)
+    ]
     there = [_stat(item) for item in all_items]
     number = "CAST(regexp_extract(_metadata.file_name, '^([0-9]+)', 1) AS INT)"
 
     def values(of: Sequence[str]) -> str:
         return f"get(array({', '.join(of)}), {number})"
 
-    paths, names = [sql_literal(file_url(item.file)) for item in all_items], [sql_literal(file_name_of(item.file)) for item in all_items]
+    paths, names = (
+        [sql_literal(file_url(item.file)) for item in all_items],
+        [sql_literal(file_name_of(item.file)) for item in all_items],
+    )
     sizes, micros = [f"{size}L" for size, _ in there], [f"{moment}L" for _, moment in there]
-    return (f"named_struct('path', {values(paths)}, 'name', {values(names)}, 'size', {values(sizes)}, 'modification_time', timestamp_micros({values(micros)}), "
-            "'block_start', _metadata.file_block_start) AS _datamaster_file")
+    return (
+        f"named_struct('path', {values(paths)}, 'name', {values(names)}, 'size', "
+        f"{values(sizes)}, 'modification_time', timestamp_micros({values(micros)}), "
+        "'block_start', _metadata.file_block_start) AS _datamaster_file"
+    )
 
 
 def _stat(item: BatchFile) -> tuple[int, int]:
-    """Return a file's size, and its modification in microseconds as Spark has it; zeros where it is not there."""
+    """Return a file's size, and its modification in microseconds as Spark has it; zeros where it is
+    not there.
+    """
     try:
         there = local_path(item.file).stat()
     except OSError:
@@ -172,21 +252,46 @@ def _stat(item: BatchFile) -> tuple[int, int]:
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #258c32b9
 def _unreadable_row(item: BatchFile, source: FileSource) -> str:
-    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
-    return refusal_query(source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason)
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its
+    end.
+    """
+    return refusal_query(
+        source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason
+    )
 
 
-def _raw_line_rows(spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str) -> DataFrame:
-    """Return the lines of a csv file of which no record can be taken, each as it is written and with the reason."""
-    raw = spark.read.text(escape_glob(str(look.copy) if look.copy else look.file)).where("trim(value) != ''")
-    raw = raw.withColumn("value", strip_envelope_column(raw["value"], raw["value"])) if look.is_enveloped else raw
-    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
-    rescued = f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, '_file_path', _datamaster_file.path)) AS {RESCUE_COLUMN}"
-    return raw.selectExpr("value", place if look.copy else FILE_STRUCT).selectExpr(*columns, rescued, "_datamaster_file")
+def _raw_line_rows(
+    spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str
+) -> DataFrame:
+    """Return the lines of a csv file of which no record can be taken, each as it is written and
+    with the reason.
+    """
+    raw = spark.read.text(escape_glob(str(look.copy) if look.copy else look.file)).where(
+        "trim(value) != ''"
+    )
+    raw = (
+        raw.withColumn("value", strip_envelope_column(raw["value"], raw["value"]))
+        if look.is_enveloped
+        else raw
+    )
+    columns = [
+        f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}"
+        for name, type in types_of(source).items()
+    ]
+    rescued = (
+        f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, "
+        f"'_file_path', _datamaster_file.path)) AS {RESCUE_COLUMN}"
+    )
+    return raw.selectExpr("value", place if look.copy else FILE_STRUCT).selectExpr(
+        *columns, rescued, "_datamaster_file"
+    )
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #5b8fc997
 def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
-    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is cut off, up to the last whole line. Raises ValueError where its byte order mark says another than the source does."""
+    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is
+    cut off, up to the last whole line. Raises ValueError where its byte order mark says another
+    than the source does.
+    """
     if reason := _contradicting_mark(item.path, source):
         raise ValueError(reason)
     if is_utf8(source.options):
@@ -199,16 +304,29 @@ def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFil
 
 
 def _contradicting_mark(path: Path, source: FileSource) -> str:
-    """Return that a file's byte order mark is that of another encoding than its source says, and what to write; an empty text where it is not."""
+    """Return that a file's byte order mark is that of another encoding than its source says, and
+    what to write; an empty text where it is not.
+    """
     with path.open("rb") as file:
         head = file.read(4)
     marked, said = byte_order_mark_encoding(head), encoding_of(source.options)
-    is_meant = said == marked.lower() or (said.startswith(marked.lower()) and head.decode(said, "replace").startswith("\ufeff"))
-    return f"its byte order mark says {marked}, and the contract {said.removesuffix('-sig').upper()}: write `encoding: {marked}` in workflow.source" if marked and not is_meant else ""
+    is_meant = said == marked.lower() or (
+        said.startswith(marked.lower()) and head.decode(said, "replace").startswith("\ufeff")
+    )
+    return (
+        f"its byte order mark says {marked}, and the contract "
+        f"{said.removesuffix('-sig').upper()}: write `encoding: {marked}` in workflow.source"
+        if marked and not is_meant
+        else ""
+    )
 
 
-def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple[BatchFile, CsvProfile]:
-    """Return a csv file with what it is, copied where that is needed; `source` is told with its encoding."""
+def prepare_csv_file(
+    item: BatchFile, source: FileSource, copies: Path
+) -> tuple[BatchFile, CsvProfile]:
+    """Return a csv file with what it is, copied where that is needed; `source` is told with its
+    encoding.
+    """
     plain, is_transcoded = _source_in_utf8(source), not is_utf8(source.options)
     item = _cut_control_record(_copy_to_utf8(item, source, copies), plain, copies)
     look = profile_csv(item.file, plain, item.path if item.is_copy else None)
@@ -220,22 +338,41 @@ def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple
     copy = copies / f"{item.number}-records.csv"
     item = item.with_note(copy_csv(item.path, copy, marks, is_transcoded))
     look = profile_csv(item.file, plain, copy)
-    return replace(item, path=copy, is_copy=True), replace(look, quotes=replace(look.quotes, go_over_lines=marks.go_over_lines, are_plain=look.quotes.are_plain and not marks.go_over_lines), is_enveloped=True)
+    return replace(item, path=copy, is_copy=True), replace(
+        look,
+        quotes=replace(
+            look.quotes,
+            go_over_lines=marks.go_over_lines,
+            are_plain=look.quotes.are_plain and not marks.go_over_lines,
+        ),
+        is_enveloped=True,
+    )
 
 
 def _cut_control_record(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
-    """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it has one."""
+    """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it
+    has one.
+    """
     control, copy = source.control, copies / f"{item.number}-data.csv"
-    record = cut_totals_record(item.path, control, source.options, copy) if control and control.place != "file" else None
+    record = (
+        cut_totals_record(item.path, control, source.options, copy)
+        if control and control.place != "file"
+        else None
+    )
     return item if record is None else replace(item, path=copy, is_copy=True, record=record)
 
 
 def _source_in_utf8(source: FileSource) -> FileSource:
     """Return a source whose files are in UTF-8."""
-    return replace(source, options={name: value for name, value in source.options.items() if name != "encoding"})
+    return replace(
+        source,
+        options={name: value for name, value in source.options.items() if name != "encoding"},
+    )
 
 
-def _read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
+def _read_csv_files(
+    spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
+) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of csv files, in parts, and the files with what was found of them."""
     plain, done, looks = _source_in_utf8(source), list[BatchFile](), list[CsvProfile]()
     for item in items:
@@ -248,32 +385,61 @@ def _read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: Fil
             done.append(found)
             continue
         if look.reason:
-            found = replace(found.with_note(look.reason + (_HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
+            found = replace(
+                found.with_note(
+                    look.reason
+                    + (
+                        _HEADER_REMEDY
+                        if has_header(plain.options) and fits_contract(spark, look.header, plain)
+                        else ""
+                    )
+                ),
+                is_refused=True,
+            )
         done.append(found)
         if not (found.is_refused and found.has_row):
             looks.append(look)
     place, of = _place_of_copies(done), {item.file: item for item in done}
     large = [look for look in looks if not look.reason and is_for_arrow_csv(look, plain)]
     rest = [look for look in looks if not look.reason and look not in large]
-    parts = [*(read_large_csv(spark, look, plain) for look in large), *csv_parts(spark, rest, plain, place)]
-    return [*parts, *(_raw_line_rows(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
+    parts = [
+        *(read_large_csv(spark, look, plain) for look in large),
+        *csv_parts(spark, rest, plain, place),
+    ]
+    return [
+        *parts,
+        *(
+            _raw_line_rows(spark, look, plain, of[look.file].reason, place)
+            for look in looks
+            if look.reason
+        ),
+    ], done
 
 
-_HEADER_REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
+_HEADER_REMEDY = (
+    "; it fits the contract's columns in number and types: where the files have no header, say "
+    "`header: false` in the contract's source"
+)
 
 
 def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
     """Return a file of JSON, copied where it is not in UTF-8 or has bytes that are not."""
     is_transcoded = not is_utf8(source.options)
     item = _copy_to_utf8(item, source, copies)
-    if (not is_transcoded and is_for_arrow_json(item.path, source)) or all(map(is_utf8_text, whole_lines(item.path))):
+    if (not is_transcoded and is_for_arrow_json(item.path, source)) or all(
+        map(is_utf8_text, whole_lines(item.path))
+    ):
         return item
     copy = copies / f"{item.number}-records.json"
     copy_lines(item.path, copy, is_whole_file(source), is_transcoded)
-    return replace(item, path=copy, is_copy=True).with_note("it has bytes that are not of its encoding")
+    return replace(item, path=copy, is_copy=True).with_note(
+        "it has bytes that are not of its encoding"
+    )
 
 
-def _read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
+def _read_json_files(
+    spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
+) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of files of JSON, in parts, and the files with what was found of them."""
     plain, done, whole = _source_in_utf8(source), list[BatchFile](), list[BatchFile]()
     for item in items:
@@ -284,10 +450,20 @@ def _read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: Fi
             done.append(item.with_refusal(f"the file cannot be read as JSON: {error}"))
     large = [item for item in whole if is_for_arrow_json(item.path, plain)]
     parts = [read_large_json(spark, item.file, plain, item.path) for item in large]
-    return [*parts, *_read_with_copies(partial(read_json, spark), [item for item in whole if item not in large], plain, done)], done
+    return [
+        *parts,
+        *_read_with_copies(
+            partial(read_json, spark), [item for item in whole if item not in large], plain, done
+        ),
+    ], done
 
 
-def _read_with_copies(read: Callable[..., DataFrame], items: Sequence[BatchFile], source: FileSource, of: Sequence[BatchFile]) -> Iterator[DataFrame]:
+def _read_with_copies(
+    read: Callable[..., DataFrame],
+    items: Sequence[BatchFile],
+    source: FileSource,
+    of: Sequence[BatchFile],
+) -> Iterator[DataFrame]:
     """Yield what `read(addresses, source, place)` makes of files, and of copies among them."""
     for is_copy, place in ((False, FILE_STRUCT), (True, _place_of_copies(of))):
         addresses = [item.address for item in items if item.is_copy == is_copy]
@@ -295,29 +471,60 @@ def _read_with_copies(read: Callable[..., DataFrame], items: Sequence[BatchFile]
             yield read(addresses, source, place)
 
 
-def _read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
-    """Return the rows of files of parquet or avro, in parts, and the files with what was found of them."""
+def _read_columnar_files(
+    spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
+) -> tuple[list[DataFrame], list[BatchFile]]:
+    """Return the rows of files of parquet or avro, in parts, and the files with what was found of
+    them.
+    """
     of = {item.address: item for item in items}
     groups, reasons = group_by_schema(spark, of, source.format)
     read = partial(read_captured_events if source.is_captured else read_columnar, spark)
-    done = [item.with_refusal(reasons[item.address]) if item.address in reasons else item for item in items]
-    return [part for group in groups.values() for part in _read_with_copies(read, [of[address] for address in group], source, done)], done
+    done = [
+        item.with_refusal(reasons[item.address]) if item.address in reasons else item
+        for item in items
+    ]
+    return [
+        part
+        for group in groups.values()
+        for part in _read_with_copies(read, [of[address] for address in group], source, done)
+    ], done
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #37cadde2
-_READERS = {"csv": _read_csv_files, "json": _read_json_files, "parquet": _read_columnar_files, "avro": _read_columnar_files}
+_READERS = {
+    "csv": _read_csv_files,
+    "json": _read_json_files,
+    "parquet": _read_columnar_files,
+    "avro": _read_columnar_files,
+}
 
 
-def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[BatchFile]]:
-    """Return the rows of a batch's files, None where every file is empty, and each file with what is to be said of it; `refused` are those that are known not to be readable, with the reason."""
+def read_batch(
+    spark: SparkSession,
+    files: Sequence[str],
+    source: FileSource,
+    copies: Path,
+    refused: Mapping[str, str] | None = None,
+) -> tuple[DataFrame | None, list[BatchFile]]:
+    """Return the rows of a batch's files, None where every file is empty, and each file with what
+    is to be said of it; `refused` are those that are known not to be readable, with the reason.
+    """
     known = refused or {}
-    items = [BatchFile(number, file, local_path(file)).with_refusal(known[file]) if file in known else _prepare_file(number, file, source, copies) for number, file in enumerate(files)]
+    items = [
+        BatchFile(number, file, local_path(file)).with_refusal(known[file])
+        if file in known
+        else _prepare_file(number, file, source, copies)
+        for number, file in enumerate(files)
+    ]
     there = [item for item in items if not item.is_refused and item.path.stat().st_size]
     parts, done = _READERS[source.format](spark, there, source, copies) if there else ([], [])
     if parts and (names := partition_fields(files, source)):
         parts = [with_partitions(part, names, source) for part in parts]
     found = {item.number: item for item in items} | {item.number: item for item in done}
     parts += [spark.sql(_unreadable_row(item, source)) for item in found.values() if item.has_row]
-    return reduce(lambda whole, part: whole.union(part), parts) if parts else None, list(found.values())
+    return reduce(lambda whole, part: whole.union(part), parts) if parts else None, list(
+        found.values()
+    )
 
 
 @contextmanager
@@ -332,16 +539,31 @@ def _folder_of_copies(folder: Path) -> Iterator[Path]:
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #efcd06a2
 def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return the entries of a stream's list of files: those of its last summary, and of what came behind it."""
+    """Return the entries of a stream's list of files: those of its last summary, and of what came
+    behind it.
+    """
     log = checkpoint / "sources" / "0"
-    parts = [path for path in log.glob("[0-9]*") if path.suffix in ("", ".compact")] if log.is_dir() else []
+    parts = (
+        [path for path in log.glob("[0-9]*") if path.suffix in ("", ".compact")]
+        if log.is_dir()
+        else []
+    )
     last = max((int(path.stem) for path in parts if path.suffix), default=-1)
-    newest = [path for path in parts if (int(path.stem) == last and path.suffix) or int(path.stem) > last]
-    return [json.loads(line) for path in newest for line in path.read_text(encoding="utf-8").splitlines()[1:] if line]
+    newest = [
+        path for path in parts if (int(path.stem) == last and path.suffix) or int(path.stem) > last
+    ]
+    return [
+        json.loads(line)
+        for path in newest
+        for line in path.read_text(encoding="utf-8").splitlines()[1:]
+        if line
+    ]
 
 
 def read_stream_files(checkpoint: Path) -> dict[str, int]:
-    """Return the files that a checkpoint's stream has read, each with its modification in milliseconds then; what was cleared away is left out."""
+    """Return the files that a checkpoint's stream has read, each with its modification in
+    milliseconds then; what was cleared away is left out.
+    """
     return {entry["path"]: int(entry["timestamp"]) for entry in _log_entries(checkpoint)}
 
 
@@ -351,51 +573,106 @@ def plain_path(address: str) -> str:
 
 
 def list_landing_files(folder: Path) -> frozenset[str]:
-    """Return the paths of the files below a folder, without those that are hidden: one of a name that begins with a full stop or an underscore, or is in such a folder (Spark, `HadoopFSUtils.shouldFilterOutPathName`)."""
-    found = (Path(root, name) for root, _, names in os.walk(folder, followlinks=True) for name in names)
-    return frozenset(str(path) for path in found if not any(map(_is_hidden, path.relative_to(folder).parts)))
+    """Return the paths of the files below a folder, without those that are hidden: one of a name
+    that begins with a full stop or an underscore, or is in such a folder (Spark,
+    `HadoopFSUtils.shouldFilterOutPathName`).
+    """
+    found = (
+        Path(root, name) for root, _, names in os.walk(folder, followlinks=True) for name in names
+    )
+    return frozenset(
+        str(path) for path in found if not any(map(_is_hidden, path.relative_to(folder).parts))
+    )
 
 
 def _is_hidden(name: str) -> bool:
-    """A file or folder of the name is passed over by Spark, which lists some of them (`_metadata`, `_common_metadata`) and reads none."""
-    return (name.startswith("_") and "=" not in name) or name.startswith(".") or name.endswith("._COPYING_")
+    """A file or folder of the name is passed over by Spark, which lists some of them (`_metadata`,
+    `_common_metadata`) and reads none.
+    """
+    return (
+        (name.startswith("_") and "=" not in name)
+        or name.startswith(".")
+        or name.endswith("._COPYING_")
+    )
 
 
-def change_notes(checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
-    """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
+def change_notes(
+    checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None
+) -> tuple[str, ...]:
+    """Return what is to be said of files that have been written to since they were read: by the
+    checkpoint's stream, or, of the addresses `read_again`, with that size and modification in
+    milliseconds, where None is for one that will be read again.
+    """
     known = {plain_path(address): then for address, then in (read_again or {}).items()}
-    there = ((Path(path), then) for address, then in read_stream_files(checkpoint).items() if (path := Path(plain_path(address))).is_file() and not _is_hidden(path.name))
-    changed = (path for path, then in there if (_is_newer(path, known[str(path)]) if str(path) in known else path.stat().st_mtime_ns // 1_000_000 != then))
-    return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path in changed)
+    there = (
+        (Path(path), then)
+        for address, then in read_stream_files(checkpoint).items()
+        if (path := Path(plain_path(address))).is_file() and not _is_hidden(path.name)
+    )
+    changed = (
+        path
+        for path, then in there
+        if (
+            _is_newer(path, known[str(path)])
+            if str(path) in known
+            else path.stat().st_mtime_ns // 1_000_000 != then
+        )
+    )
+    return tuple(
+        f"{path.name} has changed since it was read, and what changed was not read: put it "
+        "under another name"
+        for path in changed
+    )
 
 
 def _is_newer(path: Path, then: tuple[int, int] | None) -> bool:
-    """A file has another size than it had, or was written to since; the moment is that of the file with its totals where that was newer."""
+    """A file has another size than it had, or was written to since; the moment is that of the file
+    with its totals where that was newer.
+    """
     now = path.stat()
     return then is not None and (now.st_size != then[0] or now.st_mtime_ns // 1_000_000 > then[1])
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #cb6beb62
 def _data_name(file: str, source: FileSource) -> str:
-    """Return the name of the file whose totals a file has, without its suffix where that is not known; an empty text for a file with data."""
+    """Return the name of the file whose totals a file has, without its suffix where that is not
+    known; an empty text for a file with data.
+    """
     return source.control.data_name(local_path(file).name) if source.control else ""
 
 
 def _side_file(path: Path, source: FileSource) -> Path | None:
-    """Return the path of the file beside another that has its totals; None where the contract names none."""
-    return path.with_name(source.control.totals_file_name(path.name)) if source.control and source.control.place == "file" else None
+    """Return the path of the file beside another that has its totals; None where the contract names
+    none.
+    """
+    return (
+        path.with_name(source.control.totals_file_name(path.name))
+        if source.control and source.control.place == "file"
+        else None
+    )
 
 
-def _with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -> dict[str, tuple[int, int]]:
-    """Return listed files, by path with size and modification in milliseconds; the latter is that of the file with their totals where that is newer."""
+def _with_side_files(
+    listed: Mapping[str, tuple[int, int]], source: FileSource
+) -> dict[str, tuple[int, int]]:
+    """Return listed files, by path with size and modification in milliseconds; the latter is that
+    of the file with their totals where that is newer.
+    """
+
     def moment(file: str, own: int) -> int:
         beside = None if _data_name(file, source) else _side_file(local_path(file), source)
-        return max(own, beside.stat().st_mtime_ns // 1_000_000) if beside and beside.is_file() else own
+        return (
+            max(own, beside.stat().st_mtime_ns // 1_000_000) if beside and beside.is_file() else own
+        )
 
     return {file: (size, moment(file, own)) for file, (size, own) in listed.items()}
 
 
-def _check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
-    """Return the control totals of a batch's files that are read, and of those that have not what they say, why; nothing where the contract names none."""
+def _check_batch_totals(
+    rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource
+) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
+    """Return the control totals of a batch's files that are read, and of those that have not what
+    they say, why; nothing where the contract names none.
+    """
     control = source.control
     if control is None:
         return {}, {}
@@ -405,99 +682,190 @@ def _check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], sour
         beside = _side_file(local_path(item.file), source)
         text = read_side_file(beside) if beside else item.record
         has = found.get(file_url(item.file), {}).get("totals", EMPTY_FILE_TOTALS)
-        totals[item.file], reason = check_totals(control, text, has, source.options, beside.name if beside else "")
+        totals[item.file], reason = check_totals(
+            control, text, has, source.options, beside.name if beside else ""
+        )
         differing |= {item.file: reason} if reason else {}
     return totals, differing
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #6ae27444
 _FILES_PER_BATCH = 1000
-_OF_ANY_AGE = "36500d"  # Spark leaves out files that are a week older than the newest one that it has read
+_OF_ANY_AGE = (
+    "36500d"  # Spark leaves out files that are a week older than the newest one that it has read
+)
 
 
-def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
-    """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until no new file is left."""
+def read_new_local_files(
+    spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+) -> None:
+    """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until
+    no new file is left.
+    """
+
     def batch(listing: DataFrame, batch_id: int) -> None:
-        listed = _with_side_files(_batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source)
+        listed = _with_side_files(
+            _batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source
+        )
         if listed:
-            _hand_over_files(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
+            _hand_over_files(
+                listing.sparkSession,
+                source,
+                listed,
+                Path(f"{checkpoint}.copies"),
+                lambda rows, files: handle(rows, batch_id, files),
+            )
 
-    listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
-               .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", _FILES_PER_BATCH).option("maxFileAge", _OF_ANY_AGE)
-               .load(escape_glob(source.folder)).select("path", "modificationTime", "length"))
+    listing = (
+        spark.readStream.format("binaryFile")
+        .schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
+        .option("recursiveFileLookup", "true")
+        .option("maxFilesPerTrigger", _FILES_PER_BATCH)
+        .option("maxFileAge", _OF_ANY_AGE)
+        .load(escape_glob(source.folder))
+        .select("path", "modificationTime", "length")
+    )
     run_stream(listing, batch, checkpoint, interval)
 
 
 def _batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tuple[int, int]]:
-    """Return the files below a folder that a stream listed for a batch and that are not hidden, by path with size and modification in milliseconds; the size of one that has gone is 0.
+    """Return the files below a folder that a stream listed for a batch and that are not hidden, by
+    path with size and modification in milliseconds; the size of one that has gone is 0.
 
-    They are those of the stream's own list: what Spark makes of it leaves out empty files, and ends with an error at one that has gone.
+    They are those of the stream's own list: what Spark makes of it leaves out empty files, and ends
+    with an error at one that has gone.
     """
     last = _log_offset(checkpoint, batch_id)
     first = _log_offset(checkpoint, batch_id - 1) + 1 if batch_id else 0
     entries = [entry for entry in _log_entries(checkpoint) if first <= entry["batchId"] <= last]
     listed = {plain_path(entry["path"]): int(entry["timestamp"]) for entry in entries}
-    paths = {path: moment for path, moment in listed.items() if not any(map(_is_hidden, _names_below(path, folder)))}
-    return {f"file:{path}": (Path(path).stat().st_size if Path(path).is_file() else 0, moment) for path, moment in paths.items()}
+    paths = {
+        path: moment
+        for path, moment in listed.items()
+        if not any(map(_is_hidden, _names_below(path, folder)))
+    }
+    return {
+        f"file:{path}": (Path(path).stat().st_size if Path(path).is_file() else 0, moment)
+        for path, moment in paths.items()
+    }
 
 
 def _names_below(path: str, folder: Path) -> tuple[str, ...]:
-    """Return the names of a file, and of the folders that it is in, below a folder; its own name where it is not below."""
-    return Path(path).relative_to(folder).parts if Path(path).is_relative_to(folder) else (Path(path).name,)
+    """Return the names of a file, and of the folders that it is in, below a folder; its own name
+    where it is not below.
+    """
+    return (
+        Path(path).relative_to(folder).parts
+        if Path(path).is_relative_to(folder)
+        else (Path(path).name,)
+    )
 
 
 def _log_offset(checkpoint: Path, batch_id: int) -> int:
-    """Return the number of the last entry in the stream's list of files that belongs to a batch, by the checkpoint's plan of it."""
+    """Return the number of the last entry in the stream's list of files that belongs to a batch, by
+    the checkpoint's plan of it.
+    """
     lines = (checkpoint / "offsets" / str(batch_id)).read_text(encoding="utf-8").splitlines()
     return int(json.loads(lines[2])["logOffset"])
 
 
-def _hand_over_files(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
-    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`_find_cut_off_files`)."""
+def _hand_over_files(
+    spark: SparkSession,
+    source: FileSource,
+    listed: Mapping[str, tuple[int, int]],
+    folder: Path,
+    handle: Callable[[DataFrame, Files], None],
+) -> None:
+    """Hand the rows of listed files, by path with size and modification in milliseconds, to
+    `handle(rows, files)`; where a file ends the reading, or has not what its control totals say,
+    once more without it. So it is with one that is cut off, where the model has no key
+    (`_find_cut_off_files`).
+    """
     refused: dict[str, str] = {}
     totals: dict[str, tuple[TotalComparison, ...]] = {}
     data = sorted(file for file in listed if not _data_name(file, source))
     while True:
         with _folder_of_copies(folder) as copies:
-            items, is_begun = [BatchFile(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
+            items, is_begun = (
+                [
+                    BatchFile(number, file, local_path(file))
+                    for number, file in enumerate(data)
+                    if file not in refused
+                ],
+                False,
+            )
             rows: DataFrame | None = None
             try:
                 rows, items = read_batch(spark, data, source, copies, refused)
                 is_begun = True
                 compared, differing = _check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = _find_cut_off_files(items, source) | (differing if source.control and source.control.is_strict else {})
+                kept_out = _find_cut_off_files(items, source) | (
+                    differing if source.control and source.control.is_strict else {}
+                )
                 if kept_out:
                     refused |= kept_out
                     continue
                 items = [item.with_note(differing.get(item.file, "")) for item in items]
-                handle(_empty_rows(spark, source) if rows is None else rows, _batch_files(items, listed, source, totals))
+                handle(
+                    _empty_rows(spark, source) if rows is None else rows,
+                    _batch_files(items, listed, source, totals),
+                )
                 return
             except Exception as error:
                 is_known = isinstance(error, DatamasterError) or is_machine_error(error)
-                is_of_another = is_begun and not is_file_error(error) and (rows is None or _is_readable(rows))
-                broken = {} if is_known or is_of_another else _find_broken_files(spark, items, source, copies / "each")
+                is_of_another = (
+                    is_begun and not is_file_error(error) and (rows is None or _is_readable(rows))
+                )
+                broken = (
+                    {}
+                    if is_known or is_of_another
+                    else _find_broken_files(spark, items, source, copies / "each")
+                )
                 if not broken:
                     raise
                 refused |= broken
 
 
 def _find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[str, str]:
-    """Return the files of a batch that are not read to their end, with the reason, where no key tells their rows from those of the mended file; nothing where the model has a key."""
+    """Return the files of a batch that are not read to their end, with the reason, where no key
+    tells their rows from those of the mended file; nothing where the model has a key.
+    """
     if any(item.primary_key for item in source.fields):
         return {}
-    return {item.file: f"{item.reason}; nothing of it is taken until it is whole, because the model has no key" for item in items if item.has_row and not item.is_refused}
+    return {
+        item.file: f"{item.reason}; nothing of it is taken until it is whole, because the model has no "
+        "key"
+        for item in items
+        if item.has_row and not item.is_refused
+    }
 
 
-def read_mended_local_files(spark: SparkSession, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
-    """Hand the rows of each refused file, by encoded path with size and modification in milliseconds then, that has been written to since to `handle(rows, key, files)`."""
+def read_mended_local_files(
+    spark: SparkSession,
+    source: FileSource,
+    refused: Mapping[str, tuple[int, int]],
+    checkpoint: str,
+    handle: HandleMended,
+) -> None:
+    """Hand the rows of each refused file, by encoded path with size and modification in
+    milliseconds then, that has been written to since to `handle(rows, key, files)`.
+    """
     for address, before in refused.items():
         path = Path(plain_path(address))
         if not path.is_file():
             continue
-        (now,) = _with_side_files({f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source).values()
+        (now,) = _with_side_files(
+            {f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source
+        ).values()
         if now != before:
             key = hashlib.sha256(f"{address} {now}".encode()).hexdigest()[:16]
-            _hand_over_files(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
+            _hand_over_files(
+                spark,
+                source,
+                {f"file:{path}": now},
+                Path(f"{checkpoint}.copies"),
+                partial(_with_key, handle, key),
+            )
 
 
 def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> None:
@@ -507,7 +875,9 @@ def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> 
 
 def _empty_rows(spark: SparkSession, source: FileSource) -> DataFrame:
     """Return the rows of files that have none."""
-    return spark.sql(_unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where("false")
+    return spark.sql(_unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where(
+        "false"
+    )
 
 
 def _is_readable(rows: DataFrame) -> bool:
@@ -519,8 +889,12 @@ def _is_readable(rows: DataFrame) -> bool:
     return True
 
 
-def _find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> dict[str, str]:
-    """Return the files whose reading ends with an error, with what is said of each, by trying each alone; raises an error that is the machine's."""
+def _find_broken_files(
+    spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
+) -> dict[str, str]:
+    """Return the files whose reading ends with an error, with what is said of each, by trying each
+    alone; raises an error that is the machine's.
+    """
     broken = {}
     for item in (item for item in items if not item.is_refused):
         with _folder_of_copies(copies):
@@ -531,21 +905,40 @@ def _find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: 
             except Exception as error:
                 if is_machine_error(error):
                     raise
-                broken[item.file] = f"the file cannot be read as {source.format}: {innermost_message(error)}"
+                broken[item.file] = (
+                    f"the file cannot be read as {source.format}: {innermost_message(error)}"
+                )
     return broken
 
 
 def _has_records(item: BatchFile, source: FileSource) -> bool:
-    """A file has a record, found in another way than it is read; one that cannot be looked at may have."""
+    """A file has a record, found in another way than it is read; one that cannot be looked at may
+    have.
+    """
     try:
         match source.format:
             case "csv":
-                with closing(csv_records(item.path, _source_in_utf8(source).options if item.is_copy else source.options)) as records:
-                    return len(list(islice((record for record in records if any(record)), 2))) > has_header(source.options)
+                with closing(
+                    csv_records(
+                        item.path,
+                        _source_in_utf8(source).options if item.is_copy else source.options,
+                    )
+                ) as records:
+                    return len(
+                        list(islice((record for record in records if any(record)), 2))
+                    ) > has_header(source.options)
             case "json":
-                texts = (text for lines in whole_lines(item.path) if (text := lines.strip(b" \t\r\n\xef\xbb\xbf")))
+                texts = (
+                    text
+                    for lines in whole_lines(item.path)
+                    if (text := lines.strip(b" \t\r\n\xef\xbb\xbf"))
+                )
                 first = next(texts, b"")
-                is_empty_list = is_whole_file(source) and re.fullmatch(rb"\[\s*\]", first) is not None and not next(texts, b"")
+                is_empty_list = (
+                    is_whole_file(source)
+                    and re.fullmatch(rb"\[\s*\]", first) is not None
+                    and not next(texts, b"")
+                )
                 return bool(first) and not is_empty_list
             case "parquet":
                 from pyarrow import parquet
@@ -553,15 +946,46 @@ def _has_records(item: BatchFile, source: FileSource) -> bool:
                 return bool(parquet.read_metadata(item.path).num_rows)
             case _:
                 return avro_damage(item.path)[1] > avro_header_size(item.path)
-    except Exception:  # whatever keeps this from being known, bronze has rows of the file or the run says that it has none
+    # whatever keeps this from being known, bronze has rows of the file or the run says that it has
+    # none
+    except Exception:
         return True
 
 
-def _batch_files(items: Sequence[BatchFile], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[TotalComparison, ...]]) -> Files:
-    """Return the files of a batch as they were listed, with what is to be said of each, and their control totals."""
+def _batch_files(
+    items: Sequence[BatchFile],
+    listed: Mapping[str, tuple[int, int]],
+    source: FileSource,
+    totals: Mapping[str, tuple[TotalComparison, ...]],
+) -> Files:
+    """Return the files of a batch as they were listed, with what is to be said of each, and their
+    control totals.
+    """
     root = str(local_path(source.folder)).rstrip("/") + "/"
-    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if _has_records(item, source) else NO_RECORD_REASON),
-                               item.is_refused or item.has_row, totals.get(item.file, ())) for item in items)
+    entries = tuple(
+        ListedFile(
+            file_url(item.file),
+            str(local_path(item.file)).removeprefix(root),
+            *listed[item.file],
+            item.reason or ("" if _has_records(item, source) else NO_RECORD_REASON),
+            item.is_refused or item.has_row,
+            totals.get(item.file, ()),
+        )
+        for item in items
+    )
     beside = {file: name for file in listed if (name := _data_name(file, source))}
-    entries += tuple(ListedFile(file_url(file), str(local_path(file)).removeprefix(root), *listed[file], TOTALS_OF + name) for file, name in beside.items())
-    return Files(len(entries), sum(entry.size for entry in entries), max(entry.modified_millis for entry in entries), entries)
+    entries += tuple(
+        ListedFile(
+            file_url(file),
+            str(local_path(file)).removeprefix(root),
+            *listed[file],
+            TOTALS_OF + name,
+        )
+        for file, name in beside.items()
+    )
+    return Files(
+        len(entries),
+        sum(entry.size for entry in entries),
+        max(entry.modified_millis for entry in entries),
+        entries,
+    )

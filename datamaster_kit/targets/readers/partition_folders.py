@@ -13,7 +13,14 @@ from urllib.parse import unquote
 
 from ...contract.model import DataType, Scalar
 from ...contract.sql.sqltype import quote, sql_literal
-from .casts import RESCUE_COLUMN, aliases_of, exact_cast, file_url, let_sql, types_of
+from .casts import (
+    RESCUE_COLUMN,
+    aliases_of,
+    exact_cast,
+    file_url,
+    let_sql,
+    types_of,
+)
 from ..base import FileSource
 
 if TYPE_CHECKING:
@@ -28,17 +35,33 @@ _FOLDER_COLUMN = "_datamaster_folder_{}"
 
 
 def _folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
-    """Return the names that a folder may have for a field, composed and decomposed (Unicode, NFC and NFD)."""
+    """Return the names that a folder may have for a field, composed and decomposed (Unicode, NFC
+    and NFD).
+    """
     others = {other.lower() for other in types_of(source)}
-    known = (name, *(alias for alias in aliases_of(source).get(name, ()) if alias.lower() not in others))
-    return tuple(dict.fromkeys(unicodedata.normalize(form, one) for one in known for form in ("NFC", "NFD")))
+    known = (
+        name,
+        *(alias for alias in aliases_of(source).get(name, ()) if alias.lower() not in others),
+    )
+    return tuple(
+        dict.fromkeys(unicodedata.normalize(form, one) for one in known for form in ("NFC", "NFD"))
+    )
 
 
 def partition_fields(files: Iterable[str], source: FileSource) -> tuple[str, ...]:
     """Return the fields, of a scalar type, that folders of the files name."""
-    types = {name: [one.lower() for one in _folder_spellings(name, source)] for name, type in types_of(source).items() if isinstance(type, Scalar)}
+    types = {
+        name: [one.lower() for one in _folder_spellings(name, source)]
+        for name, type in types_of(source).items()
+        if isinstance(type, Scalar)
+    }
     root = file_url(source.folder).removeprefix("file:").rstrip("/")
-    named = {unquote(part.partition("=")[0]).lower() for file in files for part in _path_below(file, root).split("/")[:-1] if "=" in part}
+    named = {
+        unquote(part.partition("=")[0]).lower()
+        for file in files
+        for part in _path_below(file, root).split("/")[:-1]
+        if "=" in part
+    }
     return tuple(name for name, known in types.items() if not named.isdisjoint(known))
 
 
@@ -48,47 +71,94 @@ def _path_below(file: str, root: str) -> str:
 
 
 def _folder_texts(names: Sequence[str], root: str) -> str:
-    """Return SQL for what the folders of a row's file say of a field of these names, by `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text stays as it is written."""
+    """Return SQL for what the folders of a row's file say of a field of these names, by
+    `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text
+    stays as it is written.
+    """
     known = "|".join(rf"\Q{name}\E" for name in names if "\\E" not in name) or ".^"
     path = "regexp_replace(_datamaster_file.path, '^file:/*', '/')"
-    below_root = f"CASE WHEN startswith({path}, {sql_literal(root)}) THEN substring({path}, {len(root) + 1}) ELSE {path} END"
-    written = f"regexp_extract_all(try_url_decode(replace({below_root}, '+', '%2B')), {sql_literal(rf'(?iu)/(?:{known})=([^/]*)(?=/)')}, 1)"
+    below_root = (
+        f"CASE WHEN startswith({path}, {sql_literal(root)}) THEN substring({path}, "
+        f"{len(root) + 1}) ELSE {path} END"
+    )
+    written = (
+        f"regexp_extract_all(try_url_decode(replace({below_root}, '+', '%2B')), "
+        f"{sql_literal(rf'(?iu)/(?:{known})=([^/]*)(?=/)')}, 1)"
+    )
     plain = "try_url_decode(replace(_one, '+', '%2B'))"
-    texts = f"transform({written}, _one -> CASE WHEN NOT contains({plain}, '\N{REPLACEMENT CHARACTER}') THEN {plain} ELSE _one END)"
+    texts = (
+        f"transform({written}, _one -> CASE WHEN NOT contains({plain}, "
+        f"'\N{REPLACEMENT CHARACTER}') THEN {plain} ELSE _one END)"
+    )
     return f"array_distinct(filter({texts}, _one -> _one NOT IN ('', '{_HIVE_NULL}')))"
 
 # %% ../../../nbs/targets/readers/11_partition_folders.ipynb #6f88d957
 def _is_rescued(name: str) -> str:
     """Return SQL that is true where the file has a text in a field that could not be taken."""
-    return f"coalesce(array_contains(json_object_keys({RESCUE_COLUMN}), {sql_literal(name)}), false)"
+    return (
+        f"coalesce(array_contains(json_object_keys({RESCUE_COLUMN}), {sql_literal(name)}), false)"
+    )
 
 
 def _folder_misfits(name: str, index: int) -> list[str]:
     """Return the names and SQL of what is rescued of a field and its folder."""
     part, known = _FOLDER_COLUMN.format(index), _is_rescued(name)
     text = f"coalesce(CAST({quote(name)} AS STRING), {part}.text)"
-    return [sql_literal(name), f"CASE WHEN {part}.is_bad AND NOT {known} THEN {text} END", sql_literal(f"{name} (folder)"), f"CASE WHEN {part}.is_bad THEN {part}.text END"]
+    return [
+        sql_literal(name),
+        f"CASE WHEN {part}.is_bad AND NOT {known} THEN {text} END",
+        sql_literal(f"{name} (folder)"),
+        f"CASE WHEN {part}.is_bad THEN {part}.text END",
+    ]
 
 
 def _folder_struct(name: str, type: DataType, index: int, source: FileSource, root: str) -> str:
-    """Return SQL for a struct of a folder's text, its value, and whether it is none, or another than the file's or than that of a second folder."""
+    """Return SQL for a struct of a folder's text, its value, and whether it is none, or another
+    than the file's or than that of a second folder.
+    """
     value = exact_cast("_text", type, source.options)
-    is_bad = f"_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR {_is_rescued(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
+    is_bad = (
+        "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR "
+        f"{_is_rescued(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
+    )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
     text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"
-    return f"{let_sql(_folder_texts(_folder_spellings(name, source), root), '_texts', let_sql(text, '_text', let_sql(value, '_value', struct)))} AS {_FOLDER_COLUMN.format(index)}"
+    return (
+        f"{let_sql(_folder_texts(_folder_spellings(name, source), root), '_texts', let_sql(text, '_text', let_sql(value, '_value', struct)))}"
+        f" AS {_FOLDER_COLUMN.format(index)}"
+    )
 
 
 def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource) -> DataFrame:
     """Return rows of the contract with the fields of these names as their files' folders say."""
     types, root = types_of(source), re.sub("^file:/*", "/", file_url(source.folder)).rstrip("/")
     numbered = dict(zip(names, range(len(names)), strict=True))
-    parted = rows.selectExpr("*", *(_folder_struct(name, types[name], index, source, root) for name, index in numbered.items()))
+    parted = rows.selectExpr(
+        "*",
+        *(
+            _folder_struct(name, types[name], index, source, root)
+            for name, index in numbered.items()
+        ),
+    )
     is_bad = " OR ".join(f"{_FOLDER_COLUMN.format(index)}.is_bad" for index in numbered.values())
-    members = ", ".join(member for name, index in numbered.items() for member in _folder_misfits(name, index))
+    members = ", ".join(
+        member for name, index in numbered.items() for member in _folder_misfits(name, index)
+    )
     more = f"to_json(named_struct({members}, '_file_path', _datamaster_file.path))"
-    both = f"concat(substring({RESCUE_COLUMN}, 1, length({RESCUE_COLUMN}) - 1), ',', substring(to_json(named_struct({members})), 2))"
-    rescued = f"CASE WHEN NOT ({is_bad}) THEN {RESCUE_COLUMN} WHEN {RESCUE_COLUMN} IS NULL THEN {more} ELSE {both} END AS {RESCUE_COLUMN}"
-    columns = [f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad THEN coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS {quote(name)}" if name in numbered else quote(name)
-               for name in types]
+    both = (
+        f"concat(substring({RESCUE_COLUMN}, 1, length({RESCUE_COLUMN}) - 1), ',', "
+        f"substring(to_json(named_struct({members})), 2))"
+    )
+    rescued = (
+        f"CASE WHEN NOT ({is_bad}) THEN {RESCUE_COLUMN} WHEN {RESCUE_COLUMN} IS NULL THEN {more} "
+        f"ELSE {both} END AS {RESCUE_COLUMN}"
+    )
+    columns = [
+        f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad THEN "
+        f"coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS "
+        f"{quote(name)}"
+        if name in numbered
+        else quote(name)
+        for name in types
+    ]
     return parted.selectExpr(*columns, rescued, "_datamaster_file")

@@ -1,6 +1,8 @@
-"""A stand-in for the runtime in which a workspace runs a task: `dbutils`, three-level names, what each kind of compute refuses, Auto Loader.
+"""A stand-in for the runtime in which a workspace runs a task: `dbutils`, three-level names, what
+each kind of compute refuses, Auto Loader.
 
-It is loaded into the task's own process before anything else, and knows nothing of the toolkit. What it is told is in the file that WORKSPACE_RUNTIME names.
+It is loaded into the task's own process before anything else, and knows nothing of the toolkit.
+What it is told is in the file that WORKSPACE_RUNTIME names.
 """
 
 from __future__ import annotations
@@ -14,5 +16,7 @@ from typing import Any
 
 @cache
 def told() -> dict[str, Any]:
-    """Return what the task's process is told: host, token, compute, catalogs, folders, parameters."""
+    """Return what the task's process is told: host, token, compute, catalogs, folders,
+    parameters.
+    """
     return dict(json.loads(Path(os.environ["WORKSPACE_RUNTIME"]).read_text(encoding="utf-8")))

@@ -1,4 +1,6 @@
-"""What Auto Loader reads, read by Spark's own readers told the same options: columns of csv by their names, what the schema does not know in the rescued column."""
+"""What Auto Loader reads, read by Spark's own readers told the same options: columns of csv by
+their names, what the schema does not know in the rescued column.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def no_glob(path: str) -> str:
 
 
 def header_of(file: str, options: Mapping[str, str]) -> list[str]:
-    """Return the cells of a csv file's first record that is no comment, by the reader of Python's library."""
+    """Return the cells of a csv file's first record that is no comment, by the reader of Python's
+    library.
+    """
     path, sign = Path(file.removeprefix("file:")), options.get("quote", '"')
     escape = options.get("escape", '"')
     between = options.get("sep", options.get("delimiter", ",")).encode().decode("unicode_escape")
@@ -66,7 +70,9 @@ def header_of(file: str, options: Mapping[str, str]) -> list[str]:
 
 
 def places(header: Sequence[str], names: Sequence[str]) -> tuple[dict[int, str], dict[int, str]]:
-    """Return which column of the schema each cell of a header is, exactly or else in any case, and the names of the cells that are left over."""
+    """Return which column of the schema each cell of a header is, exactly or else in any case, and
+    the names of the cells that are left over.
+    """
     found: dict[int, str] = {}
     for same in (str, lambda text: text.strip().lower()):
         for name in names:
@@ -97,7 +103,9 @@ def places(header: Sequence[str], names: Sequence[str]) -> tuple[dict[int, str],
 def read_csv(
     spark: SparkSession, file: str, options: Mapping[str, str], schema: StructType, rescued: str
 ) -> DataFrame:
-    """Return a csv file's rows: its columns by their names, those that are not the schema's as JSON in the rescued column with the file's path (Databricks, *What is the rescued data column?*)."""
+    """Return a csv file's rows: its columns by their names, those that are not the schema's as JSON
+    in the rescued column with the file's path (Databricks, *What is the rescued data column?*).
+    """
     corrupt = options.get("columnNameOfCorruptRecord", "_corrupt_record")
     fields = {
         field.name: field.dataType.simpleString()
@@ -141,7 +149,9 @@ def read_csv(
 def read_cloud_files(
     spark: SparkSession, files: Sequence[str], options: Mapping[str, str], schema: StructType
 ) -> DataFrame:
-    """Return the rows of files as Auto Loader gives them, with `_metadata`; what a file of parquet or avro has beyond the schema is left out."""
+    """Return the rows of files as Auto Loader gives them, with `_metadata`; what a file of parquet
+    or avro has beyond the schema is left out.
+    """
     format = options[f"{OWN}format"]
     own = {
         name: value
@@ -176,4 +186,7 @@ def no_rows(spark: SparkSession, schema: StructType) -> DataFrame:
     )
 
 
-METADATA = "STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_block_start: BIGINT, file_block_length: BIGINT, file_modification_time: TIMESTAMP>"
+METADATA = (
+    "STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_block_start: BIGINT, "
+    "file_block_length: BIGINT, file_modification_time: TIMESTAMP>"
+)

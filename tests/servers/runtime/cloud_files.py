@@ -1,4 +1,6 @@
-"""`spark.readStream.format("cloudFiles")`: new files are found by Spark's own stream of files, with its checkpoint, and each batch's files are read as Auto Loader reads them."""
+"""`spark.readStream.format("cloudFiles")`: new files are found by Spark's own stream of files, with
+its checkpoint, and each batch's files are read as Auto Loader reads them.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +47,16 @@ class CloudReader:
         return self
 
     def load(self, path: str) -> CloudFrame:
-        """Return the rows of the new files; raises ValueError for what the stand-in does not know."""
+        """Return the rows of the new files; raises ValueError for what the stand-in does not
+        know.
+        """
         from pyspark.sql.types import _parse_datatype_string
 
         unknown = {name.removeprefix(OWN) for name in self.said if name.startswith(OWN)} - KNOWN
         if unknown or self.fields is None:
             raise ValueError(
-                f"the stand-in for Auto Loader needs a schema, and does not know {', '.join(sorted(unknown)) or 'how to infer one'}"
+                "the stand-in for Auto Loader needs a schema, and does not know "
+                f"{', '.join(sorted(unknown)) or 'how to infer one'}"
             )
         schema = (
             _parse_datatype_string(self.fields) if isinstance(self.fields, str) else self.fields
@@ -73,7 +78,9 @@ class CloudReader:
 
 
 class CloudFrame:
-    """Rows of new files: what is made of them is made of an empty table, to know its columns, and of each batch's rows when it comes."""
+    """Rows of new files: what is made of them is made of an empty table, to know its columns, and
+    of each batch's rows when it comes.
+    """
 
     def __init__(self, files: Any, template: Any, rows: Callable[[list[str]], Any]) -> None:
         self._files, self._template, self._rows = files, template, rows
@@ -93,7 +100,9 @@ class CloudFrame:
         return self._template[name]
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the rows have under a name; a method that makes rows makes a stream of them."""
+        """Return what the rows have under a name; a method that makes rows makes a stream of
+        them.
+        """
         there = getattr(self._template, name)
         if not callable(there):
             return there

@@ -1,4 +1,6 @@
-"""Three-level names over the one catalog that local Spark has: `crisk.bronze.account` is the table `account` of the schema `crisk__bronze`."""
+"""Three-level names over the one catalog that local Spark has: `crisk.bronze.account` is the table
+`account` of the schema `crisk__bronze`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def local_schema(catalog: str, schema: str) -> str:
 
 
 def local_text(text: str, catalogs: Collection[str]) -> tuple[str, list[tuple[str, str, str]]]:
-    """Return SQL, or a name, with the names of this machine, and the tables of three-level names in it."""
+    """Return SQL, or a name, with the names of this machine, and the tables of three-level names in
+    it.
+    """
     parts = list(TOKEN.findall(text))
     said = [
         at
@@ -60,7 +64,9 @@ def words_of(text: str) -> list[str]:
 
 
 def is_governed(text: str) -> bool:
-    """Unity Catalog answers the statement: it defines or grants something, or asks the information schema."""
+    """Unity Catalog answers the statement: it defines or grants something, or asks the information
+    schema.
+    """
     words = words_of(text)
     if "INFORMATION_SCHEMA" in words:
         return True

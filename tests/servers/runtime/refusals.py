@@ -1,6 +1,8 @@
-"""What the kinds of compute refuse (Databricks, *Compute access mode limitations* and *Serverless compute limitations*).
+"""What the kinds of compute refuse (Databricks, *Compute access mode limitations* and *Serverless
+compute limitations*).
 
-Serverless and standard compute are reached by Spark Connect, which has no JVM, no RDD and no context. Here it is Spark's own session that says so, to whatever is not part of Spark.
+Serverless and standard compute are reached by Spark Connect, which has no JVM, no RDD and no
+context. Here it is Spark's own session that says so, to whatever is not part of Spark.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def not_in_connect(name: str) -> NoReturn:
     from pyspark.errors import PySparkAttributeError
 
     raise PySparkAttributeError(
-        f"[JVM_ATTRIBUTE_NOT_SUPPORTED] Attribute `{name}` is not supported in Spark Connect as it depends on the JVM. If you need to use this attribute, do not use Spark Connect when creating your session."
+        f"[JVM_ATTRIBUTE_NOT_SUPPORTED] Attribute `{name}` is not supported in Spark Connect "
+        "as it depends on the JVM. If you need to use this attribute, do not use Spark "
+        "Connect when creating your session."
     )
 
 
@@ -64,7 +68,9 @@ class Hidden:
 
 
 def refused(owner: Any, name: str, reason: Any) -> None:
-    """Have a method raise what `reason(*arguments)` raises, where it raises, unless Spark itself calls it."""
+    """Have a method raise what `reason(*arguments)` raises, where it raises, unless Spark itself
+    calls it.
+    """
     method = getattr(owner, name)
 
     @wraps(method)
@@ -117,7 +123,8 @@ def refuse(compute: str) -> None:
                 owner,
                 name,
                 lambda *_, **__: analysis(
-                    "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000"
+                    "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on "
+                    "serverless compute. SQLSTATE: 0A000"
                 ),
             )
     refused(
@@ -127,7 +134,9 @@ def refuse(compute: str) -> None:
             said.get("availableNow")
             or said.get("once")
             or analysis(
-                "[INFINITE_STREAMING_TRIGGER_NOT_SUPPORTED] Trigger type ProcessingTime is not supported for this cluster type. Use a different trigger type e.g. AvailableNow, Once. SQLSTATE: 0A000"
+                "[INFINITE_STREAMING_TRIGGER_NOT_SUPPORTED] Trigger type ProcessingTime is "
+                "not supported for this cluster type. Use a different trigger type e.g. "
+                "AvailableNow, Once. SQLSTATE: 0A000"
             )
         ),
     )

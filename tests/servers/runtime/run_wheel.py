@@ -1,4 +1,6 @@
-"""Runs the entry point of a wheel in this process: `python -m runtime.run_wheel PACKAGE ENTRY_POINT [PARAMETER ...]`."""
+"""Runs the entry point of a wheel in this process: `python -m runtime.run_wheel PACKAGE ENTRY_POINT
+[PARAMETER ...]`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from runtime import told
 
 
 def entry(package: str, name: str) -> Any:
-    """Return the entry point that the wheel's metadata names, else the package's attribute (Databricks, *Python wheel task for jobs*)."""
+    """Return the entry point that the wheel's metadata names, else the package's attribute
+    (Databricks, *Python wheel task for jobs*).
+    """
     try:
         for point in distribution(package).entry_points:
             if point.name == name:

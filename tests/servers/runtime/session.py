@@ -1,4 +1,6 @@
-"""Spark's own session, fitted to be a workspace's: names of three levels, statements of Unity Catalog, Auto Loader, and what the compute refuses."""
+"""Spark's own session, fitted to be a workspace's: names of three levels, statements of Unity
+Catalog, Auto Loader, and what the compute refuses.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ KNOWN: set[tuple[str, ...]] = set()
 
 
 def bring(session: Any, table: tuple[str, str, str]) -> None:
-    """Bring a table's storage up to what Unity Catalog says of it, and make the table known to the session."""
+    """Bring a table's storage up to what Unity Catalog says of it, and make the table known to the
+    session.
+    """
     catalog, schema, name = table
     store, label = Path(told()["tables"]), ".".join(table)
     folder, said = store / catalog / schema / name, store / "statements" / f"{label}.jsonl"
@@ -26,7 +30,8 @@ def bring(session: Any, table: tuple[str, str, str]) -> None:
         (store / catalog / schema).mkdir(parents=True, exist_ok=True)
         original(
             session,
-            f"CREATE SCHEMA IF NOT EXISTS {local_schema(catalog, schema)} LOCATION '{store / catalog / schema}'",
+            f"CREATE SCHEMA IF NOT EXISTS {local_schema(catalog, schema)} LOCATION "
+            f"'{store / catalog / schema}'",
         )
         KNOWN.add(table[:2])
     if said.exists():
@@ -51,7 +56,8 @@ def register(session: Any, table: tuple[str, str, str], folder: Path) -> None:
     if table not in KNOWN and (folder / "_delta_log").is_dir():
         original(
             session,
-            f"CREATE TABLE IF NOT EXISTS {local_schema(*table[:2])}.`{table[2]}` USING delta LOCATION '{folder}'",
+            f"CREATE TABLE IF NOT EXISTS {local_schema(*table[:2])}.`{table[2]}` USING delta "
+            f"LOCATION '{folder}'",
         )
         KNOWN.add(table)
 
@@ -72,7 +78,9 @@ def local(session: Any, text: str) -> str:
 
 
 def asked(session: Any, text: str) -> Any:
-    """Return what Unity Catalog answers to a statement, as a DataFrame; raises an AnalysisException where it refuses."""
+    """Return what Unity Catalog answers to a statement, as a DataFrame; raises an AnalysisException
+    where it refuses.
+    """
     from pyspark.errors import AnalysisException
 
     try:

@@ -1,4 +1,7 @@
-"""Catalogs, and the workspaces that they are bound to (reference pages *Catalogs*, *Workspace Bindings*)."""
+"""Catalogs, and the workspaces that they are bound to (reference pages *Catalogs*, *Workspace
+Bindings*).
+"""
+
 from __future__ import annotations
 
 from databricks.sdk.service import catalog
@@ -11,19 +14,52 @@ from .storage import location_of, need_on_metastore, url_of
 
 
 def create(state: State, caller: str, name: str, said: Json) -> Json:
-    """Make a catalog with the schemas that every one has: default and information_schema (Databricks, *Create catalogs*)."""
+    """Make a catalog with the schemas that every one has: default and information_schema
+    (Databricks, *Create catalogs*).
+    """
     need_on_metastore(state, caller, "CREATE_CATALOG")
     root = said.get("storage_root") or metastore(state).get("storage_root")
     if not root:
-        raise Refusal(400, "INVALID_STATE", "Metastore storage root URL does not exist. Please provide a storage location for the catalog (for example 'CREATE CATALOG myCatalog MANAGED LOCATION '<location-path>').")
+        raise Refusal(
+            400,
+            "INVALID_STATE",
+            "Metastore storage root URL does not exist. Please provide a storage location "
+            "for the catalog (for example 'CREATE CATALOG myCatalog MANAGED LOCATION "
+            "'<location-path>').",
+        )
     if said.get("storage_root"):
         root = url_of(root)
         location_of(state, caller, root, "CREATE_MANAGED_STORAGE")
-    made = add(state, "catalog", name, caller, comment=said.get("comment"), properties=said.get("properties"), options=said.get("options"), catalog_type="MANAGED_CATALOG", isolation_mode="OPEN",
-               storage_root=root, storage_location=f"{root}/__unitystorage/catalogs/{new_uuid()}", securable_type="CATALOG", enable_predictive_optimization="INHERIT",
-               custom_max_retention_hours=said.get("custom_max_retention_hours"))
-    for schema, owner, comment in (("default", caller, "Default schema (auto-created)"), ("information_schema", "System user", "Information schema (auto-created)")):
-        inside = add(state, "schema", f"{made['name']}.{schema}", caller, catalog_name=made["name"], comment=comment, catalog_type="MANAGED_CATALOG", schema_id=new_uuid())
+    made = add(
+        state,
+        "catalog",
+        name,
+        caller,
+        comment=said.get("comment"),
+        properties=said.get("properties"),
+        options=said.get("options"),
+        catalog_type="MANAGED_CATALOG",
+        isolation_mode="OPEN",
+        storage_root=root,
+        storage_location=f"{root}/__unitystorage/catalogs/{new_uuid()}",
+        securable_type="CATALOG",
+        enable_predictive_optimization="INHERIT",
+        custom_max_retention_hours=said.get("custom_max_retention_hours"),
+    )
+    for schema, owner, comment in (
+        ("default", caller, "Default schema (auto-created)"),
+        ("information_schema", "System user", "Information schema (auto-created)"),
+    ):
+        inside = add(
+            state,
+            "schema",
+            f"{made['name']}.{schema}",
+            caller,
+            catalog_name=made["name"],
+            comment=comment,
+            catalog_type="MANAGED_CATALOG",
+            schema_id=new_uuid(),
+        )
         inside["owner"] = owner
     return made
 
@@ -38,7 +74,9 @@ def create_catalog(state: State, request: Request) -> Json:
 def list_catalogs(state: State, request: Request) -> Json:
     """Return a page of the catalogs."""
     metastore(state)
-    return page_of(state, request, [item for _, item in visible(state, request.caller, "catalog")], "catalogs")
+    return page_of(
+        state, request, [item for _, item in visible(state, request.caller, "catalog")], "catalogs"
+    )
 
 
 @serves(catalog.CatalogsAPI.get, "workspace/catalogs/get")
@@ -64,7 +102,13 @@ def delete_catalog(state: State, request: Request) -> None:
     remove(state, "catalog", request["name"], request.caller)
 
 
-BOUND = {"catalog": "catalog", "catalogs": "catalog", "external_location": "external_location", "storage_credential": "storage_credential", "credential": "storage_credential"}
+BOUND = {
+    "catalog": "catalog",
+    "catalogs": "catalog",
+    "external_location": "external_location",
+    "storage_credential": "storage_credential",
+    "credential": "storage_credential",
+}
 
 
 def bound(state: State, request: Request) -> tuple[str, str]:
@@ -92,6 +136,9 @@ def update_bindings(state: State, request: Request) -> Json:
     for item in request.body.get("add", []):
         if int(item["workspace_id"]) not in state.workspaces:
             raise invalid(f"Workspace {item['workspace_id']} is not in the account")
-        there[int(item["workspace_id"])] = {"workspace_id": int(item["workspace_id"]), "binding_type": item.get("binding_type", "BINDING_TYPE_READ_WRITE")}
+        there[int(item["workspace_id"])] = {
+            "workspace_id": int(item["workspace_id"]),
+            "binding_type": item.get("binding_type", "BINDING_TYPE_READ_WRITE"),
+        }
     state.bindings[key] = list(there.values())
     return {"bindings": state.bindings[key]}

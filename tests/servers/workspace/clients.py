@@ -1,4 +1,7 @@
-"""Clients of a test workspace: the SDK's own, with short timeouts and a clock that does not wait between retries, which the SDK takes as a setting."""
+"""Clients of a test workspace: the SDK's own, with short timeouts and a clock that does not wait
+between retries, which the SDK takes as a setting.
+"""
+
 from __future__ import annotations
 
 from databricks.sdk import AccountClient, WorkspaceClient
@@ -10,7 +13,9 @@ from .server import Workspace
 
 
 class QuickClock(Clock):
-    """A clock that adds what would be waited, and does not wait: `waited` lists the pauses in seconds."""
+    """A clock that adds what would be waited, and does not wait: `waited` lists the pauses in
+    seconds.
+    """
 
     def __init__(self) -> None:
         self.moment, self.waited = 0.0, list[float]()
@@ -25,18 +30,33 @@ class QuickClock(Clock):
         self.waited.append(seconds)
 
 
-def config(workspace: Workspace, name: str = "", clock: Clock | None = None, account: bool = False) -> Config:
-    """Return a client's configuration for a principal, by its name; without one, for the administrator."""
+def config(
+    workspace: Workspace, name: str = "", clock: Clock | None = None, account: bool = False
+) -> Config:
+    """Return a client's configuration for a principal, by its name; without one, for the
+    administrator.
+    """
     token = token_of(workspace.state, name) if name else workspace.token
-    return Config(host=workspace.host, token=token, auth_type="pat", clock=clock or QuickClock(), http_timeout_seconds=5, retry_timeout_seconds=60, account_id=workspace.state.settings.account_id if account else None)
+    return Config(
+        host=workspace.host,
+        token=token,
+        auth_type="pat",
+        clock=clock or QuickClock(),
+        http_timeout_seconds=5,
+        retry_timeout_seconds=60,
+        account_id=workspace.state.settings.account_id if account else None,
+    )
 
 
-def workspace_client(workspace: Workspace, name: str = "", clock: Clock | None = None) -> WorkspaceClient:
+def workspace_client(
+    workspace: Workspace, name: str = "", clock: Clock | None = None
+) -> WorkspaceClient:
     """Return a client of the workspace."""
     return WorkspaceClient(config=config(workspace, name, clock))
 
 
-def account_client(workspace: Workspace, name: str = "", clock: Clock | None = None) -> AccountClient:
+def account_client(
+    workspace: Workspace, name: str = "", clock: Clock | None = None
+) -> AccountClient:
     """Return a client of the account."""
     return AccountClient(config=config(workspace, name, clock, account=True))
-

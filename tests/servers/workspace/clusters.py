@@ -1,4 +1,8 @@
-"""Clusters (reference page *Clusters*). Names need not be unique, so that a repeated request makes a second cluster."""
+"""Clusters (reference page *Clusters*).
+
+Names need not be unique, so that a repeated request makes a second cluster.
+"""
+
 from __future__ import annotations
 
 from databricks.sdk.service import compute
@@ -10,22 +14,46 @@ from .refusals import Refusal, invalid
 from .routes import Request, page_of, serves
 from .state import Json, State, now
 
-VERSIONS = {"15.4.x-scala2.12": "15.4 LTS (includes Apache Spark 3.5.0, Scala 2.12)", "16.4.x-scala2.12": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)",
-            "17.3.x-scala2.13": "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"}
+VERSIONS = {
+    "15.4.x-scala2.12": "15.4 LTS (includes Apache Spark 3.5.0, Scala 2.12)",
+    "16.4.x-scala2.12": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)",
+    "17.3.x-scala2.13": "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)",
+}
 MOST_TAGS = 45
-NODES = {"Standard_D4ds_v5": (16384, 4.0), "Standard_D8ds_v5": (32768, 8.0), "Standard_DS3_v2": (14336, 4.0), "Standard_F4s": (8192, 4.0), "Standard_F8": (16384, 8.0)}
+NODES = {
+    "Standard_D4ds_v5": (16384, 4.0),
+    "Standard_D8ds_v5": (32768, 8.0),
+    "Standard_DS3_v2": (14336, 4.0),
+    "Standard_F4s": (8192, 4.0),
+    "Standard_F8": (16384, 8.0),
+}
 
 
 def check_spec(state: State, spec: Json, where: str = "") -> None:
-    """Refuse a cluster without a size or with two, of a version, node type, pool or policy that there is not, or against what those say."""
-    if spec.get("num_workers") is None and not spec.get("autoscale") and not spec.get("is_single_node"):
+    """Refuse a cluster without a size or with two, of a version, node type, pool or policy that
+    there is not, or against what those say.
+    """
+    if (
+        spec.get("num_workers") is None
+        and not spec.get("autoscale")
+        and not spec.get("is_single_node")
+    ):
         raise invalid(f"Cluster validation error: Missing required field: {where}size")
     if spec.get("autoscale") and spec.get("num_workers") is not None:
-        raise invalid("Cluster validation error: Only one of num_workers and autoscale can be specified")
-    if spec.get("is_single_node") and (spec.get("kind") != "CLASSIC_PREVIEW" or spec.get("num_workers") or spec.get("autoscale")):
-        raise invalid("Cluster validation error: is_single_node can only be used with kind CLASSIC_PREVIEW, and without workers")
+        raise invalid(
+            "Cluster validation error: Only one of num_workers and autoscale can be specified"
+        )
+    if spec.get("is_single_node") and (
+        spec.get("kind") != "CLASSIC_PREVIEW" or spec.get("num_workers") or spec.get("autoscale")
+    ):
+        raise invalid(
+            "Cluster validation error: is_single_node can only be used with kind "
+            "CLASSIC_PREVIEW, and without workers"
+        )
     if spec.get("spark_version") not in VERSIONS:
-        raise invalid(f"Cluster validation error: Invalid spark version {spec.get('spark_version')}.")
+        raise invalid(
+            f"Cluster validation error: Invalid spark version {spec.get('spark_version')}."
+        )
     if not spec.get("node_type_id") and not spec.get("instance_pool_id"):
         raise invalid(f"Cluster validation error: Missing required field: {where}node_type_id")
     for key in ("node_type_id", "driver_node_type_id"):
@@ -33,7 +61,9 @@ def check_spec(state: State, spec: Json, where: str = "") -> None:
             raise invalid(f"Cluster validation error: Node type {spec[key]} is not supported.")
     scale = spec.get("autoscale")
     if scale and scale.get("min_workers", 0) > scale.get("max_workers", 0):
-        raise invalid("Cluster validation error: autoscale.min_workers is larger than autoscale.max_workers")
+        raise invalid(
+            "Cluster validation error: autoscale.min_workers is larger than autoscale.max_workers"
+        )
     if len(spec.get("custom_tags", {})) > MOST_TAGS:
         raise invalid(f"Cluster validation error: at most {MOST_TAGS} custom tags are allowed")
     check_pool(state, spec)
@@ -42,15 +72,42 @@ def check_spec(state: State, spec: Json, where: str = "") -> None:
 
 def with_defaults(spec: Json, identity: str, caller: str) -> Json:
     """Return a cluster as the service keeps it, with what it adds."""
-    single = {"single_user_name": caller} if spec.get("data_security_mode") in ("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED") else {}
-    azure = {"first_on_demand": 1, "availability": "ON_DEMAND_AZURE", "spot_bid_max_price": -1.0, **spec.get("azure_attributes", {})}
-    return {"driver_node_type_id": spec.get("node_type_id"), "enable_elastic_disk": True, "autotermination_minutes": 0, "cluster_name": "", **single, **{key: value for key, value in spec.items() if key != "apply_policy_default_values"},
-            "azure_attributes": azure, "cluster_id": identity, "creator_user_name": caller, "cluster_source": "API", "spec": {key: value for key, value in spec.items() if key != "cluster_id"},
-            "default_tags": {"Vendor": "Databricks", "Creator": caller, "ClusterName": spec.get("cluster_name", ""), "ClusterId": identity}}
+    single = (
+        {"single_user_name": caller}
+        if spec.get("data_security_mode") in ("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED")
+        else {}
+    )
+    azure = {
+        "first_on_demand": 1,
+        "availability": "ON_DEMAND_AZURE",
+        "spot_bid_max_price": -1.0,
+        **spec.get("azure_attributes", {}),
+    }
+    return {
+        "driver_node_type_id": spec.get("node_type_id"),
+        "enable_elastic_disk": True,
+        "autotermination_minutes": 0,
+        "cluster_name": "",
+        **single,
+        **{key: value for key, value in spec.items() if key != "apply_policy_default_values"},
+        "azure_attributes": azure,
+        "cluster_id": identity,
+        "creator_user_name": caller,
+        "cluster_source": "API",
+        "spec": {key: value for key, value in spec.items() if key != "cluster_id"},
+        "default_tags": {
+            "Vendor": "Databricks",
+            "Creator": caller,
+            "ClusterName": spec.get("cluster_name", ""),
+            "ClusterId": identity,
+        },
+    }
 
 
 def cluster(state: State, identity: str) -> Json:
-    """Return a cluster; the service answers 400 for one that is not there, and the SDK makes that a ResourceDoesNotExist."""
+    """Return a cluster; the service answers 400 for one that is not there, and the SDK makes that a
+    ResourceDoesNotExist.
+    """
     if identity not in state.clusters:
         raise invalid(f"Cluster {identity} does not exist")
     return state.clusters[identity]
@@ -59,7 +116,11 @@ def cluster(state: State, identity: str) -> Json:
 def need_state(found: Json, *states: str) -> None:
     """Refuse what a cluster does only in some states."""
     if found["state"] not in states:
-        raise Refusal(400, "INVALID_STATE", f"Cluster {found['cluster_id']} is in unexpected state {found['state'].capitalize()}.")
+        raise Refusal(
+            400,
+            "INVALID_STATE",
+            f"Cluster {found['cluster_id']} is in unexpected state {found['state'].capitalize()}.",
+        )
 
 
 def starts(state: State, found: Json) -> None:
@@ -84,7 +145,10 @@ def create_cluster(state: State, request: Request) -> Json:
 def get_cluster(state: State, request: Request) -> Json:
     """Return one, which may have come up since it was last asked for."""
     found = cluster(state, request["cluster_id"])
-    if found["state"] in ("PENDING", "RESTARTING") and state.polled(f"cluster {request['cluster_id']}") >= state.settings.cluster_polls:
+    if (
+        found["state"] in ("PENDING", "RESTARTING")
+        and state.polled(f"cluster {request['cluster_id']}") >= state.settings.cluster_polls
+    ):
         found.update(state="RUNNING", state_message="")
     return found
 
@@ -102,7 +166,11 @@ def edit_cluster(state: State, request: Request) -> None:
     need_state(found, "RUNNING", "TERMINATED")
     check_spec(state, request.body)
     was, creator = found["state"], found["creator_user_name"]
-    made = {**with_defaults(request.body, request["cluster_id"], creator), "state": "TERMINATED", "state_message": ""}
+    made = {
+        **with_defaults(request.body, request["cluster_id"], creator),
+        "state": "TERMINATED",
+        "state_message": "",
+    }
     state.clusters[request["cluster_id"]] = made
     if was == "RUNNING":
         starts(state, made)
@@ -120,7 +188,15 @@ def start_cluster(state: State, request: Request) -> None:
 @serves(compute.ClustersAPI.delete, "workspace/clusters/delete")
 def terminate_cluster(state: State, request: Request) -> None:
     """Terminate one; it stays in the list."""
-    cluster(state, request["cluster_id"]).update(state="TERMINATED", terminated_time=now(), termination_reason={"code": "USER_REQUEST", "type": "SUCCESS", "parameters": {"username": request.caller}})
+    cluster(state, request["cluster_id"]).update(
+        state="TERMINATED",
+        terminated_time=now(),
+        termination_reason={
+            "code": "USER_REQUEST",
+            "type": "SUCCESS",
+            "parameters": {"username": request.caller},
+        },
+    )
 
 
 @serves(compute.ClustersAPI.permanent_delete, "workspace/clusters/permanentdelete")
@@ -139,4 +215,16 @@ def spark_versions(state: State, request: Request) -> Json:
 @serves(compute.ClustersAPI.list_node_types, "workspace/clusters/listnodetypes")
 def node_types(state: State, request: Request) -> Json:
     """Return the types of nodes that there are here."""
-    return {"node_types": [{"node_type_id": key, "memory_mb": memory, "num_cores": cores, "description": key, "instance_type_id": key, "category": "General Purpose"} for key, (memory, cores) in NODES.items()]}
+    return {
+        "node_types": [
+            {
+                "node_type_id": key,
+                "memory_mb": memory,
+                "num_cores": cores,
+                "description": key,
+                "instance_type_id": key,
+                "category": "General Purpose",
+            }
+            for key, (memory, cores) in NODES.items()
+        ]
+    }

@@ -1,7 +1,10 @@
-"""What a task's process finds: a Python of its own with the task's wheels, the runtime's packages, Spark's settings, and /Volumes and /Workspace as folders.
+"""What a task's process finds: a Python of its own with the task's wheels, the runtime's packages,
+Spark's settings, and /Volumes and /Workspace as folders.
 
-The runtime's packages are those of the environment that runs the tests, each as a link, without the toolkit: so a task has the toolkit of its wheel or none. They stand in for what
-Databricks Runtime has, and for the index from which `%pip` would take a wheel's requirements: wheels are installed without theirs, and without a network.
+The runtime's packages are those of the environment that runs the tests, each as a link, without the
+toolkit: so a task has the toolkit of its wheel or none. They stand in for what
+Databricks Runtime has, and for the index from which `%pip` would take a wheel's requirements:
+wheels are installed without theirs, and without a network.
 """
 
 from __future__ import annotations
@@ -27,19 +30,34 @@ from .state import Json
 
 SERVERS = Path(__file__).parents[1]
 TOOLKIT = "datamaster"
-# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs: a third less of the processor.
-# Without that compiler Java would keep room for a fifth of the code, and drop and make again what it needs.
-QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-Djdk.lang.Process.launchMechanism=VFORK")
+# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler
+# earns what it costs: a third less of the processor.
+# Without that compiler Java would keep room for a fifth of the code, and drop and make again what
+# it needs.
+QUICK_COMPILER = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:ReservedCodeCacheSize=240m",
+    "-Djdk.lang.Process.launchMechanism=VFORK",
+)
 # Nor does generated code earn what it costs to compile, where it is for a few rows.
 NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-GENERATED_CODE = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}  # Spark's own defaults
-# A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one, or a user namespace does.
-MOUNTS = 'for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace && shift 2 && cd "$1" && shift && exec "$@"'
+GENERATED_CODE = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+}  # Spark's own defaults
+# A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one,
+# or a user namespace does.
+MOUNTS = (
+    "for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; done; mount --bind "
+    '"$1" /Volumes && mount --bind "$2" /Workspace && shift 2 && cd "$1" && shift && exec "$@"'
+)
 
 
 @cache
 def namespace_commands() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what begins a command in a mount namespace of its own, and what makes it the caller's again in there."""
+    """Return what begins a command in a mount namespace of its own, and what makes it the caller's
+    again in there.
+    """
     if os.geteuid() == 0:
         return ("unshare", "-m"), ()
     if (
@@ -58,7 +76,9 @@ def namespace_commands() -> tuple[tuple[str, ...], tuple[str, ...]]:
 def command(
     volumes: Path, workspace: Path, folder: Path, variables: Mapping[str, str], *words: str
 ) -> list[str]:
-    """Return a command that runs with folders for /Volumes and /Workspace, in a folder, with these variables and no others."""
+    """Return a command that runs with folders for /Volumes and /Workspace, in a folder, with these
+    variables and no others.
+    """
     first, then = namespace_commands()
     return [
         *first,
@@ -90,7 +110,9 @@ def link_packages(folder: Path) -> None:
 
 
 def make_python(folder: Path, packages: Path) -> Path:
-    """Make a task's Python and return its program; pip is one of the runtime's packages and installs into it."""
+    """Make a task's Python and return its program; pip is one of the runtime's packages and
+    installs into it.
+    """
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     place = Path(
         sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
@@ -102,7 +124,9 @@ def make_python(folder: Path, packages: Path) -> Path:
 
 
 def spark_home() -> Path:
-    """Return the folder of the Spark that is installed here, by which Java knows its archive of classes."""
+    """Return the folder of the Spark that is installed here, by which Java knows its archive of
+    classes.
+    """
     spec = find_spec("pyspark")
     assert spec and spec.origin
     return Path(spec.origin).parent
@@ -120,7 +144,8 @@ def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[
         "DATABRICKS_RUNTIME_VERSION": "client.4.9" if is_serverless else "17.3",
         **({"IS_SERVERLESS": "TRUE"} if is_serverless else {}),
         "JAVA_HOME": str(java_home(state)),
-        # The settings as a file of their own: a folder of settings in the class path would keep Java from its archive of classes.
+        # The settings as a file of their own: a folder of settings in the class path would keep
+        # Java from its archive of classes.
         "PYSPARK_SUBMIT_ARGS": f"--properties-file {folder / 'conf' / 'spark.conf'} pyspark-shell",
         "SPARK_HOME": os.environ.get("SPARK_HOME", str(spark_home())),
         "SPARK_LOCAL_DIRS": str(folder / "spark" / "tmp"),
@@ -138,7 +163,9 @@ def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[
 
 
 def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
-    """Write what a task's process reads: what it is told, Spark's settings, and the kernel of its notebook."""
+    """Write what a task's process reads: what it is told, Spark's settings, and the kernel of its
+    notebook.
+    """
     for name in ("home", "tmp", "conf", "ipython/profile_default/startup", "jupyter/kernels/task"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     prepare_spark_folders(folder)
@@ -201,7 +228,9 @@ def install(
 
 
 def write_workspace(folder: Path, files: Mapping[str, Json]) -> None:
-    """Write the files and notebooks of the workspace to a folder; a notebook of Jupyter's format has its suffix."""
+    """Write the files and notebooks of the workspace to a folder; a notebook of Jupyter's format
+    has its suffix.
+    """
     for path, item in files.items():
         place = folder / path.strip("/")
         if item["object_type"] == "DIRECTORY":

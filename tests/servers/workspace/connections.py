@@ -1,4 +1,7 @@
-"""Connections: requests are read from them and answers written to them, or not, where an answer is to be lost."""
+"""Connections: requests are read from them and answers written to them, or not, where an answer is
+to be lost.
+"""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +18,9 @@ from .routes import Content, Reply
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; `is_lost` says that it does not arrive, and `is_reset` that the connection breaks."""
+    """What goes back; `is_lost` says that it does not arrive, and `is_reset` that the connection
+    breaks.
+    """
 
     status: int = 200
     content: bytes = b"{}"
@@ -29,12 +34,25 @@ def answer_of(body: Any, status: int = 200, headers: tuple[tuple[str, str], ...]
     if isinstance(body, Content):
         return Answer(status, body.content, tuple(body.headers.items()))
     if isinstance(body, Reply):
-        return Answer(body.status, b"", ()) if body.status == 204 else answer_of(body.body, body.status)
-    return Answer(status, json.dumps({} if body is None else body).encode(), (("Content-Type", "application/json"), *headers))
+        return (
+            Answer(body.status, b"", ())
+            if body.status == 204
+            else answer_of(body.body, body.status)
+        )
+    return Answer(
+        status,
+        json.dumps({} if body is None else body).encode(),
+        (("Content-Type", "application/json"), *headers),
+    )
 
 
-def handler_of(reply: Callable[[str, str, dict[str, str], bytes], Answer]) -> type[BaseHTTPRequestHandler]:
-    """Return the class that reads requests from connections and writes what `reply` says to a method, a path, headers and a body."""
+def handler_of(
+    reply: Callable[[str, str, dict[str, str], bytes], Answer],
+) -> type[BaseHTTPRequestHandler]:
+    """Return the class that reads requests from connections and writes what `reply` says to a
+    method, a path, headers and a body.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1
@@ -43,13 +61,26 @@ def handler_of(reply: Callable[[str, str, dict[str, str], bytes], Answer]) -> ty
         def answer(self) -> None:
             """Answer one request."""
             told = int(self.headers.get("Content-Length") or 0)
-            content = self.rfile.read(told) if self.headers.get("Transfer-Encoding") != "chunked" else self.chunks()
-            if len(content) < told:  # the client died half way through its request, which so was none
+            content = (
+                self.rfile.read(told)
+                if self.headers.get("Transfer-Encoding") != "chunked"
+                else self.chunks()
+            )
+            if (
+                len(content) < told
+            ):  # the client died half way through its request, which so was none
                 self.close_connection = True
                 return
-            made = reply(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, content)
+            made = reply(
+                self.command,
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                content,
+            )
             if made.is_reset:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
             if made.is_reset or made.is_lost:
                 self.close_connection = True
                 return

@@ -1,4 +1,6 @@
-"""Runs what is submitted: each task of a run in a process of its own, in the order in which they wait for one another. Tasks are not tried again."""
+"""Runs what is submitted: each task of a run in a process of its own, in the order in which they
+wait for one another. Tasks are not tried again.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,10 @@ MODES = {
 
 @dataclass(frozen=True)
 class ExecutionSettings:
-    """Where runs keep what they need, the folder with Spark's jars, for how many seconds an answer waits for a run to end, how long a cancelled task has to end by itself, and what variables its process has beside its own."""
+    """Where runs keep what they need, the folder with Spark's jars, for how many seconds an answer
+    waits for a run to end, how long a cancelled task has to end by itself, and what variables its
+    process has beside its own.
+    """
 
     folder: Path
     state: Path
@@ -78,7 +83,9 @@ class Executor:
         thread.start()
 
     def wait(self, identity: int) -> None:
-        """Wait a little for a run to change: a client's clock need not wait between its questions."""
+        """Wait a little for a run to change: a client's clock need not wait between its
+        questions.
+        """
 
         def state() -> Any:
             return self.state.runs.get(identity, {}).get("state", {}).get("life_cycle_state")
@@ -197,7 +204,9 @@ class Executor:
             self.tell(task, "TERMINATED", "SUCCESS")
 
     def executed(self, run: Json, task: Json) -> tuple[Json, str]:
-        """Run a task's process and return its output, and TIMEDOUT or why it did not start where that is so."""
+        """Run a task's process and return its output, and TIMEDOUT or why it did not start where
+        that is so.
+        """
         kind = next((name for name in ("notebook_task", "python_wheel_task") if name in task), "")
         if not kind:
             return {"error": "The test workspace runs notebooks and wheels, and no other tasks"}, ""
@@ -301,7 +310,9 @@ class Executor:
         )
 
     def wheels_of(self, settings: Json, task: Json) -> list[str]:
-        """Return what is installed before a task: its libraries, or its environment's dependencies."""
+        """Return what is installed before a task: its libraries, or its environment's
+        dependencies.
+        """
         environment = next(
             (
                 item
@@ -315,7 +326,9 @@ class Executor:
         )
 
     def parameters_of(self, run: Json, task: Json) -> Mapping[str, str]:
-        """Return a notebook's parameters: its own, those of the job, and those with which the run was started."""
+        """Return a notebook's parameters: its own, those of the job, and those with which the run
+        was started.
+        """
         own = task.get("notebook_task", {}).get("base_parameters", {})
         job = {item["name"]: item["value"] for item in run.get("job_parameters", [])}
         return {
@@ -328,7 +341,9 @@ class Executor:
         }
 
     def resolved(self, run: Json, task: Json, text: str) -> str:
-        """Return a parameter with the values that it refers to (Databricks, *Access task-related data using dynamic value references*)."""
+        """Return a parameter with the values that it refers to (Databricks, *Access task-related
+        data using dynamic value references*).
+        """
         known = {
             "job.id": run["job_id"],
             "job.run_id": run["run_id"],
@@ -345,7 +360,9 @@ class Executor:
         )
 
     def words_of(self, run: Json, task: Json, folder: Path, python: Path) -> tuple[list[str], str]:
-        """Return the words that run a task, after its notebook is written, and the folder in which it runs."""
+        """Return the words that run a task, after its notebook is written, and the folder in which
+        it runs.
+        """
         if "python_wheel_task" in task:
             said = task["python_wheel_task"]
             given = [

@@ -1,4 +1,5 @@
 """The families of routes, each a module; importing them registers their routes."""
+
 from . import (  # noqa: F401
     assignments,
     catalogs,

@@ -1,4 +1,7 @@
-"""Failures on purpose: which calls are throttled, unavailable, cut off before or after their effect, or followed by reads of the old state."""
+"""Failures on purpose: which calls are throttled, unavailable, cut off before or after their
+effect, or followed by reads of the old state.
+"""
+
 from __future__ import annotations
 
 import random
@@ -17,9 +20,12 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 class Fault:
     """What happens to some calls.
 
-    throttled: 429 with Retry-After; unavailable: 503; reset: the connection is reset before the effect; lost: the effect takes place and the
-    connection closes without an answer; stale: the effect takes place, and the next `reads` GET calls still see the state from before it.
-    `method` and `path` are patterns with `*`; the first `after` matching calls pass, and the next `times` do not.
+    throttled: 429 with Retry-After; unavailable: 503; reset: the connection is reset before the
+    effect; lost: the effect takes place and the
+    connection closes without an answer; stale: the effect takes place, and the next `reads` GET
+    calls still see the state from before it.
+    `method` and `path` are patterns with `*`; the first `after` matching calls pass, and the next
+    `times` do not.
     """
 
     kind: Kind
@@ -32,12 +38,20 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         """The fault is about this call."""
-        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path) and (self.kind != "stale" or method in WRITES)
+        return (
+            fnmatchcase(method, self.method)
+            and fnmatchcase(path, self.path)
+            and (self.kind != "stale" or method in WRITES)
+        )
 
 
 @dataclass(frozen=True)
 class Chaos:
-    """Faults by chance: `rate` is between 0 and 1. A call's fate depends on the seed, its method, its path and how often it came, not on the order of threads."""
+    """Faults by chance: `rate` is between 0 and 1.
+
+    A call's fate depends on the seed, its method, its path and how often it came, not on the order
+    of threads.
+    """
 
     seed: int
     rate: float
@@ -56,7 +70,9 @@ class Chaos:
 
 @dataclass
 class Faults:
-    """The plan of a workspace's faults, and what has come of it: `struck` lists (kind, method, path)."""
+    """The plan of a workspace's faults, and what has come of it: `struck` lists (kind, method,
+    path).
+    """
 
     planned: list[Fault] = field(default_factory=list)
     chaos: Chaos | None = None

@@ -1,4 +1,5 @@
 """Notebooks, files and directories of the workspace (reference page *Workspace*)."""
+
 from __future__ import annotations
 
 import base64
@@ -16,7 +17,11 @@ from .state import Json, State, now
 
 LIMIT = 10 * 1024 * 1024
 LANGUAGES = {".py": "PYTHON", ".sql": "SQL", ".scala": "SCALA", ".r": "R"}
-HEADERS = ("# Databricks notebook source", "-- Databricks notebook source", "// Databricks notebook source")
+HEADERS = (
+    "# Databricks notebook source",
+    "-- Databricks notebook source",
+    "// Databricks notebook source",
+)
 LEVELS = ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE")
 ROOTS = ("/", "/Users", "/Shared", "/Repos", "/Workspace")
 
@@ -29,9 +34,15 @@ def path_of(text: str) -> str:
 
 
 def is_home(state: State, path: str) -> bool:
-    """The path is the home of a user or service principal of the workspace (Databricks, *Workspace browser*)."""
+    """The path is the home of a user or service principal of the workspace (Databricks, *Workspace
+    browser*).
+    """
     folder, _, name = path.rpartition("/")
-    return folder == "/Users" and principal_named(state, name, ("Users", "ServicePrincipals"), in_account=False) is not None
+    return (
+        folder == "/Users"
+        and principal_named(state, name, ("Users", "ServicePrincipals"), in_account=False)
+        is not None
+    )
 
 
 def node(state: State, text: str) -> Json:
@@ -45,16 +56,28 @@ def node(state: State, text: str) -> Json:
 
 
 def may_use(state: State, caller: str, path: str, level: str) -> bool:
-    """The caller administers the workspace, or the path is in its own home or in no home, or the level is held on what is there or on a folder that it is in."""
+    """The caller administers the workspace, or the path is in its own home or in no home, or the
+    level is held on what is there or on a folder that it is in.
+    """
     parts = path.split("/")
-    if administers_workspace(state, caller) or len(parts) < 3 or parts[1] != "Users" or parts[2].lower() == caller.lower():
+    if (
+        administers_workspace(state, caller)
+        or len(parts) < 3
+        or parts[1] != "Users"
+        or parts[2].lower() == caller.lower()
+    ):
         return True
-    known, levels = identities(state, caller), LEVELS[LEVELS.index(level):]
+    known, levels = identities(state, caller), LEVELS[LEVELS.index(level) :]
     for at in range(2, len(parts)):
-        identity = str(state.files.get("/".join(parts[:at + 1]), {}).get("object_id"))
+        identity = str(state.files.get("/".join(parts[: at + 1]), {}).get("object_id"))
         for kind in ("directories", "notebooks", "files"):
             entries = state.permissions.get((kind, identity), [])
-            if any(entry["permission_level"] in levels and known & {entry.get(key) for key in ("user_name", "group_name", "service_principal_name")} for entry in entries):
+            if any(
+                entry["permission_level"] in levels
+                and known
+                & {entry.get(key) for key in ("user_name", "group_name", "service_principal_name")}
+                for entry in entries
+            ):
                 return True
     return False
 
@@ -69,23 +92,40 @@ def add(state: State, path: str, kind: str, **said: object) -> Json:
     """Put something at a path; what was there keeps its id."""
     there = state.files.get(path, {})
     moment = now()
-    state.files[path] = {"path": path, "object_type": kind, "object_id": there.get("object_id") or state.next_id(), "created_at": there.get("created_at", moment), "modified_at": moment, **said}
+    state.files[path] = {
+        "path": path,
+        "object_type": kind,
+        "object_id": there.get("object_id") or state.next_id(),
+        "created_at": there.get("created_at", moment),
+        "modified_at": moment,
+        **said,
+    }
     return state.files[path]
 
 
 def shown(item: Json) -> Json:
     """Return what the service shows of it."""
-    return {**{key: value for key, value in item.items() if key not in ("content", "format")}, "resource_id": str(item["object_id"])}
+    return {
+        **{key: value for key, value in item.items() if key not in ("content", "format")},
+        "resource_id": str(item["object_id"]),
+    }
 
 
 def form_of(request: Request) -> Json:
-    """Return the fields of an import: JSON with the content as base64, or a form with it as a file."""
+    """Return the fields of an import: JSON with the content as base64, or a form with it as a
+    file.
+    """
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):
-        message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.content)
+        message = BytesParser(policy=HTTP).parsebytes(
+            b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.content
+        )
         said: Json = {}
         for part in message.iter_parts():  # type: ignore[attr-defined]
-            name, content = str(part.get_param("name", header="content-disposition")), bytes(part.get_payload(decode=True) or b"")
+            name, content = (
+                str(part.get_param("name", header="content-disposition")),
+                bytes(part.get_payload(decode=True) or b""),
+            )
             said[name] = content if name == "content" else content.decode()
         return {**said, "overwrite": said.get("overwrite") == "true"}
     try:
@@ -97,29 +137,53 @@ def form_of(request: Request) -> Json:
 
 @serves(workspace.WorkspaceAPI.import_, "workspace/workspace/import", has_content=True)
 def import_(state: State, request: Request) -> None:
-    """Import a notebook or a file; its folder is there, and nothing else is at its path unless it is to be overwritten."""
+    """Import a notebook or a file; its folder is there, and nothing else is at its path unless it
+    is to be overwritten.
+    """
     said = form_of(request)
     unknown = set(said) - {"path", "content", "format", "language", "overwrite"}
     if unknown or not said.get("path"):
-        raise invalid("; ".join([*(f"unknown field {name}" for name in sorted(unknown)), *(["Missing required field: path"] if not said.get("path") else [])]))
+        raise invalid(
+            "; ".join(
+                [
+                    *(f"unknown field {name}" for name in sorted(unknown)),
+                    *(["Missing required field: path"] if not said.get("path") else []),
+                ]
+            )
+        )
     need_path(state, request.caller, said["path"], "CAN_EDIT")
     path, content, form = path_of(said["path"]), said["content"], said.get("format", "SOURCE")
     if form not in ("SOURCE", "AUTO", "JUPYTER", "RAW"):
         raise invalid(f"The test server does not import {form}")
     if len(content) > LIMIT:
-        raise Refusal(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", f"File size imported is ({len(content)} bytes), exceeded max size ({LIMIT} bytes)")
+        raise Refusal(
+            400,
+            "MAX_NOTEBOOK_SIZE_EXCEEDED",
+            f"File size imported is ({len(content)} bytes), exceeded max size ({LIMIT} bytes)",
+        )
     kind, language = what_it_is(path, content, form, said.get("language"))
     if kind == "NOTEBOOK" and form == "AUTO":
         path = path.rsplit(".", 1)[0]
     parent = path.rsplit("/", 1)[0] or "/"
-    if parent not in ROOTS and not is_home(state, parent) and state.files.get(parent, {}).get("object_type") != "DIRECTORY":
+    if (
+        parent not in ROOTS
+        and not is_home(state, parent)
+        and state.files.get(parent, {}).get("object_type") != "DIRECTORY"
+    ):
         raise absent(f"The parent folder ({parent}) does not exist.")
     there = state.files.get(path)
     if there and not said.get("overwrite"):
         raise exists(f"Path ({path}) already exists.")
     if there and there["object_type"] != kind:
         raise exists(f"Node named '{path.rsplit('/', 1)[1]}' already exists")
-    add(state, path, kind, content=content, format="JUPYTER" if form == "JUPYTER" or said["path"].endswith(".ipynb") else "SOURCE", **({"language": language} if kind == "NOTEBOOK" else {"size": len(content)}))
+    add(
+        state,
+        path,
+        kind,
+        content=content,
+        format="JUPYTER" if form == "JUPYTER" or said["path"].endswith(".ipynb") else "SOURCE",
+        **({"language": language} if kind == "NOTEBOOK" else {"size": len(content)}),
+    )
 
 
 def what_it_is(path: str, content: bytes, form: str, language: str | None) -> tuple[str, str]:
@@ -129,11 +193,17 @@ def what_it_is(path: str, content: bytes, form: str, language: str | None) -> tu
     if form == "JUPYTER" or (form == "AUTO" and suffix == ".ipynb"):
         try:
             book = json.loads(content)
-            return "NOTEBOOK", book["metadata"].get("language_info", {}).get("name", "python").upper()
+            return "NOTEBOOK", book["metadata"].get("language_info", {}).get(
+                "name", "python"
+            ).upper()
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise invalid(f"The content of {path} is not a Jupyter notebook: {error}") from error
     if form == "AUTO":
-        return ("NOTEBOOK", LANGUAGES[suffix]) if suffix in LANGUAGES and first in HEADERS else ("FILE", "")
+        return (
+            ("NOTEBOOK", LANGUAGES[suffix])
+            if suffix in LANGUAGES and first in HEADERS
+            else ("FILE", "")
+        )
     if form == "RAW":
         return "FILE", ""
     if not language:
@@ -152,7 +222,12 @@ def export(state: State, request: Request) -> Json | Content:
         raise invalid(f"The test server does not convert {found['format']} to {form}")
     if request["direct_download"] == "true":
         return Content(found["content"], {"Content-Type": "application/octet-stream"})
-    return {"content": base64.b64encode(found["content"]).decode(), "file_type": {"JUPYTER": "ipynb"}.get(found["format"], "py" if found["object_type"] == "NOTEBOOK" else "")}
+    return {
+        "content": base64.b64encode(found["content"]).decode(),
+        "file_type": {"JUPYTER": "ipynb"}.get(
+            found["format"], "py" if found["object_type"] == "NOTEBOOK" else ""
+        ),
+    }
 
 
 @serves(workspace.WorkspaceAPI.get_status, "workspace/workspace/getstatus")
@@ -169,8 +244,18 @@ def list_objects(state: State, request: Request) -> Json:
     found = node(state, request["path"])
     if found["object_type"] != "DIRECTORY":
         return {"objects": [shown(found)]}
-    inside = [item for path, item in sorted(state.files.items()) if path != found["path"] and (path.rsplit("/", 1)[0] or "/") == found["path"]]
-    return {"objects": [shown(item) for item in inside if item["modified_at"] >= (request["notebooks_modified_after"] or 0)]}
+    inside = [
+        item
+        for path, item in sorted(state.files.items())
+        if path != found["path"] and (path.rsplit("/", 1)[0] or "/") == found["path"]
+    ]
+    return {
+        "objects": [
+            shown(item)
+            for item in inside
+            if item["modified_at"] >= (request["notebooks_modified_after"] or 0)
+        ]
+    }
 
 
 @serves(workspace.WorkspaceAPI.mkdirs, "workspace/workspace/mkdirs")
@@ -179,7 +264,7 @@ def mkdirs(state: State, request: Request) -> None:
     need_path(state, request.caller, request["path"], "CAN_EDIT")
     path = path_of(request["path"])
     parts = path.strip("/").split("/")
-    folders = ["/" + "/".join(parts[:at + 1]) for at in range(len(parts))]
+    folders = ["/" + "/".join(parts[: at + 1]) for at in range(len(parts))]
     for folder in folders:
         if state.files.get(folder, {"object_type": "DIRECTORY"})["object_type"] != "DIRECTORY":
             raise exists(f"Path ({folder}) already exists and is no directory.")

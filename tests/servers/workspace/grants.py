@@ -1,4 +1,7 @@
-"""Grants: what is granted on an object, and what holds there by inheritance (reference page *Grants*)."""
+"""Grants: what is granted on an object, and what holds there by inheritance (reference page
+*Grants*).
+"""
+
 from __future__ import annotations
 
 from databricks.sdk.service import catalog
@@ -27,10 +30,17 @@ def change_grants(state: State, caller: str, kind: str, key: str, changes: list[
         added, removed = item.get("add", []), item.get("remove", [])
         for privilege in (*added, *removed):
             if privilege not in PRIVILEGES[kind]:
-                raise invalid(f"Privilege {privilege} is not applicable to this entity [{kind.upper()}: {key}]. If this seems wrong, please check the privilege model version of the metastore [{metastore(state)['privilege_model_version']}].")
+                raise invalid(
+                    f"Privilege {privilege} is not applicable to this entity "
+                    f"[{kind.upper()}: {key}]. If this seems wrong, please check the "
+                    "privilege model version of the metastore "
+                    f"[{metastore(state)['privilege_model_version']}]."
+                )
         if set(added) & set(removed):
             raise invalid("Duplicate privileges to add and delete.")
-        checked.append((known_principal(state, item.get("principal") or ""), set(added), set(removed)))
+        checked.append(
+            (known_principal(state, item.get("principal") or ""), set(added), set(removed))
+        )
     for principal, added, removed in checked:
         held = state.grants[kind, key].setdefault(principal, set())
         held -= removed
@@ -41,20 +51,37 @@ def change_grants(state: State, caller: str, kind: str, key: str, changes: list[
 
 def assignments(state: State, kind: str, key: str) -> list[Json]:
     """Return what is granted on an object itself."""
-    return [{"principal": principal, "privileges": sorted(held)} for principal, held in sorted(state.grants.get((kind, key), {}).items())]
+    return [
+        {"principal": principal, "privileges": sorted(held)}
+        for principal, held in sorted(state.grants.get((kind, key), {}).items())
+    ]
 
 
 @serves(catalog.GrantsAPI.get, "workspace/grants/get")
 def get_grants(state: State, request: Request) -> Json:
-    """Return what is granted on an object, to all or to one principal; in pages where `max_results` is given."""
-    items = [item for item in assignments(state, *securable(state, request)) if not request["principal"] or item["principal"] == request["principal"]]
-    return {"privilege_assignments": items} if request["max_results"] is None else page_of(state, request, items, "privilege_assignments")
+    """Return what is granted on an object, to all or to one principal; in pages where `max_results`
+    is given.
+    """
+    items = [
+        item
+        for item in assignments(state, *securable(state, request))
+        if not request["principal"] or item["principal"] == request["principal"]
+    ]
+    return (
+        {"privilege_assignments": items}
+        if request["max_results"] is None
+        else page_of(state, request, items, "privilege_assignments")
+    )
 
 
 @serves(catalog.GrantsAPI.list, "workspace/grants/list")
 def list_grants(state: State, request: Request) -> Json:
     """Return a page of what is granted on an object."""
-    items = [item for item in assignments(state, *securable(state, request)) if not request["principal"] or item["principal"] == request["principal"]]
+    items = [
+        item
+        for item in assignments(state, *securable(state, request))
+        if not request["principal"] or item["principal"] == request["principal"]
+    ]
     return page_of(state, request, items, "privilege_assignments", "page_size")
 
 
@@ -63,28 +90,50 @@ def update_grants(state: State, request: Request) -> Json:
     """Grant and revoke."""
     kind, key = securable(state, request)
     change_grants(state, request.caller, kind, key, request.body.get("changes", []))
-    return {} if request.body.get("omit_permissions_in_response") else {"privilege_assignments": assignments(state, kind, key)}
+    return (
+        {}
+        if request.body.get("omit_permissions_in_response")
+        else {"privilege_assignments": assignments(state, kind, key)}
+    )
 
 
 def effective(state: State, request: Request) -> list[Json]:
-    """Return what holds on an object: its own grants and those of the schema and the catalog that it is in."""
+    """Return what holds on an object: its own grants and those of the schema and the catalog that
+    it is in.
+    """
     kind, key = securable(state, request)
     found: dict[str, list[Json]] = {}
     for item, name in [(kind, key), *parents(kind, key)]:
         for assignment in assignments(state, item, name):
-            inherited = {"inherited_from_type": item.upper(), "inherited_from_name": name} if (item, name) != (kind, key) else {}
-            found.setdefault(assignment["principal"], []).extend({"privilege": privilege, **inherited} for privilege in assignment["privileges"])
-    return [{"principal": principal, "privileges": held} for principal, held in sorted(found.items()) if not request["principal"] or principal == request["principal"]]
+            inherited = (
+                {"inherited_from_type": item.upper(), "inherited_from_name": name}
+                if (item, name) != (kind, key)
+                else {}
+            )
+            found.setdefault(assignment["principal"], []).extend(
+                {"privilege": privilege, **inherited} for privilege in assignment["privileges"]
+            )
+    return [
+        {"principal": principal, "privileges": held}
+        for principal, held in sorted(found.items())
+        if not request["principal"] or principal == request["principal"]
+    ]
 
 
 @serves(catalog.GrantsAPI.get_effective, "workspace/grants/geteffective")
 def get_effective_grants(state: State, request: Request) -> Json:
     """Return what holds on an object; in pages where `max_results` is given."""
     items = effective(state, request)
-    return {"privilege_assignments": items} if request["max_results"] is None else page_of(state, request, items, "privilege_assignments")
+    return (
+        {"privilege_assignments": items}
+        if request["max_results"] is None
+        else page_of(state, request, items, "privilege_assignments")
+    )
 
 
 @serves(catalog.GrantsAPI.list_effective, "workspace/grants/listeffective")
 def list_effective_grants(state: State, request: Request) -> Json:
     """Return a page of what holds on an object."""
-    return page_of(state, request, effective(state, request), "effective_privilege_assignments", "page_size")
+    return page_of(
+        state, request, effective(state, request), "effective_privilege_assignments", "page_size"
+    )

@@ -1,4 +1,7 @@
-"""Metastores and the workspaces that they are assigned to, by the account's routes and the workspace's."""
+"""Metastores and the workspaces that they are assigned to, by the account's routes and the
+workspace's.
+"""
+
 from __future__ import annotations
 
 from databricks.sdk.service import catalog, provisioning
@@ -25,16 +28,35 @@ def metastore_by_id(state: State, identity: str) -> Json:
 
 
 def create(state: State, request: Request, said: Json) -> Json:
-    """Make a metastore; an account has one a region (Databricks, *Create a Unity Catalog metastore*)."""
+    """Make a metastore; an account has one a region (Databricks, *Create a Unity Catalog
+    metastore*).
+    """
     check_account_administrator(state, request)
     region = said.get("region") or state.settings.region
     if any(item["name"] == said["name"] for item in state.unity[METASTORE].values()):
         raise exists(f"Metastore '{said['name']}' already exists", "METASTORE")
     if any(item["region"] == region for item in state.unity[METASTORE].values()):
-        raise Refusal(400, "QUOTA_EXCEEDED", f"This account with id {state.settings.account_id} has reached the limit for metastores in region {region}.")
+        raise Refusal(
+            400,
+            "QUOTA_EXCEEDED",
+            f"This account with id {state.settings.account_id} has reached the limit for "
+            f"metastores in region {region}.",
+        )
     identity, moment = new_uuid(), now()
-    made = {"metastore_id": identity, "cloud": "azure", "owner": request.caller, "created_at": moment, "created_by": request.caller, "updated_at": moment, "updated_by": request.caller,
-            "privilege_model_version": "1.0", "global_metastore_id": f"azure:{region}:{identity}", "delta_sharing_scope": "INTERNAL", **said, "region": region}
+    made = {
+        "metastore_id": identity,
+        "cloud": "azure",
+        "owner": request.caller,
+        "created_at": moment,
+        "created_by": request.caller,
+        "updated_at": moment,
+        "updated_by": request.caller,
+        "privilege_model_version": "1.0",
+        "global_metastore_id": f"azure:{region}:{identity}",
+        "delta_sharing_scope": "INTERNAL",
+        **said,
+        "region": region,
+    }
     state.unity[METASTORE][identity] = made
     return made
 
@@ -42,29 +64,52 @@ def create(state: State, request: Request, said: Json) -> Json:
 def update(state: State, request: Request, identity: str, said: Json) -> Json:
     """Update a metastore, by an account administrator or its owner."""
     found = metastore_by_id(state, identity)
-    if not administers_account(state, request.caller) and not administers_metastore(state, request.caller):
+    if not administers_account(state, request.caller) and not administers_metastore(
+        state, request.caller
+    ):
         raise denied("User is not an owner of Metastore.")
     if said.get("owner"):
         said = {**said, "owner": known_principal(state, said["owner"])}
     if said.get("storage_root_credential_id"):
-        credential = next((item for item in state.unity["storage_credential"].values() if item["id"] == said["storage_root_credential_id"]), None)
+        credential = next(
+            (
+                item
+                for item in state.unity["storage_credential"].values()
+                if item["id"] == said["storage_root_credential_id"]
+            ),
+            None,
+        )
         if not credential:
-            raise absent(f"Storage credential '{said['storage_root_credential_id']}' does not exist.", "STORAGE_CREDENTIAL")
+            raise absent(
+                f"Storage credential '{said['storage_root_credential_id']}' does not exist.",
+                "STORAGE_CREDENTIAL",
+            )
         said = {**said, "storage_root_credential_name": credential["name"]}
-    found.update({key: value for key, value in said.items() if key not in ("new_name", "id")}, updated_at=now(), updated_by=request.caller)
+    found.update(
+        {key: value for key, value in said.items() if key not in ("new_name", "id")},
+        updated_at=now(),
+        updated_by=request.caller,
+    )
     if said.get("new_name"):
         found["name"] = said["new_name"]
     return found
 
 
 def delete(state: State, request: Request, identity: str) -> None:
-    """Delete a metastore that is assigned to no workspace and holds nothing, or one of which that does not matter."""
+    """Delete a metastore that is assigned to no workspace and holds nothing, or one of which that
+    does not matter.
+    """
     check_account_administrator(state, request)
     metastore_by_id(state, identity)
-    if not request["force"] and (any(item["metastore_id"] == identity for item in state.metastore_of.values()) or state.unity["catalog"]):
+    if not request["force"] and (
+        any(item["metastore_id"] == identity for item in state.metastore_of.values())
+        or state.unity["catalog"]
+    ):
         raise Refusal(400, "METASTORE_NOT_EMPTY", f"Metastore '{identity}' is not empty.")
     del state.unity[METASTORE][identity]
-    for workspace in [key for key, item in state.metastore_of.items() if item["metastore_id"] == identity]:
+    for workspace in [
+        key for key, item in state.metastore_of.items() if item["metastore_id"] == identity
+    ]:
         del state.metastore_of[workspace]
 
 
@@ -90,7 +135,11 @@ def get_for_account(state: State, request: Request) -> Json:
 @serves(catalog.AccountMetastoresAPI.update, "account/accountmetastores/update")
 def update_for_account(state: State, request: Request) -> Json:
     """Update one of the account's."""
-    return {"metastore_info": update(state, request, request["metastore_id"], request.body.get("metastore_info", {}))}
+    return {
+        "metastore_info": update(
+            state, request, request["metastore_id"], request.body.get("metastore_info", {})
+        )
+    }
 
 
 @serves(catalog.AccountMetastoresAPI.delete, "account/accountmetastores/delete")
@@ -143,27 +192,47 @@ def summary(state: State, request: Request) -> Json:
     return metastore(state)
 
 
-def assign(state: State, request: Request, workspace: int, identity: str, default_catalog: str) -> None:
+def assign(
+    state: State, request: Request, workspace: int, identity: str, default_catalog: str
+) -> None:
     """Assign a metastore to a workspace of its region."""
     check_account_administrator(state, request)
     if workspace not in state.workspaces:
         raise absent(f"Workspace {workspace} does not exist.")
     if metastore_by_id(state, identity)["region"] != state.workspaces[workspace]["location"]:
-        raise Refusal(400, "INVALID_STATE", "The metastore and the workspace are in different regions.")
-    state.metastore_of[workspace] = {"workspace_id": workspace, "metastore_id": identity, "default_catalog_name": default_catalog}
+        raise Refusal(
+            400, "INVALID_STATE", "The metastore and the workspace are in different regions."
+        )
+    state.metastore_of[workspace] = {
+        "workspace_id": workspace,
+        "metastore_id": identity,
+        "default_catalog_name": default_catalog,
+    }
 
 
 @serves(catalog.MetastoresAPI.assign, "workspace/metastores/assign")
 def assign_by_workspace(state: State, request: Request) -> None:
     """Assign a metastore."""
-    assign(state, request, int(request["workspace_id"]), request["metastore_id"], request["default_catalog_name"] or "")
+    assign(
+        state,
+        request,
+        int(request["workspace_id"]),
+        request["metastore_id"],
+        request["default_catalog_name"] or "",
+    )
 
 
 @serves(catalog.MetastoresAPI.update_assignment, "workspace/metastores/updateassignment")
 def update_assignment(state: State, request: Request) -> None:
     """Change the metastore or the default catalog."""
     there = state.metastore_of.get(int(request["workspace_id"]), {})
-    assign(state, request, int(request["workspace_id"]), request.body.get("metastore_id") or there.get("metastore_id", ""), request.body.get("default_catalog_name") or there.get("default_catalog_name", ""))
+    assign(
+        state,
+        request,
+        int(request["workspace_id"]),
+        request.body.get("metastore_id") or there.get("metastore_id", ""),
+        request.body.get("default_catalog_name") or there.get("default_catalog_name", ""),
+    )
 
 
 @serves(catalog.MetastoresAPI.unassign, "workspace/metastores/unassign")
@@ -178,7 +247,13 @@ def unassign(state: State, request: Request) -> None:
 @serves(catalog.AccountMetastoreAssignmentsAPI.update, "account/accountmetastoreassignments/update")
 def assign_by_account(state: State, request: Request) -> None:
     """Assign a metastore to a workspace of the account."""
-    assign(state, request, int(request["workspace_id"]), request.variables["metastore_id"], request.body.get("metastore_assignment", {}).get("default_catalog_name", ""))
+    assign(
+        state,
+        request,
+        int(request["workspace_id"]),
+        request.variables["metastore_id"],
+        request.body.get("metastore_assignment", {}).get("default_catalog_name", ""),
+    )
 
 
 @serves(catalog.AccountMetastoreAssignmentsAPI.get, "account/accountmetastoreassignments/get")
@@ -193,7 +268,13 @@ def assignment(state: State, request: Request) -> Json:
 @serves(catalog.AccountMetastoreAssignmentsAPI.list, "account/accountmetastoreassignments/list")
 def assigned_workspaces(state: State, request: Request) -> Json:
     """Return the ids of the workspaces that a metastore is assigned to."""
-    return {"workspace_ids": [workspace for workspace, item in state.metastore_of.items() if item["metastore_id"] == request["metastore_id"]]}
+    return {
+        "workspace_ids": [
+            workspace
+            for workspace, item in state.metastore_of.items()
+            if item["metastore_id"] == request["metastore_id"]
+        ]
+    }
 
 
 @serves(provisioning.WorkspacesAPI.list, "account/workspaces/list")

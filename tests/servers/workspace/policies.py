@@ -1,4 +1,7 @@
-"""Cluster policies (reference page *Cluster Policies*), and what they refuse of a cluster (*Compute policy reference*)."""
+"""Cluster policies (reference page *Cluster Policies*), and what they refuse of a cluster (*Compute
+policy reference*).
+"""
+
 from __future__ import annotations
 
 import json
@@ -25,7 +28,12 @@ def create_policy(state: State, request: Request) -> Json:
         if rule.get("type") not in TYPES:
             raise invalid(f"Validation failed for {path}: unknown policy type {rule.get('type')}")
     identity = f"{state.next_id():016X}"
-    state.policies[identity] = {**request.body, "policy_id": identity, "creator_user_name": request.caller, "is_default": False}
+    state.policies[identity] = {
+        **request.body,
+        "policy_id": identity,
+        "creator_user_name": request.caller,
+        "is_default": False,
+    }
     return {"policy_id": identity}
 
 
@@ -45,7 +53,9 @@ def values_of(spec: Json, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_policy(state: State, spec: Json) -> None:
-    """Refuse a policy that is not there, and a cluster that is not as it wants; what it fixes need not be said."""
+    """Refuse a policy that is not there, and a cluster that is not as it wants; what it fixes need
+    not be said.
+    """
     identity = spec.get("policy_id")
     if not identity:
         return
@@ -55,7 +65,9 @@ def check_policy(state: State, spec: Json) -> None:
     for path, rule in json.loads(state.policies[identity].get("definition") or "{}").items():
         value = said.get(path)
         if value is None:
-            if rule["type"] in ("allowlist", "blocklist", "regex", "range") and not rule.get("isOptional"):
+            if rule["type"] in ("allowlist", "blocklist", "regex", "range") and not rule.get(
+                "isOptional"
+            ):
                 raise invalid(f"Validation failed for {path}, the value must be present")
         elif problem := broken(rule, value):
             raise invalid(f'Validation failed for {path}, {problem} (is "{value}")')
@@ -67,10 +79,22 @@ def broken(rule: Json, value: Any) -> str:
     wants = {
         "fixed": (value == rule.get("value"), f"the value must be {rule.get('value')}"),
         "forbidden": (False, "the value must not be present"),
-        "allowlist": (value in rule.get("values", ()), f"the value must be one of {rule.get('values')}"),
-        "blocklist": (value not in rule.get("values", ()), f"the value must not be one of {rule.get('values')}"),
-        "regex": (re.fullmatch(rule.get("pattern", ""), str(value)) is not None, f"the value must match {rule.get('pattern')}"),
-        "range": (isinstance(value, int | float) and low <= value <= high, f"the value must be from {low} to {high}"),
+        "allowlist": (
+            value in rule.get("values", ()),
+            f"the value must be one of {rule.get('values')}",
+        ),
+        "blocklist": (
+            value not in rule.get("values", ()),
+            f"the value must not be one of {rule.get('values')}",
+        ),
+        "regex": (
+            re.fullmatch(rule.get("pattern", ""), str(value)) is not None,
+            f"the value must match {rule.get('pattern')}",
+        ),
+        "range": (
+            isinstance(value, int | float) and low <= value <= high,
+            f"the value must be from {low} to {high}",
+        ),
         "unlimited": (True, ""),
     }
     is_met, words = wants[rule["type"]]

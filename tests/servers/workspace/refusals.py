@@ -1,4 +1,7 @@
-"""What the service answers when it refuses: a status, a code and a sentence (Databricks REST reference, *Errors*; docs.databricks.com/api/azure/workspace/introduction)."""
+"""What the service answers when it refuses: a status, a code and a sentence (Databricks REST
+reference, *Errors*; docs.databricks.com/api/azure/workspace/introduction).
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,7 +20,12 @@ class Refusal(Exception):
         """Return the answer's JSON."""
         if self.is_scim:
             kind = {"scimType": self.code} if self.code else {}
-            return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(self.status), "detail": self.message, **kind}
+            return {
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "status": str(self.status),
+                "detail": self.message,
+                **kind,
+            }
         return {"error_code": self.code, "message": self.message}
 
 
@@ -37,5 +45,9 @@ def absent(message: str, kind: str = "RESOURCE") -> Refusal:
 
 
 def exists(message: str, kind: str = "RESOURCE") -> Refusal:
-    """The name is taken. The service answers 400, so that the SDK raises ResourceAlreadyExists, or BadRequest for the kinds of Unity Catalog."""
+    """The name is taken.
+
+    The service answers 400, so that the SDK raises ResourceAlreadyExists, or BadRequest for the
+    kinds of Unity Catalog.
+    """
     return Refusal(400, f"{kind}_ALREADY_EXISTS", message)

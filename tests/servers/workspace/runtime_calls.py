@@ -1,4 +1,6 @@
-"""What the process of a task asks the workspace of Unity Catalog; the service has its own ways for it, which are not its REST interface."""
+"""What the process of a task asks the workspace of Unity Catalog; the service has its own ways for
+it, which are not its REST interface.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def session_of(state: State, request: Request) -> Session:
 
 @serves_path("POST", "/runtime/sql", PAGE)
 def run_governed(state: State, request: Request) -> Json:
-    """Run a statement of Unity Catalog for a task and return its columns and rows, and the table that it has dropped."""
+    """Run a statement of Unity Catalog for a task and return its columns and rows, and the table
+    that it has dropped.
+    """
     before = set(state.unity["table"])
     try:
         made = run(json.loads(request.content)["statement"], session_of(state, request), {})

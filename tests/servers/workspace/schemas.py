@@ -1,4 +1,5 @@
 """Schemas (reference page *Schemas*)."""
+
 from __future__ import annotations
 
 from databricks.sdk.service import catalog
@@ -17,8 +18,20 @@ def create(state: State, caller: str, catalog_name: str, name: str, said: Json) 
     root = url_of(said["storage_root"]) if said.get("storage_root") else None
     if root:
         location_of(state, caller, root, "CREATE_MANAGED_STORAGE")
-    return add(state, "schema", f"{parent['name']}.{name}", caller, catalog_name=parent["name"], comment=said.get("comment"), properties=said.get("properties"), storage_root=root,
-               catalog_type="MANAGED_CATALOG", schema_id=new_uuid(), enable_predictive_optimization="INHERIT", custom_max_retention_hours=said.get("custom_max_retention_hours"))
+    return add(
+        state,
+        "schema",
+        f"{parent['name']}.{name}",
+        caller,
+        catalog_name=parent["name"],
+        comment=said.get("comment"),
+        properties=said.get("properties"),
+        storage_root=root,
+        catalog_type="MANAGED_CATALOG",
+        schema_id=new_uuid(),
+        enable_predictive_optimization="INHERIT",
+        custom_max_retention_hours=said.get("custom_max_retention_hours"),
+    )
 
 
 @serves(catalog.SchemasAPI.create, "workspace/schemas/create")
@@ -31,7 +44,16 @@ def create_schema(state: State, request: Request) -> Json:
 def list_schemas(state: State, request: Request) -> Json:
     """Return a page of a catalog's schemas."""
     name = find(state, "catalog", request["catalog_name"])["name"]
-    return page_of(state, request, [item for _, item in visible(state, request.caller, "schema") if item["catalog_name"] == name], "schemas")
+    return page_of(
+        state,
+        request,
+        [
+            item
+            for _, item in visible(state, request.caller, "schema")
+            if item["catalog_name"] == name
+        ],
+        "schemas",
+    )
 
 
 @serves(catalog.SchemasAPI.get, "workspace/schemas/get")

@@ -1,4 +1,7 @@
-"""The server: a thread a connection, one request at a time on the state, so that every request happens wholly before or after another."""
+"""The server: a thread a connection, one request at a time on the state, so that every request
+happens wholly before or after another.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -26,12 +29,19 @@ from .state import Settings, State
 
 
 class Workspace:
-    """A workspace with its account, served on a free port of this machine; a context manager that stops the server at its end.
+    """A workspace with its account, served on a free port of this machine; a context manager that
+    stops the server at its end.
 
-    With `metastore`, one of that name is there and assigned; without, Unity Catalog is not enabled yet, as in a new account. With `execution`, what is submitted is run.
+    With `metastore`, one of that name is there and assigned; without, Unity Catalog is not enabled
+    yet, as in a new account. With `execution`, what is submitted is run.
     """
 
-    def __init__(self, settings: Settings | None = None, metastore: str = "", execution: ExecutionSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        metastore: str = "",
+        execution: ExecutionSettings | None = None,
+    ) -> None:
         self.state = State(settings or Settings())
         self.token = furnish(self.state, metastore)
         self.faults = Faults()
@@ -46,7 +56,9 @@ class Workspace:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self.answer))
         self.server.daemon_threads = True
         self.host = self.state.host = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
 
     def __enter__(self) -> Workspace:
@@ -74,7 +86,9 @@ class Workspace:
             self.log.clear()
 
     def sees(self) -> State:
-        """Return the state that a read sees: the live one, or while reads are stale an earlier one."""
+        """Return the state that a read sees: the live one, or while reads are stale an earlier
+        one.
+        """
         if not self.old:
             return self.state
         state, left = self.old.pop(0)
@@ -100,25 +114,69 @@ class Workspace:
                 route, variables = self.route(method, parts.path)
                 self.calls[method, route.call.path] += 1
                 fault = self.faults.strike(method, parts.path)
-                made = self.struck(fault) or self.effect(route, variables, fault, method, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, content)
+                made = self.struck(fault) or self.effect(
+                    route,
+                    variables,
+                    fault,
+                    method,
+                    parts.path,
+                    parse_qs(parts.query, keep_blank_values=True),
+                    headers,
+                    content,
+                )
             except Refusal as refusal:
                 made = answer_of(refusal.body(), refusal.status)
             except Exception as error:
-                # A connection that breaks would be tried again by the SDK, and the server's own fault go unseen.
+                # A connection that breaks would be tried again by the SDK, and the server's own
+                # fault go unseen.
                 place = traceback.extract_tb(error.__traceback__)[-1]
-                made = answer_of({"error_code": "INTERNAL_ERROR", "message": f"the test server fails at {Path(place.filename).name}:{place.lineno}: {error!r}"}, 500)
+                made = answer_of(
+                    {
+                        "error_code": "INTERNAL_ERROR",
+                        "message": "the test server fails at "
+                        f"{Path(place.filename).name}:{place.lineno}: {error!r}",
+                    },
+                    500,
+                )
             self.log.append((method, parts.path, made.status))
-            return replace(made, headers=(*made.headers, ("X-Databricks-Org-Id", str(self.state.settings.workspace_id))))
+            return replace(
+                made,
+                headers=(
+                    *made.headers,
+                    ("X-Databricks-Org-Id", str(self.state.settings.workspace_id)),
+                ),
+            )
 
     def struck(self, fault: Fault | None) -> Answer | None:
         """Return the answer to a call that a fault keeps from its effect."""
         if fault and fault.kind == "throttled":
-            return answer_of({"error_code": "RESOURCE_EXHAUSTED", "message": "Too many requests"}, 429, (("Retry-After", str(fault.retry_after)),))
+            return answer_of(
+                {"error_code": "RESOURCE_EXHAUSTED", "message": "Too many requests"},
+                429,
+                (("Retry-After", str(fault.retry_after)),),
+            )
         if fault and fault.kind == "unavailable":
-            return answer_of({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "The service is temporarily unavailable"}, 503, (("Retry-After", str(fault.retry_after)),))
+            return answer_of(
+                {
+                    "error_code": "TEMPORARILY_UNAVAILABLE",
+                    "message": "The service is temporarily unavailable",
+                },
+                503,
+                (("Retry-After", str(fault.retry_after)),),
+            )
         return Answer(0, is_reset=True) if fault and fault.kind == "reset" else None
 
-    def effect(self, route: Route, variables: dict[str, str], fault: Fault | None, method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], content: bytes) -> Answer:
+    def effect(
+        self,
+        route: Route,
+        variables: dict[str, str],
+        fault: Fault | None,
+        method: str,
+        path: str,
+        query: dict[str, list[str]],
+        headers: dict[str, str],
+        content: bytes,
+    ) -> Answer:
         """Return the answer to a call that takes place."""
         request = self.request(route, variables, method, path, query, headers, content)
         before = copy.deepcopy(self.state) if fault and fault.kind == "stale" else None
@@ -130,11 +188,27 @@ class Workspace:
         check_reply(route, body)
         return replace(made, is_lost=bool(fault and fault.kind == "lost"))
 
-    def request(self, route: Route, variables: dict[str, str], method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], content: bytes) -> Request:
-        """Return a request that the route takes; raises a Refusal naming every fault of its form."""
+    def request(
+        self,
+        route: Route,
+        variables: dict[str, str],
+        method: str,
+        path: str,
+        query: dict[str, list[str]],
+        headers: dict[str, str],
+        content: bytes,
+    ) -> Request:
+        """Return a request that the route takes; raises a Refusal naming every fault of its
+        form.
+        """
         caller = "" if path.startswith("/.well-known") else self.caller(headers)
-        if variables.get("account_id", self.state.settings.account_id) != self.state.settings.account_id:
-            raise Refusal(404, "RESOURCE_DOES_NOT_EXIST", f"Account {variables['account_id']} does not exist")
+        if (
+            variables.get("account_id", self.state.settings.account_id)
+            != self.state.settings.account_id
+        ):
+            raise Refusal(
+                404, "RESOURCE_DOES_NOT_EXIST", f"Account {variables['account_id']} does not exist"
+            )
         values, found = read_query(query, route.call.query)
         body: Any = {}
         if not route.has_content and (content or method in ("POST", "PUT", "PATCH")):
@@ -142,29 +216,52 @@ class Workspace:
                 body = json.loads(content or b"{}")
             except ValueError as error:
                 raise Refusal(400, "MALFORMED_REQUEST", f"Invalid JSON: {error}") from error
-            known = route.call.body if isinstance(route.call.body, dict) else fields_of(route.call.body)  # type: ignore[arg-type]
+            known = (
+                route.call.body if isinstance(route.call.body, dict) else fields_of(route.call.body)
+            )  # type: ignore[arg-type]
             # What the path says need not be said again.
-            found += [text for text in problems_of_object(body, known) if text.removeprefix("Missing required field: ") not in variables]
+            found += [
+                text
+                for text in problems_of_object(body, known)
+                if text.removeprefix("Missing required field: ") not in variables
+            ]
         if found:
             is_scim = "/scim/v2/" in path
-            raise Refusal(400, "invalidValue" if is_scim else "INVALID_PARAMETER_VALUE", "; ".join(found), is_scim)
+            raise Refusal(
+                400,
+                "invalidValue" if is_scim else "INVALID_PARAMETER_VALUE",
+                "; ".join(found),
+                is_scim,
+            )
         return Request(method, path, variables, values, body, content, headers, caller, self.sees)
 
     def caller(self, headers: dict[str, str]) -> str:
         """Return the principal whose token the request has."""
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.state.tokens:
-            raise Refusal(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type for this API.") if not token else denied("Invalid access token.")
+            raise (
+                Refusal(
+                    401,
+                    "UNAUTHENTICATED",
+                    "Credential was not sent or was of an unsupported type for this API.",
+                )
+                if not token
+                else denied("Invalid access token.")
+            )
         return self.state.tokens[token]
 
     def count(self, function: Callable[..., Any]) -> int:
-        """Return how often a method of the SDK was called over the wire, retries and pages counted."""
+        """Return how often a method of the SDK was called over the wire, retries and pages
+        counted.
+        """
         call = call_of(function)
         return self.calls[call.method, call.path]
 
     def total(self, paths: Iterable[str] = ("/api/",)) -> int:
         """Return how many calls were made to paths that begin so."""
-        return sum(number for (_, path), number in self.calls.items() if path.startswith(tuple(paths)))
+        return sum(
+            number for (_, path), number in self.calls.items() if path.startswith(tuple(paths))
+        )
 
 
 def check_reply(route: Route, body: Any) -> None:
@@ -174,9 +271,32 @@ def check_reply(route: Route, body: Any) -> None:
     if call.items and isinstance(body, dict):
         key, cls = call.items
         if hasattr(cls, "as_dict"):
-            found = [text for item in body.get(key, []) for text in problems_of_object(item, fields_of(cls), key)]
-        found += [f"unknown field {name}" for name in body if name not in (key, "next_page_token", "prev_page_token", "schemas", "totalResults", "startIndex", "itemsPerPage", "has_more")]
+            found = [
+                text
+                for item in body.get(key, [])
+                for text in problems_of_object(item, fields_of(cls), key)
+            ]
+        found += [
+            f"unknown field {name}"
+            for name in body
+            if name
+            not in (
+                key,
+                "next_page_token",
+                "prev_page_token",
+                "schemas",
+                "totalResults",
+                "startIndex",
+                "itemsPerPage",
+                "has_more",
+            )
+        ]
     elif call.reply and isinstance(body, dict):
         found = problems_of_object(body, fields_of(call.reply))
     if found:
-        raise Refusal(500, "INTERNAL_ERROR", f"the test server answers {call.method} {call.path} with what the SDK does not read: {'; '.join(found)}")
+        raise Refusal(
+            500,
+            "INTERNAL_ERROR",
+            f"the test server answers {call.method} {call.path} with what the SDK does not "
+            f"read: {'; '.join(found)}",
+        )

@@ -1,4 +1,8 @@
-"""Running one statement. What is not understood is a syntax error, so that no test passes on what the server has let through."""
+"""Running one statement.
+
+What is not understood is a syntax error, so that no test passes on what the server has let through.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -19,7 +23,10 @@ READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "GRANT", "REVOKE")
 
 
 def run(sql: str, session: Session, parameters: Json, follows: bool = True) -> Rows:
-    """Run a statement and return its rows; raises SqlError, and then nothing has changed. Where tables have storage, it follows."""
+    """Run a statement and return its rows; raises SqlError, and then nothing has changed.
+
+    Where tables have storage, it follows.
+    """
     sql = substituted(sql)
     if not follows or not session.state.executor or sql.split(None, 1)[0].upper() in READS:
         return run_one(sql, session, parameters)

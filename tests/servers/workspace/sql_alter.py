@@ -1,4 +1,5 @@
 """ALTER TABLE and its like (Databricks, *ALTER TABLE*)."""
+
 from __future__ import annotations
 
 import copy
@@ -6,7 +7,15 @@ import copy
 from .identities import known_principal
 from .refusals import Refusal
 from .securables import find, need, rename
-from .sql_alter_column import CHECK, add_columns, alter_column, drop_columns, rename_column, set_tags, unset_tags
+from .sql_alter_column import (
+    CHECK,
+    add_columns,
+    alter_column,
+    drop_columns,
+    rename_column,
+    set_tags,
+    unset_tags,
+)
 from .sql_columns import check_free, constraint_name, read_constraint, tags_key
 from .sql_create import read_clustering, read_row_filter, set_clustering
 from .sql_functions import check_expression
@@ -20,7 +29,13 @@ TAGGED = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
 
 def alter(reader: Reader, session: Session) -> Rows:
     """ALTER a table, or the tags and owner of a catalog, schema or volume."""
-    kind = {"TABLE": "table", "CATALOG": "catalog", "SCHEMA": "schema", "DATABASE": "schema", "VOLUME": "volume"}[reader.one_of("TABLE", "CATALOG", "SCHEMA", "DATABASE", "VOLUME")]
+    kind = {
+        "TABLE": "table",
+        "CATALOG": "catalog",
+        "SCHEMA": "schema",
+        "DATABASE": "schema",
+        "VOLUME": "volume",
+    }[reader.one_of("TABLE", "CATALOG", "SCHEMA", "DATABASE", "VOLUME")]
     name = session.full_name(reader.name(), {"catalog": 1, "schema": 2}.get(kind, 3))
     found = find(session.state, kind, name)
     before = copy.deepcopy(found)
@@ -52,7 +67,9 @@ def alter_one(reader: Reader, session: Session, kind: str, name: str, found: Jso
 
 
 def optimize(reader: Reader, session: Session, kind: str, found: Json) -> None:
-    """ENABLE, DISABLE or INHERIT PREDICTIVE OPTIMIZATION (Databricks, *Predictive optimization*)."""
+    """ENABLE, DISABLE or INHERIT PREDICTIVE OPTIMIZATION (Databricks, *Predictive
+    optimization*).
+    """
     need(session.state, session.caller, kind, found["full_name"], "MANAGE")
     found["enable_predictive_optimization"] = reader.one_of("ENABLE", "DISABLE", "INHERIT")
     reader.expect("PREDICTIVE", "OPTIMIZATION")
@@ -95,7 +112,11 @@ def alter_table(reader: Reader, session: Session, table: Json) -> None:
         may_lack = reader.takes("IF", "EXISTS")
         for key in reader.key_list():
             if key not in table["properties"] and not may_lack:
-                raise SqlError("UNSET_NONEXISTENT_PROPERTIES", f"Attempted to unset non-existent properties [`{key}`] in table {name}.", "42K0J")
+                raise SqlError(
+                    "UNSET_NONEXISTENT_PROPERTIES",
+                    f"Attempted to unset non-existent properties [`{key}`] in table {name}.",
+                    "42K0J",
+                )
             table["properties"].pop(key, None)
     elif reader.takes("SET", "ROW", "FILTER"):
         table["row_filter"] = read_row_filter(reader, session, table)
@@ -111,7 +132,11 @@ def checked(properties: dict[str, str]) -> dict[str, str]:
     """Refuse to set constraints as properties, which Delta does."""
     for key in properties:
         if key.startswith(CHECK):
-            raise SqlError("DELTA_ADD_CONSTRAINTS", "Please use ALTER TABLE ADD CONSTRAINT to add CHECK constraints.", "0A000")
+            raise SqlError(
+                "DELTA_ADD_CONSTRAINTS",
+                "Please use ALTER TABLE ADD CONSTRAINT to add CHECK constraints.",
+                "0A000",
+            )
     return properties
 
 
@@ -140,7 +165,18 @@ def drop(reader: Reader, table: Json) -> None:
         return
     if reader.takes("PRIMARY", "KEY"):
         may_lack = reader.takes("IF", "EXISTS")
-        drop_constraint(table, next((constraint_name(item) for item in table.get("table_constraints", []) if "primary_key_constraint" in item), ""), may_lack)
+        drop_constraint(
+            table,
+            next(
+                (
+                    constraint_name(item)
+                    for item in table.get("table_constraints", [])
+                    if "primary_key_constraint" in item
+                ),
+                "",
+            ),
+            may_lack,
+        )
         reader.takes("CASCADE") or reader.takes("RESTRICT")
         return
     if reader.takes("CONSTRAINT"):
@@ -153,8 +189,16 @@ def drop(reader: Reader, table: Json) -> None:
 
 def drop_constraint(table: Json, name: str, may_lack: bool) -> None:
     """Drop a key or CHECK constraint."""
-    left = [item for item in table.get("table_constraints", []) if constraint_name(item).lower() != name.lower()]
+    left = [
+        item
+        for item in table.get("table_constraints", [])
+        if constraint_name(item).lower() != name.lower()
+    ]
     if len(left) < len(table.get("table_constraints", [])):
         table["table_constraints"] = left
     elif table["properties"].pop(CHECK + name.lower(), None) is None and not may_lack:
-        raise SqlError("DELTA_CONSTRAINT_DOES_NOT_EXIST", f"Cannot drop nonexistent constraint {name} from table {table['full_name']}.", "42704")
+        raise SqlError(
+            "DELTA_CONSTRAINT_DOES_NOT_EXIST",
+            f"Cannot drop nonexistent constraint {name} from table {table['full_name']}.",
+            "42704",
+        )

@@ -1,4 +1,7 @@
-"""CREATE: tables, functions, schemas, catalogs, volumes (Databricks, *SQL language reference*, *DDL statements*)."""
+"""CREATE: tables, functions, schemas, catalogs, volumes (Databricks, *SQL language reference*, *DDL
+statements*).
+"""
+
 from __future__ import annotations
 
 import json
@@ -14,7 +17,11 @@ from .sql_tokens import SqlError
 from .state import Json, new_uuid, now
 from .storage import location_of, overlaps, url_of
 
-DELTA = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "2", "delta.lastUpdateVersion": "0"}
+DELTA = {
+    "delta.minReaderVersion": "1",
+    "delta.minWriterVersion": "2",
+    "delta.lastUpdateVersion": "0",
+}
 
 
 def create(reader: Reader, session: Session) -> Rows:
@@ -58,14 +65,18 @@ def create_container(reader: Reader, session: Session) -> None:
     if store == "catalog":
         catalogs.create(session.state, session.caller, full_name, said)
     elif store == "schema":
-        schemas.create(session.state, session.caller, full_name.split(".")[0], full_name.split(".")[1], said)
+        schemas.create(
+            session.state, session.caller, full_name.split(".")[0], full_name.split(".")[1], said
+        )
     else:
         schema, name = full_name.rsplit(".", 1)
         volumes.create(session.state, session.caller, schema, name, said)
 
 
 def create_table(reader: Reader, session: Session, replaces: bool) -> None:
-    """CREATE TABLE with columns, keys, comment, clustering and properties; CHECK constraints come by ALTER TABLE only."""
+    """CREATE TABLE with columns, keys, comment, clustering and properties; CHECK constraints come
+    by ALTER TABLE only.
+    """
     skips = reader.takes("IF", "NOT", "EXISTS")
     full_name = session.full_name(reader.name())
     schema, name = full_name.rsplit(".", 1)
@@ -92,20 +103,41 @@ def create_table(reader: Reader, session: Session, replaces: bool) -> None:
         location_of(session.state, session.caller, place, "CREATE_EXTERNAL_TABLE")
         for other, item in session.state.unity["table"].items():
             if item is not old and overlaps(place, item["storage_location"]):
-                raise invalid(f"LOCATION_OVERLAP: Input path url '{place}' overlaps with other external tables or volumes within 'CreateTable' call. Conflicting tables/volumes: {other}.")
+                raise invalid(
+                    f"LOCATION_OVERLAP: Input path url '{place}' overlaps with other "
+                    "external tables or volumes within 'CreateTable' call. Conflicting "
+                    f"tables/volumes: {other}."
+                )
     root = find(session.state, "catalog", schema.split(".")[0])["storage_root"]
-    made = {"catalog_name": schema.split(".")[0], "schema_name": schema.split(".")[1], "table_type": "EXTERNAL" if place else "MANAGED", "data_source_format": "DELTA", "table_id": identity,
-            "storage_location": place or f"{root}/__unitystorage/tables/{identity}", **options}
+    made = {
+        "catalog_name": schema.split(".")[0],
+        "schema_name": schema.split(".")[1],
+        "table_type": "EXTERNAL" if place else "MANAGED",
+        "data_source_format": "DELTA",
+        "table_id": identity,
+        "storage_location": place or f"{root}/__unitystorage/tables/{identity}",
+        **options,
+    }
     if old and replaces:
         need(session.state, session.caller, "table", full_name, "MANAGE")
         del session.state.unity["table"][full_name]
         made["table_id"] = old["table_id"]
     table["properties"] = {**DELTA, "delta.lastCommitTimestamp": str(now()), **table["properties"]}
-    add(session.state, "table", full_name, session.caller, **{key: value for key, value in table.items() if key not in ("name", "full_name")}, **made)
+    add(
+        session.state,
+        "table",
+        full_name,
+        session.caller,
+        **{key: value for key, value in table.items() if key not in ("name", "full_name")},
+        **made,
+    )
 
 
 def read_elements(reader: Reader, session: Session, table: Json, keys: bool) -> None:
-    """Read the columns of a table, or on the second time its keys, which may name properties of columns that come later."""
+    """Read the columns of a table, or on the second time its keys, which may name properties of
+    columns that come later.
+    """
+
     def element() -> None:
         name = reader.word() if reader.takes("CONSTRAINT") else ""
         if name or (reader.peek() in ("PRIMARY", "FOREIGN") and reader.peek(1) == "KEY"):
@@ -163,7 +195,9 @@ def read_clustering(reader: Reader) -> list[str]:
 
 
 def set_clustering(table: Json, columns: list[str] | None) -> None:
-    """Note a table's clustering among its properties, where the service shows it; four columns at most (Databricks, *Use liquid clustering*)."""
+    """Note a table's clustering among its properties, where the service shows it; four columns at
+    most (Databricks, *Use liquid clustering*).
+    """
     if columns is None:
         return
     table["properties"].pop("clusteringColumns", None)
@@ -171,9 +205,20 @@ def set_clustering(table: Json, columns: list[str] | None) -> None:
     if columns == ["AUTO"]:
         table["properties"]["clusterByAuto"] = "true"
     elif len(columns) > 4:
-        raise SqlError("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", f"CLUSTER BY for Liquid clustering supports up to 4 clustering columns, but the table has {len(columns)} clustering columns.", "54000")
+        raise SqlError(
+            "DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS",
+            "CLUSTER BY for Liquid clustering supports up to 4 clustering columns, but the "
+            f"table has {len(columns)} clustering columns.",
+            "54000",
+        )
     elif columns:
-        table["properties"]["clusteringColumns"] = json.dumps([[column_at(table, name.split(".")[0])["name"], *name.split(".")[1:]] for name in columns], separators=(",", ":"))
+        table["properties"]["clusteringColumns"] = json.dumps(
+            [
+                [column_at(table, name.split(".")[0])["name"], *name.split(".")[1:]]
+                for name in columns
+            ],
+            separators=(",", ":"),
+        )
 
 
 def read_row_filter(reader: Reader, session: Session, table: Json) -> Json:
@@ -181,4 +226,9 @@ def read_row_filter(reader: Reader, session: Session, table: Json) -> Json:
     function = session.full_name(reader.name())
     find(session.state, "function", function)
     reader.expect("ON")
-    return {"function_name": function, "input_column_names": [column_at(table, name)["name"] for name in reader.listed(reader.word, may_be_empty=True)]}
+    return {
+        "function_name": function,
+        "input_column_names": [
+            column_at(table, name)["name"] for name in reader.listed(reader.word, may_be_empty=True)
+        ],
+    }

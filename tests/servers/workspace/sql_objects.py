@@ -1,4 +1,5 @@
 """DROP, COMMENT ON, GRANT and REVOKE."""
+
 from __future__ import annotations
 
 from .grants import change_grants
@@ -9,7 +10,14 @@ from .sql_text import Reader
 from .sql_tokens import SqlError
 from .state import METASTORE, now
 
-KINDS = {"TABLE": "table", "SCHEMA": "schema", "DATABASE": "schema", "CATALOG": "catalog", "VOLUME": "volume", "FUNCTION": "function"}
+KINDS = {
+    "TABLE": "table",
+    "SCHEMA": "schema",
+    "DATABASE": "schema",
+    "CATALOG": "catalog",
+    "VOLUME": "volume",
+    "FUNCTION": "function",
+}
 PARTS = {"catalog": 1, "schema": 2}
 
 
@@ -93,8 +101,20 @@ def grant(reader: Reader, session: Session, gives: bool = True) -> Rows:
     principal = reader.word()
     reader.end()
     find(session.state, kind, key)
-    unknown = [name for name in named if name != "ALL_PRIVILEGES" and not any(name in known for known in PRIVILEGES.values())]
+    unknown = [
+        name
+        for name in named
+        if name != "ALL_PRIVILEGES" and not any(name in known for known in PRIVILEGES.values())
+    ]
     if unknown:
-        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error: unknown privilege {', '.join(unknown)}.", "42601")
-    change_grants(session.state, session.caller, kind, key, [{"principal": principal, "add" if gives else "remove": named}])
+        raise SqlError(
+            "PARSE_SYNTAX_ERROR", f"Syntax error: unknown privilege {', '.join(unknown)}.", "42601"
+        )
+    change_grants(
+        session.state,
+        session.caller,
+        kind,
+        key,
+        [{"principal": principal, "add" if gives else "remove": named}],
+    )
     return Rows()

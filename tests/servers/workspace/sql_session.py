@@ -1,4 +1,5 @@
 """Where a statement runs: the state, who runs it, and what its names mean; and what comes back."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -19,10 +20,20 @@ class Session:
     schema: str = "default"
 
     def full_name(self, parts: tuple[str, ...], length: int = 3) -> str:
-        """Return a name of as many parts, the session's in front; raises SqlError for too many, or where the session has none."""
-        whole = (*(self.catalog, self.schema)[:length - len(parts)], *parts) if len(parts) < length else parts
+        """Return a name of as many parts, the session's in front; raises SqlError for too many, or
+        where the session has none.
+        """
+        whole = (
+            (*(self.catalog, self.schema)[: length - len(parts)], *parts)
+            if len(parts) < length
+            else parts
+        )
         if len(parts) > length or not all(whole):
-            raise SqlError("REQUIRES_SINGLE_PART_NAMESPACE" if len(parts) > length else "NO_ACTIVE_CATALOG", f"The name {'.'.join(parts)} has not {length} parts", "42K05")
+            raise SqlError(
+                "REQUIRES_SINGLE_PART_NAMESPACE" if len(parts) > length else "NO_ACTIVE_CATALOG",
+                f"The name {'.'.join(parts)} has not {length} parts",
+                "42K05",
+            )
         return ".".join(whole).lower()
 
     def table(self, parts: tuple[str, ...]) -> Json:

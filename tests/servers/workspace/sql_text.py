@@ -1,4 +1,8 @@
-"""Reading SQL statements from left to right: words, names, texts, lists. What is not expected is a syntax error."""
+"""Reading SQL statements from left to right: words, names, texts, lists.
+
+What is not expected is a syntax error.
+"""
+
 from __future__ import annotations
 
 import re
@@ -30,7 +34,11 @@ class Reader:
     def peek(self, ahead: int = 0) -> str:
         """Return a coming word or sign in upper case; '' for a text, a quoted name or the end."""
         place = self.at + ahead
-        return "" if place >= len(self.tokens) or self.tokens[place].kind in ("TEXT", "QUOTED") else self.tokens[place].text.upper()
+        return (
+            ""
+            if place >= len(self.tokens) or self.tokens[place].kind in ("TEXT", "QUOTED")
+            else self.tokens[place].text.upper()
+        )
 
     def error(self) -> SqlError:
         """Return the syntax error of this place."""
@@ -74,7 +82,11 @@ class Reader:
 
     def word(self) -> str:
         """Read an identifier, quoted or plain."""
-        if self.is_done or self.kind() == "TEXT" or not (self.kind() == "QUOTED" or re.fullmatch(r"\w+", self.tokens[self.at].text)):
+        if (
+            self.is_done
+            or self.kind() == "TEXT"
+            or not (self.kind() == "QUOTED" or re.fullmatch(r"\w+", self.tokens[self.at].text))
+        ):
             raise self.error()
         self.at += 1
         return self.tokens[self.at - 1].text
@@ -105,12 +117,16 @@ class Reader:
         return found
 
     def pairs(self) -> dict[str, str]:
-        """Read `('key' = 'value', ...)`; a key may be a name of parts, and a value is absent, a number, true or false too."""
+        """Read `('key' = 'value', ...)`; a key may be a name of parts, and a value is absent, a
+        number, true or false too.
+        """
+
         def pair() -> tuple[str, str]:
             key = self.text() if self.kind() == "TEXT" else ".".join(self.name())
             if not self.takes("="):
                 return key, ""
             return key, self.text() if self.kind() == "TEXT" else self.word()
+
         return dict(self.listed(pair))
 
     def key_list(self) -> list[str]:
@@ -126,11 +142,11 @@ class Reader:
             self.at += 1
         if depth or start == self.at - 1:
             raise self.error()
-        return self.sql[self.tokens[start].start:self.tokens[self.at - 2].end]
+        return self.sql[self.tokens[start].start : self.tokens[self.at - 2].end]
 
     def rest(self) -> str:
         """Read the rest and return it as it is written."""
         if self.is_done:
             raise self.error()
         start, self.at = self.tokens[self.at].start, len(self.tokens)
-        return self.sql[start:self.tokens[-1].end]
+        return self.sql[start : self.tokens[-1].end]

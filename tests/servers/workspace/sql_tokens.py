@@ -1,4 +1,5 @@
 """The tokens of a SQL statement, and what is said of one that fails."""
+
 from __future__ import annotations
 
 import os
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass
 class SqlError(Exception):
-    """A statement that fails: an error condition and its SQLSTATE (Databricks, *Error conditions*)."""
+    """A statement that fails: an error condition and its SQLSTATE (Databricks, *Error
+    conditions*).
+    """
 
     condition: str
     message: str
@@ -25,20 +28,40 @@ class Token:
     end: int
 
 
-TOKEN = re.compile(r"""(?P<SPACE>\s+|--[^\n]*|/\*.*?\*/)|(?P<TEXT>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")|(?P<QUOTED>`(?:[^`]|``)*`)|(?P<NUMBER>\d+(?:\.\d+)?(?!\w))|(?P<WORD>\w+)|(?P<SIGN>[^\s'"`])""", re.DOTALL)
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a", "%": "\\%", "_": "\\_"}
-ESCAPED = re.compile(r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|(''|"")""", re.DOTALL)
+TOKEN = re.compile(
+    r"""(?P<SPACE>\s+|--[^\n]*|/\*.*?\*/)|(?P<TEXT>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")|(?P<QUOTED>`(?:[^`]|``)*`)|(?P<NUMBER>\d+(?:\.\d+)?(?!\w))|(?P<WORD>\w+)|(?P<SIGN>[^\s'"`])""",
+    re.DOTALL,
+)
+ESCAPES = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "0": "\0",
+    "b": "\b",
+    "Z": "\x1a",
+    "%": "\\%",
+    "_": "\\_",
+}
+ESCAPED = re.compile(
+    r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|(''|"")""", re.DOTALL
+)
 PROPERTIES = {"user.home": "/root", "java.io.tmpdir": "/tmp"}
 
 
 def substituted(sql: str) -> str:
-    """Return a statement as Spark reads it: `${env:NAME}` and `${system:NAME}` are replaced wherever they stand, in texts and comments too (`spark.sql.variable.substitute`, which a warehouse does not turn off)."""
+    """Return a statement as Spark reads it: `${env:NAME}` and `${system:NAME}` are replaced
+    wherever they stand, in texts and comments too (`spark.sql.variable.substitute`, which a
+    warehouse does not turn off).
+    """
     known = {"env": os.environ, "system": PROPERTIES}
-    return re.sub(r"\$\{(\w+?):(\S+?)\}", lambda match: known.get(match[1], {}).get(match[2], match[0]), sql)
+    return re.sub(
+        r"\$\{(\w+?):(\S+?)\}", lambda match: known.get(match[1], {}).get(match[2], match[0]), sql
+    )
 
 
 def text_of(literal: str) -> str:
     """Return the text of a literal (Spark, *String literal*)."""
+
     def character(match: re.Match[str]) -> str:
         if match[1] or match[2]:
             return chr(int(match[1] or match[2], 16))
@@ -50,7 +73,9 @@ def text_of(literal: str) -> str:
 
 
 def tokens(sql: str) -> list[Token]:
-    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*); raises SqlError where a text or name does not end."""
+    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*); raises SqlError
+    where a text or name does not end.
+    """
     found, at = [], 0
     while at < len(sql):
         match = TOKEN.match(sql, at)

@@ -1,4 +1,8 @@
-"""What the workspace and its account hold. Objects are kept as the JSON that the service answers with."""
+"""What the workspace and its account hold.
+
+Objects are kept as the JSON that the service answers with.
+"""
+
 from __future__ import annotations
 
 import time
@@ -10,12 +14,22 @@ from typing import Any
 
 Json = dict[str, Any]
 METASTORE = "metastore"
-KINDS = ("storage_credential", "external_location", "catalog", "schema", "table", "volume", "function")
+KINDS = (
+    "storage_credential",
+    "external_location",
+    "catalog",
+    "schema",
+    "table",
+    "volume",
+    "function",
+)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the workspace behaves: elements a page, and how many polls a run, a cluster, a warehouse and a statement stay pending and then running."""
+    """How the workspace behaves: elements a page, and how many polls a run, a cluster, a warehouse
+    and a statement stay pending and then running.
+    """
 
     account_id: str = "00000000-0000-4000-8000-00000000acc0"
     workspace_id: int = 6051921418418893
@@ -42,12 +56,24 @@ class Principal:
     @property
     def name(self) -> str:
         """The name by which it is granted to: user name, group name, application id."""
-        return str(self.resource[{"Users": "userName", "Groups": "displayName", "ServicePrincipals": "applicationId"}[self.kind]])
+        return str(
+            self.resource[
+                {
+                    "Users": "userName",
+                    "Groups": "displayName",
+                    "ServicePrincipals": "applicationId",
+                }[self.kind]
+            ]
+        )
 
 
 @dataclass
 class State:
-    """Everything that a request reads or changes. `unity` has the securable objects by kind and full name; `rows` the rows of tables, for queries; `executor` runs what is submitted, where it is to be run."""
+    """Everything that a request reads or changes.
+
+    `unity` has the securable objects by kind and full name; `rows` the rows of tables, for queries;
+    `executor` runs what is submitted, where it is to be run.
+    """
 
     settings: Settings = field(default_factory=Settings)
     host: str = ""
@@ -56,8 +82,12 @@ class State:
     assignments: dict[tuple[int, str], list[str]] = field(default_factory=dict)
     workspaces: dict[int, Json] = field(default_factory=dict)
     metastore_of: dict[int, Json] = field(default_factory=dict)
-    unity: dict[str, dict[str, Json]] = field(default_factory=lambda: {kind: {} for kind in (METASTORE, *KINDS)})
-    grants: dict[tuple[str, str], dict[str, set[str]]] = field(default_factory=lambda: defaultdict(dict))
+    unity: dict[str, dict[str, Json]] = field(
+        default_factory=lambda: {kind: {} for kind in (METASTORE, *KINDS)}
+    )
+    grants: dict[tuple[str, str], dict[str, set[str]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     tags: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     bindings: dict[tuple[str, str], list[Json]] = field(default_factory=lambda: defaultdict(list))
     rows: MutableMapping[str, list[Json]] = field(default_factory=dict)

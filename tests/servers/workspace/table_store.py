@@ -1,4 +1,6 @@
-"""Tables on disk: what Unity Catalog says of a table becomes statements that local Delta takes, and its rows are read from the files that Delta's log names."""
+"""Tables on disk: what Unity Catalog says of a table becomes statements that local Delta takes, and
+its rows are read from the files that Delta's log names.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def checks_of(table: Json) -> dict[str, str]:
 
 
 def clustering_of(table: Json) -> str:
-    """Return the columns by which a table is clustered, as SQL; NONE for none, and where the service chooses them."""
+    """Return the columns by which a table is clustered, as SQL; NONE for none, and where the
+    service chooses them.
+    """
     columns = json.loads(table["properties"].get("clusteringColumns", "[]"))
     return (
         "(" + ", ".join(".".join(map(identifier, parts)) for parts in columns) + ")"
@@ -73,7 +77,10 @@ def pairs(properties: dict[str, str]) -> str:
 def column_text(column: Json) -> str:
     """Return a column as SQL."""
     comment = f" COMMENT {literal(column['comment'])}" if column.get("comment") else ""
-    return f"{identifier(column['name'])} {column['type_text']}{'' if column['nullable'] else ' NOT NULL'}{comment}"
+    return (
+        f"{identifier(column['name'])} "
+        f"{column['type_text']}{'' if column['nullable'] else ' NOT NULL'}{comment}"
+    )
 
 
 def create_statements(table: Json, folder: Path) -> list[str]:
@@ -84,7 +91,8 @@ def create_statements(table: Json, folder: Path) -> list[str]:
         properties_of(table),
     )
     parts = [
-        f"CREATE TABLE {name} ({', '.join(map(column_text, table['columns']))}) USING delta LOCATION {literal(str(folder))}"
+        f"CREATE TABLE {name} ({', '.join(map(column_text, table['columns']))}) USING delta "
+        f"LOCATION {literal(str(folder))}"
     ]
     parts += [f"CLUSTER BY {clustering}"] if clustering != "NONE" else []
     parts += [f"COMMENT {literal(table['comment'])}"] if table.get("comment") else []
@@ -99,7 +107,9 @@ def create_statements(table: Json, folder: Path) -> list[str]:
 
 
 def alter_statements(before: Json, after: Json) -> list[str]:
-    """Return what brings a table from what Unity Catalog said of it before one statement to what it says after."""
+    """Return what brings a table from what Unity Catalog said of it before one statement to what it
+    says after.
+    """
     alter = f"ALTER TABLE {local_name(after['full_name'])}"
     old, new = properties_of(before), properties_of(after)
     set_, unset = (
@@ -126,7 +136,8 @@ def alter_statements(before: Json, after: Json) -> list[str]:
     )
     made += (
         [
-            f"COMMENT ON TABLE {local_name(after['full_name'])} IS {literal(after.get('comment') or '')}"
+            f"COMMENT ON TABLE {local_name(after['full_name'])} IS "
+            f"{literal(after.get('comment') or '')}"
         ]
         if (before.get("comment") or "") != (after.get("comment") or "")
         else []
@@ -135,7 +146,9 @@ def alter_statements(before: Json, after: Json) -> list[str]:
 
 
 def column_statements(alter: str, before: list[Json], after: list[Json]) -> Iterator[str]:
-    """Yield what brings columns from one state to the next; one that has another name in its place was renamed."""
+    """Yield what brings columns from one state to the next; one that has another name in its place
+    was renamed.
+    """
     old, new = {item["name"]: item for item in before}, {item["name"]: item for item in after}
     lost, found = (
         [name for name in old if name not in new],
@@ -153,13 +166,21 @@ def column_statements(alter: str, before: list[Json], after: list[Json]) -> Iter
         if one["type_text"] != other["type_text"]:
             yield f"{alter} ALTER COLUMN {identifier(name)} TYPE {other['type_text']}"
         if (one.get("comment") or "") != (other.get("comment") or ""):
-            yield f"{alter} ALTER COLUMN {identifier(name)} COMMENT {literal(other.get('comment') or '')}"
+            yield (
+                f"{alter} ALTER COLUMN {identifier(name)} COMMENT "
+                f"{literal(other.get('comment') or '')}"
+            )
         if one["nullable"] != other["nullable"]:
-            yield f"{alter} ALTER COLUMN {identifier(name)} {'DROP' if other['nullable'] else 'SET'} NOT NULL"
+            yield (
+                f"{alter} ALTER COLUMN {identifier(name)} "
+                f"{'DROP' if other['nullable'] else 'SET'} NOT NULL"
+            )
 
 
 class TableStore(MutableMapping[str, list[Json]]):
-    """The rows of tables by full name, as `state.rows` has them: those that a test gives, else those on disk."""
+    """The rows of tables by full name, as `state.rows` has them: those that a test gives, else
+    those on disk.
+    """
 
     def __init__(self, folder: Path, first: MutableMapping[str, list[Json]]) -> None:
         self.folder, self.given = folder, dict(first)
@@ -229,7 +250,9 @@ class TableStore(MutableMapping[str, list[Json]]):
 
 
 def delta_actions(folder: Path) -> Iterator[Json]:
-    """Yield the actions of a table's log: those of the last checkpoint, and of the commits after it (Delta, *Delta transaction log protocol*)."""
+    """Yield the actions of a table's log: those of the last checkpoint, and of the commits after it
+    (Delta, *Delta transaction log protocol*).
+    """
     import pyarrow.parquet
 
     log = folder / "_delta_log"
@@ -257,7 +280,9 @@ def delta_actions(folder: Path) -> Iterator[Json]:
 
 
 def delta_rows(folder: Path) -> list[Json]:
-    """Return a table's rows; raises ValueError for one that marks rows as deleted, which the server does not read."""
+    """Return a table's rows; raises ValueError for one that marks rows as deleted, which the server
+    does not read.
+    """
     import pyarrow.parquet
 
     fields, files = list[Json](), dict[str, Json]()

@@ -1,4 +1,5 @@
 """Tables and functions, which SQL makes (reference pages *Tables*, *Functions*)."""
+
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
@@ -12,24 +13,51 @@ from .state import Json, State
 
 def in_schema(state: State, request: Request, kind: str) -> list[Json]:
     """Return what of a kind a schema has."""
-    schema = find(state, "schema", f"{request['catalog_name']}.{request['schema_name']}")["full_name"]
-    return [item for name, item in visible(state, request.caller, kind) if name.startswith(schema + ".")]
+    schema = find(state, "schema", f"{request['catalog_name']}.{request['schema_name']}")[
+        "full_name"
+    ]
+    return [
+        item for name, item in visible(state, request.caller, kind) if name.startswith(schema + ".")
+    ]
 
 
 @serves(catalog.TablesAPI.list, "workspace/tables/list")
 def list_tables(state: State, request: Request) -> Json:
-    """Return a page of a schema's tables, without columns and properties where they are not asked for; constraints are in `get` only."""
-    left_out = {"table_constraints", *(key for key in ("columns", "properties") if request[f"omit_{key}"])}
-    return page_of(state, request, [{key: value for key, value in item.items() if key not in left_out} for item in in_schema(state, request, "table")], "tables")
+    """Return a page of a schema's tables, without columns and properties where they are not asked
+    for; constraints are in `get` only.
+    """
+    left_out = {
+        "table_constraints",
+        *(key for key in ("columns", "properties") if request[f"omit_{key}"]),
+    }
+    return page_of(
+        state,
+        request,
+        [
+            {key: value for key, value in item.items() if key not in left_out}
+            for item in in_schema(state, request, "table")
+        ],
+        "tables",
+    )
 
 
 @serves(catalog.TablesAPI.list_summaries, "workspace/tables/listsummaries")
 def list_summaries(state: State, request: Request) -> Json:
-    """Return a page of the names of a catalog's tables, by patterns in which % stands for anything."""
+    """Return a page of the names of a catalog's tables, by patterns in which % stands for
+    anything.
+    """
     name = find(state, "catalog", request["catalog_name"])["name"]
-    patterns = [(request[key] or "%").replace("%", "*").lower() for key in ("schema_name_pattern", "table_name_pattern")]
-    items = [{"full_name": item["full_name"], "table_type": item["table_type"]} for _, item in visible(state, request.caller, "table")
-             if item["catalog_name"] == name and fnmatchcase(item["schema_name"], patterns[0]) and fnmatchcase(item["name"], patterns[1])]
+    patterns = [
+        (request[key] or "%").replace("%", "*").lower()
+        for key in ("schema_name_pattern", "table_name_pattern")
+    ]
+    items = [
+        {"full_name": item["full_name"], "table_type": item["table_type"]}
+        for _, item in visible(state, request.caller, "table")
+        if item["catalog_name"] == name
+        and fnmatchcase(item["schema_name"], patterns[0])
+        and fnmatchcase(item["name"], patterns[1])
+    ]
     return page_of(state, request, items, "tables")
 
 

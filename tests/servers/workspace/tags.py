@@ -1,4 +1,7 @@
-"""Tags on catalogs, schemas, tables, columns and volumes (reference page *Entity Tag Assignments*)."""
+"""Tags on catalogs, schemas, tables, columns and volumes (reference page *Entity Tag
+Assignments*).
+"""
+
 from __future__ import annotations
 
 from databricks.sdk.service import catalog
@@ -8,7 +11,13 @@ from .routes import Request, page_of, serves
 from .securables import find, need
 from .state import Json, State
 
-KIND = {"catalogs": "catalog", "schemas": "schema", "tables": "table", "volumes": "volume", "columns": "table"}
+KIND = {
+    "catalogs": "catalog",
+    "schemas": "schema",
+    "tables": "table",
+    "volumes": "volume",
+    "columns": "table",
+}
 
 
 def entity(state: State, kind: str, name: str) -> tuple[str, str]:
@@ -23,11 +32,18 @@ def entity(state: State, kind: str, name: str) -> tuple[str, str]:
 
 
 def set_tag(state: State, caller: str, key: tuple[str, str], name: str, value: str) -> None:
-    """Set a tag within the limits (Databricks, *Apply tags*): 50 an object, names of 255 characters without .,-=/:, values of 1000."""
+    """Set a tag within the limits (Databricks, *Apply tags*): 50 an object, names of 255 characters
+    without .,-=/:, values of 1000.
+    """
     kind, of = key
     table = of.rpartition(".")[0] if kind == "columns" else of
     need(state, caller, KIND[kind], table, "APPLY_TAG", "MANAGE")
-    if not name or len(name) > 255 or any(letter in ".,-=/:" or ord(letter) < 32 for letter in name) or name != name.strip():
+    if (
+        not name
+        or len(name) > 255
+        or any(letter in ".,-=/:" or ord(letter) < 32 for letter in name)
+        or name != name.strip()
+    ):
         raise invalid(f"Invalid tag key '{name}'")
     if len(value) > 1000:
         raise invalid(f"The value of tag '{name}' is longer than 1000 characters")
@@ -46,7 +62,9 @@ def create_tag(state: State, request: Request) -> Json:
     """Set a tag that is not set."""
     key = entity(state, request["entity_type"], request["entity_name"])
     if request["tag_key"] in state.tags[key]:
-        raise Refusal(409, "ALREADY_EXISTS", f"Tag '{request['tag_key']}' is already assigned to {key[1]}")
+        raise Refusal(
+            409, "ALREADY_EXISTS", f"Tag '{request['tag_key']}' is already assigned to {key[1]}"
+        )
     set_tag(state, request.caller, key, request["tag_key"], request["tag_value"] or "")
     return shown(key, request["tag_key"], request["tag_value"] or "")
 
@@ -55,7 +73,12 @@ def create_tag(state: State, request: Request) -> Json:
 def list_tags(state: State, request: Request) -> Json:
     """Return a page of an object's tags."""
     key = entity(state, request["entity_type"], request["entity_name"])
-    return page_of(state, request, [shown(key, name, value) for name, value in sorted(state.tags[key].items())], "tag_assignments")
+    return page_of(
+        state,
+        request,
+        [shown(key, name, value) for name, value in sorted(state.tags[key].items())],
+        "tag_assignments",
+    )
 
 
 def there(state: State, request: Request) -> tuple[str, str]:
@@ -87,5 +110,12 @@ def update_tag(state: State, request: Request) -> Json:
 def delete_tag(state: State, request: Request) -> None:
     """Take a tag off."""
     key = there(state, request)
-    need(state, request.caller, KIND[key[0]], key[1].rpartition(".")[0] if key[0] == "columns" else key[1], "APPLY_TAG", "MANAGE")
+    need(
+        state,
+        request.caller,
+        KIND[key[0]],
+        key[1].rpartition(".")[0] if key[0] == "columns" else key[1],
+        "APPLY_TAG",
+        "MANAGE",
+    )
     del state.tags[key][request["tag_key"]]

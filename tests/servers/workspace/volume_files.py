@@ -1,4 +1,5 @@
 """Files and directories in volumes (reference page *Files*)."""
+
 from __future__ import annotations
 
 import re
@@ -26,7 +27,11 @@ def place(state: State, request: Request, key: str, *privileges: str) -> str:
 
 def is_directory(state: State, path: str) -> bool:
     """A directory was made there, or something is below it; the volume itself is one."""
-    return path.count("/") == 4 or state.volume_files.get(path, {}).get("is_directory", False) or any(other.startswith(path + "/") for other in state.volume_files)
+    return (
+        path.count("/") == 4
+        or state.volume_files.get(path, {}).get("is_directory", False)
+        or any(other.startswith(path + "/") for other in state.volume_files)
+    )
 
 
 def file_at(state: State, path: str) -> Json:
@@ -39,7 +44,10 @@ def file_at(state: State, path: str) -> Json:
 
 def headers_of(item: Json) -> dict[str, str]:
     """Return the headers that describe a file."""
-    return {"Content-Type": "application/octet-stream", "Last-Modified": formatdate(item["last_modified"] / 1000, usegmt=True)}
+    return {
+        "Content-Type": "application/octet-stream",
+        "Last-Modified": formatdate(item["last_modified"] / 1000, usegmt=True),
+    }
 
 
 @serves(files.FilesAPI.upload, "workspace/files/upload", has_content=True)
@@ -50,7 +58,11 @@ def upload(state: State, request: Request) -> Reply:
         raise invalid(f"{path} is a directory")
     if path in state.volume_files and not request["overwrite"]:
         raise Refusal(409, "ALREADY_EXISTS", f"The file being created already exists: {path}")
-    state.volume_files[path] = {"content": request.content, "is_directory": False, "last_modified": now()}
+    state.volume_files[path] = {
+        "content": request.content,
+        "is_directory": False,
+        "last_modified": now(),
+    }
     return Reply(204)
 
 
@@ -59,7 +71,11 @@ def download(state: State, request: Request) -> Content:
     """Return a file, or the part of it that the header Range asks for."""
     item = file_at(state, place(state, request, "file_path", "READ_VOLUME"))
     part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
-    content = item["content"][int(part[1]):int(part[2]) + 1 if part[2] else None] if part else item["content"]
+    content = (
+        item["content"][int(part[1]) : int(part[2]) + 1 if part[2] else None]
+        if part
+        else item["content"]
+    )
     return Content(content, headers_of(item))
 
 
@@ -85,7 +101,7 @@ def create_directory(state: State, request: Request) -> Reply:
     path = place(state, request, "directory_path", "WRITE_VOLUME")
     parts = path.split("/")
     for at in range(5, len(parts)):
-        folder = "/".join(parts[:at + 1])
+        folder = "/".join(parts[: at + 1])
         if folder in state.volume_files and not state.volume_files[folder]["is_directory"]:
             raise Refusal(409, "ALREADY_EXISTS", f"A file is at {folder}")
         state.volume_files.setdefault(folder, {"is_directory": True, "last_modified": now()})
@@ -107,11 +123,28 @@ def list_directory(state: State, request: Request) -> Json:
     path = place(state, request, "directory_path", "READ_VOLUME")
     if not is_directory(state, path):
         raise Refusal(404, "NOT_FOUND", f"The directory {path} being accessed is not found.")
-    names = sorted({other.removeprefix(path + "/").split("/")[0] for other in state.volume_files if other.startswith(path + "/")})
+    names = sorted(
+        {
+            other.removeprefix(path + "/").split("/")[0]
+            for other in state.volume_files
+            if other.startswith(path + "/")
+        }
+    )
     found = []
     for name in names:
         item = state.volume_files.get(f"{path}/{name}", {"is_directory": True})
-        found.append({"name": name, "path": f"{path}/{name}", "is_directory": item["is_directory"], **({} if item["is_directory"] else {"file_size": len(item["content"]), "last_modified": item["last_modified"]})})
+        found.append(
+            {
+                "name": name,
+                "path": f"{path}/{name}",
+                "is_directory": item["is_directory"],
+                **(
+                    {}
+                    if item["is_directory"]
+                    else {"file_size": len(item["content"]), "last_modified": item["last_modified"]}
+                ),
+            }
+        )
     return page_of(state, request, found, "contents", "page_size")
 
 

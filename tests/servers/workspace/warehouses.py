@@ -1,4 +1,5 @@
 """SQL warehouses (reference page *SQL Warehouses*)."""
+
 from __future__ import annotations
 
 from databricks.sdk.service import sql
@@ -7,7 +8,18 @@ from .refusals import absent, exists, invalid
 from .routes import Request, page_of, serves
 from .state import Json, State, new_uuid
 
-SIZES = ("2X-Small", "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large", "5X-Large")
+SIZES = (
+    "2X-Small",
+    "X-Small",
+    "Small",
+    "Medium",
+    "Large",
+    "X-Large",
+    "2X-Large",
+    "3X-Large",
+    "4X-Large",
+    "5X-Large",
+)
 
 
 def warehouse(state: State, identity: str) -> Json:
@@ -15,7 +27,10 @@ def warehouse(state: State, identity: str) -> Json:
     found = state.warehouses.get(identity)
     if not found:
         raise absent(f"SQL warehouse {identity} does not exist")
-    if found["state"] == "STARTING" and state.polled(f"warehouse {identity}") >= state.settings.warehouse_polls:
+    if (
+        found["state"] == "STARTING"
+        and state.polled(f"warehouse {identity}") >= state.settings.warehouse_polls
+    ):
         found["state"] = "RUNNING"
     return found
 
@@ -29,10 +44,22 @@ def create_warehouse(state: State, request: Request) -> Json:
     if any(item["name"].lower() == name.lower() for item in state.warehouses.values()):
         raise exists(f"SQL warehouse with name `{name}` already exists")
     if request.body.get("cluster_size") not in SIZES:
-        raise invalid(f"{request.body.get('cluster_size')} is not a supported cluster size: {', '.join(SIZES)}")
+        raise invalid(
+            f"{request.body.get('cluster_size')} is not a supported cluster size: "
+            f"{', '.join(SIZES)}"
+        )
     identity = new_uuid().replace("-", "")[:16]
-    state.warehouses[identity] = {"auto_stop_mins": 120, "min_num_clusters": 1, "max_num_clusters": 1, "enable_photon": True, "warehouse_type": "CLASSIC", **request.body, "id": identity, "state": "STARTING",
-                                  "creator_name": request.caller}
+    state.warehouses[identity] = {
+        "auto_stop_mins": 120,
+        "min_num_clusters": 1,
+        "max_num_clusters": 1,
+        "enable_photon": True,
+        "warehouse_type": "CLASSIC",
+        **request.body,
+        "id": identity,
+        "state": "STARTING",
+        "creator_name": request.caller,
+    }
     return {"id": identity}
 
 
@@ -51,7 +78,9 @@ def get_warehouse(state: State, request: Request) -> Json:
 @serves(sql.WarehousesAPI.edit, "workspace/warehouses/edit")
 def edit_warehouse(state: State, request: Request) -> None:
     """Change one."""
-    warehouse(state, request["id"]).update({key: value for key, value in request.body.items() if key != "id"})
+    warehouse(state, request["id"]).update(
+        {key: value for key, value in request.body.items() if key != "id"}
+    )
 
 
 @serves(sql.WarehousesAPI.start, "workspace/warehouses/start")

@@ -1,4 +1,7 @@
-"""What silver has after files arrived, on a Spark and Delta of this machine, in a folder that is thrown away."""
+"""What silver has after files arrived, on a Spark and Delta of this machine, in a folder that is
+thrown away.
+"""
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -54,17 +57,35 @@ class Lake:
         apply_plan(plan_project_tables(self.target, self.project, [self.contract]), self.target)
 
     def arrive(self, name: str, *rows: str) -> None:
-        Path(self.target.landing_folder("sale"), f"{name}.csv").write_text("\n".join(["id,state,amount,at", *rows, ""]), encoding="utf-8")
+        Path(self.target.landing_folder("sale"), f"{name}.csv").write_text(
+            "\n".join(["id,state,amount,at", *rows, ""]), encoding="utf-8"
+        )
         ingest(self.target, self.project, self.contract)
 
     def fill(self, *more: str) -> int:
         """Run the package, and return how many rows it changed."""
-        main(["--project", str(self.file), "--contract", "contracts/sale.yaml", "--model", "sale", *more])
+        main(
+            [
+                "--project",
+                str(self.file),
+                "--contract",
+                "contracts/sale.yaml",
+                "--model",
+                "sale",
+                *more,
+            ]
+        )
         done = [run for run in read_runs(self.target, "cexample") if run.step == "prep"][-1]
         return done.rows_merged + done.rows_deleted
 
     def sales(self) -> list[tuple[int, str, Decimal]]:
-        return [tuple(row) for row in self.target.spark.table("spark_catalog.silver.sale").select("id", "state", "amount").orderBy("id").collect()]
+        return [
+            tuple(row)
+            for row in self.target.spark.table("spark_catalog.silver.sale")
+            .select("id", "state", "amount")
+            .orderBy("id")
+            .collect()
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +127,14 @@ def test_broken_rows_stay_out_and_days_choose_the_others_by_when_they_arrived(la
     assert [row[0] for row in lake.sales()] == [1]
 
 
-def test_a_new_rule_reaches_the_rows_that_are_there(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_rule_reaches_the_rows_that_are_there(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.arrive("a", f"1,new,10,{MONDAY}")
     lake.fill()
-    monkeypatch.setattr(silver, "prepared", lambda model, rows: rows.withColumn("state", upper("state")))
+    monkeypatch.setattr(
+        silver, "prepared", lambda model, rows: rows.withColumn("state", upper("state"))
+    )
     assert lake.fill() == 1
     assert lake.sales() == [(1, "NEW", Decimal("10.00"))]
     assert lake.fill() == 0
@@ -124,16 +149,30 @@ workflow: {source: {type: adls, format: csv}}
 """
 
 
-def test_silver_of_what_another_contract_brings_to_bronze_is_as_this_one_describes_it(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
+def test_silver_of_what_another_contract_brings_to_bronze_is_as_this_one_describes_it(
+    spark: SparkSession, lake: Lake, tmp_path: Path
+) -> None:
     for schema in ("bronze", "silver", "gold"):
         spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
     contracts = tmp_path / "contracts"
     (contracts / "raw.yaml").write_text(RAW, encoding="utf-8")
-    (contracts / "sale.yaml").write_text(CONTRACT.rstrip()[:-1] + ", tasks: [{task_key: prepare, python_wheel_task: {package_name: definition_project, entry_point: main}}]}\n", encoding="utf-8")
+    (contracts / "sale.yaml").write_text(
+        CONTRACT.rstrip()[:-1]
+        + ", tasks: [{task_key: prepare, python_wheel_task: {package_name: definition_project, "
+        "entry_point: main}}]}\n",
+        encoding="utf-8",
+    )
     raw, lake.contract = read_contracts(lake.project)
     apply_plan(plan_project_tables(lake.target, lake.project, [raw, lake.contract]), lake.target)
     lake.contract = raw
-    lake.arrive("a", f"1,new,10,{MONDAY}", f"x,new,10,{MONDAY}", f"2,new,much,{MONDAY}", f"3,new,-1,{MONDAY}", f"4,,5,{MONDAY}")
+    lake.arrive(
+        "a",
+        f"1,new,10,{MONDAY}",
+        f"x,new,10,{MONDAY}",
+        f"2,new,much,{MONDAY}",
+        f"3,new,-1,{MONDAY}",
+        f"4,,5,{MONDAY}",
+    )
     assert lake.fill() == 1
     lake.arrive("b", f"1,paid,20,{TUESDAY}", f"5,new,1,{MONDAY}")
     assert lake.fill() == 2
@@ -143,13 +182,35 @@ def test_silver_of_what_another_contract_brings_to_bronze_is_as_this_one_describ
     assert [row[0] for row in lake.sales()] == [1]
 
 
-@pytest.mark.parametrize(("contract", "model", "told"), [
-    (CONTRACT, "sail", "it brings sale"),
-    (CONTRACT.replace(", primaryKey: true", "").replace(", delete_when: {state: gone}", ""), "sale", "no primary key"),
-    (CONTRACT.replace("workflow: {", "workflow: {history: [sale], "), "sale", "keeps every version"),
-])
-def test_what_the_package_does_not_fill_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], contract: str, model: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("contract", "model", "told"),
+    [
+        (CONTRACT, "sail", "it brings sale"),
+        (
+            CONTRACT.replace(", primaryKey: true", "").replace(", delete_when: {state: gone}", ""),
+            "sale",
+            "no primary key",
+        ),
+        (
+            CONTRACT.replace("workflow: {", "workflow: {history: [sale], "),
+            "sale",
+            "keeps every version",
+        ),
+    ],
+)
+def test_what_the_package_does_not_fill_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], contract: str, model: str, told: str
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--project", str(project_file(tmp_path, contract)), "--contract", "contracts/sale.yaml", "--model", model])
+        main(
+            [
+                "--project",
+                str(project_file(tmp_path, contract)),
+                "--contract",
+                "contracts/sale.yaml",
+                "--model",
+                model,
+            ]
+        )
     assert ended.value.code == 2
     assert told in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""The package of the runtime in which the SDK looks for who runs the task, and for the names that its notebooks have (databricks.sdk.runtime)."""
+"""The package of the runtime in which the SDK looks for who runs the task, and for the names that
+its notebooks have (databricks.sdk.runtime).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ from typing import Any
 
 
 class UserNamespaceInitializer:
-    """What has the names of a notebook; here `dbutils` alone, so that no Spark is started for a task that asks for none."""
+    """What has the names of a notebook; here `dbutils` alone, so that no Spark is started for a
+    task that asks for none.
+    """
 
     @classmethod
     def getOrCreate(cls) -> UserNamespaceInitializer:  # noqa: N802 - the runtime's own name
