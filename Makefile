@@ -9,6 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV
 SHELL := /bin/bash
 PROCESSES ?= 2
+FORMATTED := nbs tests tools benchmarks templates setup.py
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test workspace connect oldest setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
@@ -67,7 +68,7 @@ fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no se
 check: $(STAMP)  ## notebooks clean and exported, lint, types, import rules, README
 	$(BIN)/python tools/check_notebooks.py
 	$(BIN)/python tools/check_names.py
-	$(BIN)/ruff check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check -q $(FORMATTED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbdev_test --n_workers 2
@@ -76,6 +77,7 @@ notebooks: $(STAMP)  ## bring notebooks and their text twins in _txt/ together; 
 	shopt -s globstar nullglob; $(BIN)/jupytext --sync nbs/*.ipynb nbs/**/*.ipynb
 
 export: $(STAMP)  ## write datamaster_kit/ and README.md from the notebooks
+	$(BIN)/ruff format -q $(FORMATTED)
 	$(BIN)/nbdev_clean && $(BIN)/python tools/export.py && $(BIN)/python tools/readme.py
 
 hooks: $(STAMP)  ## run the checks of the notebooks before every commit

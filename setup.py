@@ -1,4 +1,5 @@
 """Read settings.ini, the one written source of name, version and requirements."""
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -8,8 +9,13 @@ parser = ConfigParser(delimiters=["="])
 parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
 folders = {
-    "steps": "nbs/steps", "web": "nbs/web", "standards": "nbs/standards", "infra": "infra", "templates": "templates",
-    "workflows": ".github/workflows", "requirements": ".github/requirements",
+    "steps": "nbs/steps",
+    "web": "nbs/web",
+    "standards": "nbs/standards",
+    "infra": "infra",
+    "templates": "templates",
+    "workflows": ".github/workflows",
+    "requirements": ".github/requirements",
 }
 extras = ("local", "forms", "databricks", "dev")
 # Step notebooks, the web page, Terraform's files and what new projects begin with ship in the
@@ -31,6 +37,7 @@ shipped = {
     "templates.project.definition_project.definition_project": ["*.py"],
     "templates.project.definition_project.tests": ["*.py"],
 }
+shipped_data = {f"datamaster_kit.{name}": patterns for name, patterns in shipped.items()}
 
 setup(
     version=settings["version"],
@@ -39,8 +46,8 @@ setup(
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
     # A folder with files in it is a package to setuptools, and is named as one; what holds folders
     # alone is none.
-    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in shipped)],
+    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *shipped_data],
     package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
-    package_data={"datamaster_kit": ["py.typed"], **{f"datamaster_kit.{name}": patterns for name, patterns in shipped.items()}},
+    package_data={"datamaster_kit": ["py.typed"], **shipped_data},
     entry_points={"console_scripts": settings["console_scripts"].split()},
 )

@@ -29,7 +29,7 @@ from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import examine_document
 from datamaster_kit.contract.sql.sqltype import sql_type
 from datamaster_kit.contract.sql.table import delta_type
-from datamaster_kit.ingest.ingest import ingest
+from datamaster_kit.ingest.ingest import ingest_files
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.jvm.session import local_session
@@ -262,9 +262,11 @@ class Bench:
         """
         target, project = self.lakehouse(contract)
         land(target, {model: [one_row(self.folder, paths[0])] for model, paths in files.items()})
-        ingest(target, project, contract)
+        ingest_files(target, project, contract)
         land(target, files)
-        first, again = (self.timed(lambda: ingest(target, project, contract)) for _ in range(2))
+        first, again = (
+            self.timed(lambda: ingest_files(target, project, contract)) for _ in range(2)
+        )
         shutil.rmtree(project.root)
         return first, again
 

@@ -15,7 +15,7 @@ from datamaster_kit.ingest.ingest import (
     build_silver,
     build_steps,
     enforce_retention,
-    ingest,
+    ingest_files,
     keep_ingesting,
     replay,
 )
@@ -57,7 +57,7 @@ def main(folder: Path, *steps: str) -> None:
             case "apply":
                 apply_plan(plan_project_tables(target, project, [contract]), target)
             case "ingest":
-                ingest(target, project, contract)
+                ingest_files(target, project, contract)
             case "silver":
                 build_silver(target, project, contract)
             case "gold":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
@@ -9,6 +10,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,14 +32,24 @@ def pages(navigation: list[dict[str, object]]) -> list[str]:
     return re.findall(r'"([^"]+[.]ipynb)"', json.dumps(navigation))
 
 
-def test_every_notebook_is_a_chapter_of_the_documentation(docs: ModuleType) -> None:
+def test_every_notebook_is_a_chapter_of_the_documentation(
+    docs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "read_executed", functools.partial(nbformat.read, as_version=4))
     found = pages(docs.copy_chapters())
     assert sorted(found) == sorted(
         path.relative_to(ROOT / "nbs").as_posix()
         for path in (ROOT / "nbs").rglob("*.ipynb")
-        if ".ipynb_checkpoints" not in path.parts
+        if ".ipynb_checkpoints" not in path.parts and path.stem != "index"
     )
     assert all((docs.SOURCE / page).is_file() for page in found)
+
+
+def test_a_chapter_is_shown_with_what_its_cells_answer(docs: ModuleType) -> None:
+    notebook = docs.read_executed(ROOT / "nbs" / "contract" / "06_period.ipynb")
+    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
+    assert shown and not any(item.output_type == "error" for cell in shown for item in cell.outputs)
+    assert "Period(" in json.dumps([cell.outputs for cell in shown])
 
 
 def test_a_folder_that_the_reading_order_does_not_name_comes_last(
@@ -48,8 +60,8 @@ def test_a_folder_that_the_reading_order_does_not_name_comes_last(
         shutil.copy(ROOT / "nbs" / "index.ipynb", tmp_path / "nbs" / folder / "01_chapter.ipynb")
     shutil.copy(ROOT / "nbs" / "index.ipynb", tmp_path / "nbs")
     monkeypatch.setattr(docs, "NOTEBOOKS", tmp_path / "nbs")
+    monkeypatch.setattr(docs, "read_executed", functools.partial(nbformat.read, as_version=4))
     assert pages(docs.copy_chapters()) == [
-        "index.ipynb",
         "contract/01_chapter.ipynb",
         "cli/01_chapter.ipynb",
         "alpha/beta/01_chapter.ipynb",

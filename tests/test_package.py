@@ -45,7 +45,9 @@ HEAVY = (
 LOADS = """
 import atexit, sys
 from datamaster_kit.cli.main import main
-atexit.register(lambda: print(sorted(name for name in {heavy!r} if name in sys.modules), file=sys.stderr))
+atexit.register(
+    lambda: print(sorted(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)
+)
 main()
 """
 

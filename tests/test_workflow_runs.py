@@ -134,7 +134,8 @@ def test_expressions_are_evaluated_as_github_does() -> None:
     assert evaluate("!(inputs.empty != '') && always()", contexts, {"always": lambda: True}) is True
     assert fill({"a": ["x-${{ vars.NONE }}-${{ inputs.run }}"]}, contexts) == {"a": ["x--true"]}
     assert evaluate(
-        """fromJSON(startsWith(inputs.action, '3.') && format('["{0}"]', inputs.action) || '["3.11"]')""",
+        "fromJSON(startsWith(inputs.action, '3.') "
+        """&& format('["{0}"]', inputs.action) || '["3.11"]')""",
         contexts,
     ) == ["3.11"]
     for wrong in ("inputs.action ~ 1", "secrets.token", "(inputs.run"):

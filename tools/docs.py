@@ -1,15 +1,18 @@
-"""Build the documentation into _site/ without a network: the notebooks as chapters in reading
-order, and the page of errors.
+"""Build the documentation into _site/ without a network: pages for people first, then the
+chapters of the library in reading order, each with the answers that its cells give.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -34,6 +37,9 @@ READING_ORDER = (
     "steps",
     "cli",
 )
+
+NOT_EXECUTED = ("steps", "web")  # they take parameters, or are a page
+NOT_RUN = ("#| spark", "#| server", "#| eval: false")
 
 
 def error_page() -> str:
@@ -92,27 +98,55 @@ def parts() -> list[str]:
 
 
 def copy_chapters() -> list[dict[str, object]]:
-    """Copy the notebooks, without nbdev's directives, and return the navigation."""
-    navigation: list[dict[str, object]] = [{"Home": "index.ipynb"}]
+    """Copy the notebooks with what their cells answer, and return the navigation of chapters."""
     shutil.rmtree(SOURCE, ignore_errors=True)
-    for part in parts():
-        entries: list[dict[str, str]] = []
-        for path in sorted((NOTEBOOKS / part).glob("*.ipynb")):
-            target = SOURCE / path.relative_to(NOTEBOOKS)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(without_directives(path), target)
-            if path.stem != "index":
-                entries.append({chapter_title(path): str(target.relative_to(SOURCE))})
-        if entries:
-            navigation.append({part.replace("/", ": ").capitalize(): entries})
-    return navigation
+    paths = [path for part in parts() for path in sorted((NOTEBOOKS / part).glob("*.ipynb"))]
+    notebooks = {path: read_executed(path) for path in paths}
+    entries: dict[str, list[dict[str, str]]] = {}
+    for path, notebook in notebooks.items():
+        page = path.relative_to(NOTEBOOKS)
+        target = SOURCE / page
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(without_directives(notebook), target)
+        if path.stem != "index":
+            entries.setdefault(part_title(page.parent.as_posix()), []).append(
+                {chapter_title(path): page.as_posix()}
+            )
+    return [{title: chapters} for title, chapters in entries.items()]
 
 
-def without_directives(path: Path) -> nbformat.NotebookNode:
-    """Return a notebook without its `#|` lines, and without the cells that hold nothing else or are
-    hidden.
+def part_title(part: str) -> str:
+    """Return the title of a folder of chapters."""
+    return "The package" if part == "." else part.replace("/", ": ").capitalize()
+
+
+def read_executed(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook with the outputs of its cells, run in its folder as the tests run them.
+
+    What needs Spark, a server or parameters stays without outputs.
     """
-    notebook = nbformat.read(path, as_version=4)
+    from execnb.nbio import nb2dict, read_nb
+    from execnb.shell import CaptureShell
+
+    if path.parent.name in NOT_EXECUTED or path.stem == "index":
+        return nbformat.read(path, as_version=4)
+    notebook = read_nb(path)
+    shell = CaptureShell(path)
+    with contextlib.chdir(path.parent):
+        shell.run_all(notebook, exc_stop=True, preproc=is_left_out)
+    return nbformat.reads(json.dumps(nb2dict(notebook)), as_version=4)
+
+
+def is_left_out(cell: Any) -> bool:
+    """Return whether a cell is not run: text, or what a directive keeps for other machines."""
+    lines = cell.source.splitlines() if cell.cell_type == "code" else [NOT_RUN[0]]
+    return any(line.startswith(NOT_RUN) for line in lines)
+
+
+def without_directives(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook without its `#|` lines, and without the cells that hold nothing else or
+    are hidden.
+    """
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("#| hide")]
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -123,17 +157,32 @@ def without_directives(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def page_title(page: Path) -> str:
+    """Return the first heading of a page in Markdown."""
+    heading = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return heading[1] if heading else page.stem.capitalize()
+
+
+def copy_pages() -> list[dict[str, object]]:
+    """Copy the pages for people, and return their navigation."""
+    guides = sorted((ROOT / "docs").glob("*.md"))
+    for page in (*guides, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))):
+        shutil.copy(page, SOURCE / page.name)
+    return [{"Guides": [{page_title(page): page.name} for page in guides]}]
+
+
 def main() -> int:
     """Write the pages and run mkdocs."""
-    navigation = copy_chapters()
+    chapters = copy_chapters()
     (SOURCE / "errors.md").write_text(error_page(), encoding="utf-8")
-    for name, title in (("CONTRIBUTING.md", "Contributing"), ("CHANGELOG.md", "Changelog")):
-        shutil.copy(ROOT / name, SOURCE / name)
-        navigation.append({title: name})
-    for path in sorted((ROOT / "docs").glob("*.md")):
-        shutil.copy(path, SOURCE / path.name)
-        navigation.append({path.stem.capitalize(): path.name})
-    navigation.append({"Errors": "errors.md"})
+    navigation = [
+        {"Home": "index.ipynb"},
+        *copy_pages(),
+        {"Errors": "errors.md"},
+        {"Changelog": "CHANGELOG.md"},
+        {"Contributing": "CONTRIBUTING.md"},
+        {"The library, chapter by chapter": chapters},
+    ]
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8")) | {
         "nav": navigation,
         "docs_dir": str(SOURCE),

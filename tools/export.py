@@ -1,4 +1,4 @@
-"""Export the notebooks to the package, as `nbdev_export` does, at the width of the rest of the code.
+"""Export the notebooks to the package, as `nbdev_export` does, at the width of the other code.
 
 Without nbdev's index of modules, which only links of nbdev's own documentation need.
 """

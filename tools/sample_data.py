@@ -54,6 +54,12 @@ BRANDS = (
 )
 
 
+def random_moment(chance: random.Random) -> str:
+    """Return a minute of January 2026 as a text."""
+    moment = datetime(2026, 1, 1) + timedelta(minutes=chance.randrange(60 * 24 * 30))
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def account(number: int, chance: random.Random) -> dict[str, str]:
     """Return one account as a row of text."""
     brand, cnpj, code = BRANDS[number % len(BRANDS)]
@@ -75,7 +81,7 @@ def account(number: int, chance: random.Random) -> dict[str, str]:
         "balance": f"{balance:.2f}",
         "opened_on": opened.isoformat(),
         "email": f"{chance.choice(FIRST_NAMES)}.{number}@example.com",
-        "updated_at": f"{datetime(2026, 1, 1) + timedelta(minutes=chance.randrange(60 * 24 * 30)):%Y-%m-%dT%H:%M:%SZ}",
+        "updated_at": random_moment(chance),
     }
 
 

@@ -44,11 +44,24 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 def component(item, kind):
-    digest = [HashType(alg=HashAlgorithm.SHA_256, content=item["sha256"])] if "sha256" in item else []
-    licenses = [LicenseFactory().make_from_string(item["license"])] if item.get("license") else []
-    extras = [Property(name="datamaster_kit:extra", value=extra) for extra in item.get("extras", [])]
-    return Component(type=kind, name=item["name"], version=item["version"], hashes=digest, licenses=licenses, properties=extras,
-                     bom_ref=item["name"], purl=PackageURL("pypi", name=item["name"], version=item["version"]))
+    hashes, licenses = [], []
+    if "sha256" in item:
+        hashes = [HashType(alg=HashAlgorithm.SHA_256, content=item["sha256"])]
+    if item.get("license"):
+        licenses = [LicenseFactory().make_from_string(item["license"])]
+    extras = [
+        Property(name="datamaster_kit:extra", value=extra) for extra in item.get("extras", [])
+    ]
+    return Component(
+        type=kind,
+        name=item["name"],
+        version=item["version"],
+        hashes=hashes,
+        licenses=licenses,
+        properties=extras,
+        bom_ref=item["name"],
+        purl=PackageURL("pypi", name=item["name"], version=item["version"]),
+    )
 
 said = json.load(sys.stdin)
 bom = Bom()

@@ -8,7 +8,7 @@ from ingest import Bench, contract_of, land
 from job import Counts, Task, measure
 
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.ingest.ingest import ingest as ingest_new_files
+from datamaster_kit.ingest.ingest import ingest_files as ingest_new_files
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.local import LocalTarget
 

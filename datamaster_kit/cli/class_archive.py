@@ -44,7 +44,7 @@ def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     from pyspark import SparkContext
 
     from datamaster_kit.contract.read import read_contract
-    from datamaster_kit.ingest.ingest import build_silver, ingest
+    from datamaster_kit.ingest.ingest import build_silver, ingest_files
     from datamaster_kit.lakehouse.names import names
     from datamaster_kit.project.project_file import Project
     from datamaster_kit.targets.local import LocalTarget
@@ -65,7 +65,7 @@ def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
         file = Path(target.landing_folder("event"), f"{number}.csv")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
-        ingest(target, project, contract, "")
+        ingest_files(target, project, contract, "")
         build_silver(target, project, contract, "")
     gateway: Any = SparkContext._gateway  # the process's only one
     session.stop()

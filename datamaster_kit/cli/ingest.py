@@ -260,7 +260,7 @@ def ingest_run_command(
 
     Example: datamaster ingest run --contract contracts/account.yaml
     """
-    from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest, keep_ingesting
+    from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest_files, keep_ingesting
 
     to, described, contracts = load_target_project(project, target, contract)
     contracts = contracts_with_model(contracts, model)
@@ -289,7 +289,7 @@ def ingest_run_command(
         return
 
     def bronze(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
-        return ingest(
+        return ingest_files(
             to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model
         )
 

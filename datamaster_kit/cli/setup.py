@@ -20,7 +20,7 @@ from ..contract.fault import BadInput, code
 if TYPE_CHECKING:
     from datamaster_kit.project.project_file import Project
     from datamaster_kit.setup.events import ResourceProgress
-    from datamaster_kit.setup.side import PartPlan, InfrastructureBackend
+    from datamaster_kit.setup.backend import PartPlan, InfrastructureBackend
 
 # %% auto #0
 __all__ = ['app', 'progress_line', 'setup_plan_command', 'output_lines', 'setup_apply_command',
@@ -57,7 +57,7 @@ _SetupAllowDelete = Annotated[
 def _open_backend(project_file: Path, target: str) -> Iterator[InfrastructureBackend]:
     """Hold the side of a target of a project for one run."""
     from datamaster_kit.project.project_file import read_contracts, read_project
-    from datamaster_kit.setup.side import hold_backend
+    from datamaster_kit.setup.target_backend import hold_backend
 
     project = read_project(project_file)
     with hold_backend(project, read_contracts(project), target) as side:
@@ -118,7 +118,7 @@ def setup_plan_command(
 
     Example: datamaster setup plan --detailed-exitcode
     """
-    from datamaster_kit.setup.side import join_part_plans, plan_all
+    from datamaster_kit.setup.backend import join_part_plans, plan_all
 
     with _open_backend(project, target) as side, _resource_progress_printer() as report:
         found = join_part_plans(plan_all(side, _backend_parts(side, part), allow_delete, report))
@@ -177,7 +177,7 @@ def setup_apply_command(
     """
     from dataclasses import asdict
 
-    from datamaster_kit.setup.side import apply_all, join_part_plans, read_outputs
+    from datamaster_kit.setup.backend import apply_all, join_part_plans, read_outputs
 
     def show(planned: PartPlan) -> None:
         if not as_json:
@@ -228,7 +228,7 @@ def setup_destroy_command(
 
     Example: datamaster setup destroy --confirm rsgdrisk
     """
-    from datamaster_kit.setup.side import report_part_start, join_part_plans
+    from datamaster_kit.setup.backend import report_part_start, join_part_plans
 
     with _open_backend(project, target) as side:
         parts = (
@@ -272,7 +272,7 @@ def output_command(
 
     Example: datamaster setup output --json
     """
-    from datamaster_kit.setup.side import read_outputs
+    from datamaster_kit.setup.backend import read_outputs
 
     with _open_backend(project, target) as side, _resource_progress_printer() as report:
         found = read_outputs(side, _backend_parts(side, part), report)

@@ -164,8 +164,18 @@ def _lint_document_contract(
 def lint(
     paths: Iterable[str], root: Path | None = None, lenient: bool = False
 ) -> tuple[Fault, ...]:
-    """Return every fault of every contract file under the paths, and of those of one project
-    together; raises BadInput where a path leads to no file.
+    """Return every fault of contract files, and of those of one project together.
+
+    Args:
+        paths: Files, or folders that are looked through.
+        root: The folder in which `$ref`s stay; by default each file's project.
+        lenient: What the specification's schema forbids is a warning and no error.
+
+    Returns:
+        Errors, warnings and notes, each with file, line, path and a hint.
+
+    Raises:
+        BadInput: where a path leads to no file.
     """
     found: list[Fault] = []
     projects: dict[Path, list[_LintedContract]] = {}

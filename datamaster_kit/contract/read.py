@@ -351,9 +351,14 @@ def reference_root(path: Path) -> Path:
 
 
 def read_contract(path: Path | str, root: Path | None = None) -> Contract:
-    """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder.
+    """Return the contract of a file, whichever of the two specifications it is written in.
 
-    Raises BadInput with every error.
+    Args:
+        path: A file of YAML: ODCS 3.0 to 3.2, or DCS 0.9.3 to 1.x.
+        root: The folder in which `$ref`s stay; by default the project's, or the file's own.
+
+    Raises:
+        BadInput: with every error, each with its line.
     """
     path = Path(path)
     return _require_no_errors(

@@ -154,7 +154,9 @@ _BUILD_SCRIPT = """
 import functools, importlib, sys
 module, _, name = sys.argv[1].partition(":")
 sys.path[:0] = sys.argv[3:]
-print(functools.reduce(getattr, filter(None, name.split(".")), importlib.import_module(module)).build_wheel(sys.argv[2]))
+module = importlib.import_module(module)
+back_end = functools.reduce(getattr, filter(None, name.split(".")), module)
+print(back_end.build_wheel(sys.argv[2]))
 """
 _IGNORED_SOURCES = shutil.ignore_patterns(
     "__pycache__",

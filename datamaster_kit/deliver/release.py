@@ -64,8 +64,13 @@ def build_toolkit_wheel() -> tuple[str, bytes]:
         **shipped,
         **files,
         f"{about}/METADATA": metadata.encode(),
-        f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: datamaster_kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}/entry_points.txt": b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n",
+        f"{about}/WHEEL": (
+            b"Wheel-Version: 1.0\nGenerator: datamaster_kit\n"
+            b"Root-Is-Purelib: true\nTag: py3-none-any\n"
+        ),
+        f"{about}/entry_points.txt": (
+            b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n"
+        ),
     }
     lines = [
         f"{path},"

@@ -252,10 +252,11 @@ def actual_topic_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
     target = capture.get("destination") or {}
     said, retention = target.get("properties") or {}, properties.get("retentionDescription") or {}
     account = str(said.get("storageAccountResourceId", "")).rsplit("/", 1)[-1].lower()
+    container, name_format = said.get("blobContainer", ""), said.get("archiveNameFormat", "")
     captured: dict[str, Any] = {
         "captured_seconds": capture.get("intervalInSeconds"),
         "captured_bytes": capture.get("sizeLimitInBytes"),
-        "captured_to": f"{account}/{said.get('blobContainer', '')}/{said.get('archiveNameFormat', '')}",
+        "captured_to": f"{account}/{container}/{name_format}",
         "captured_as": capture.get("encoding"),
         "empty_files": not capture.get("skipEmptyArchives", False),
         "identity": (target.get("identity") or {}).get("type"),

@@ -280,7 +280,9 @@ def _next_step_text(table: _LiveTable, severity: str) -> str:
 # %% ../../nbs/ingest/16_evaluation.ipynb #98734063
 _LATEST_RESULTS_QUERY = """
 SELECT contract_id, model, step, rules FROM (
-  SELECT contract_id, model, step, rules, row_number() OVER (PARTITION BY contract_id, model, step ORDER BY started_at DESC) AS place
+  SELECT
+    contract_id, model, step, rules,
+    row_number() OVER (PARTITION BY contract_id, model, step ORDER BY started_at DESC) AS place
   FROM records WHERE batch IS NULL AND step IN {steps} AND cardinality(rules) > 0) newest
 WHERE place = 1
 """
@@ -387,8 +389,15 @@ def _companion_table(
 def evaluate_contracts(
     target: Target, project: Project, contracts: Iterable[Contract]
 ) -> tuple[LiveResult, ...]:
-    """Return what every rule of some contracts says of bronze, silver and gold as they are now;
-    nothing is changed.
+    """Return what every rule of some contracts says of the tables as they are now.
+
+    Args:
+        target: Where the tables are; nothing of them is changed.
+        project: What the project file says.
+        contracts: Those of `read_contracts` that are asked for.
+
+    Returns:
+        An entry for each rule of bronze, silver and gold, with its value and whether it is kept.
     """
     recorded = _read_recorded_results(target, project.names.catalog)
     return tuple(

@@ -216,7 +216,10 @@ def entries_of_run(step: Step, run: Run) -> tuple[FileEntry, ...]:
 # of the later batch.
 _REFUSALS_QUERY = """
 SELECT model, path, size, modified_at
-FROM (SELECT *, row_number() OVER (PARTITION BY model, path ORDER BY recorded_at DESC, batch DESC) AS age FROM records WHERE contract_id = {contract}) AS entries
+FROM (
+  SELECT
+    *, row_number() OVER (PARTITION BY model, path ORDER BY recorded_at DESC, batch DESC) AS age
+  FROM records WHERE contract_id = {contract}) AS entries
 WHERE age = 1 AND result = {refused}
 """
 

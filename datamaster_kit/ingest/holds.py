@@ -174,11 +174,11 @@ def hold_reasons(
     """Return what holds a delivery: each broken rule of severity fail, and too many bad rows, with
     what was found.
     """
-    broken = {
-        result.rule: f"{result.description}: {'no value' if result.value is None else f'{result.value:g}'}"
-        for result in results
-        if result.severity == "fail" and result.passed is False
-    }
+    broken = {}
+    for result in results:
+        if result.severity == "fail" and result.passed is False:
+            value = "no value" if result.value is None else f"{result.value:g}"
+            broken[result.rule] = f"{result.description}: {value}"
     too_many = bad_share_error(step, quarantined, read)
     return {**broken, **({BAD_SHARE_KEY: too_many.faults[0].message} if too_many else {})}
 
@@ -298,10 +298,8 @@ def _is_mended(step: Step, hold: Hold) -> bool:
         return True
     if rule.is_row_rule:
         judged = retype_rows(step, spark.sql(f"SELECT * FROM {_open_bad_rows(step, hold)}"))
-        broken = judged.where(
-            f"cardinality({rule_breaches(step.model, (rule,), exemptions(step.contract, step.model))}"
-            ") > 0"
-        ).count()
+        breaches = rule_breaches(step.model, (rule,), exemptions(step.contract, step.model))
+        broken = judged.where(f"cardinality({breaches}) > 0").count()
         return is_rule_met(rule, broken, rows_read)
     present = (
         _rows_not_redelivered(
@@ -370,7 +368,9 @@ def require_unheld(step: Step, holds: Iterable[Hold]) -> None:
 
 
 _LAST_ENDS = """
-SELECT max(CASE WHEN batch IS NOT NULL THEN ended_at END) AS of_batches, max(CASE WHEN batch IS NULL THEN ended_at END) AS of_runs
+SELECT
+  max(CASE WHEN batch IS NOT NULL THEN ended_at END) AS of_batches,
+  max(CASE WHEN batch IS NULL THEN ended_at END) AS of_runs
 FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {model}
 """
 

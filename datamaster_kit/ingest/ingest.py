@@ -65,8 +65,8 @@ from ..targets.stream import STOP_REQUESTED, stop_on_signal
 from ..targets.base import Target
 
 # %% auto #0
-__all__ = ['Batches', 'read_batches', 'ModelsFailedError', 'build_steps', 'ingest', 'build_silver',
-           'build_gold', 'replay', 'enforce_retention', 'keep_ingesting']
+__all__ = ['Batches', 'read_batches', 'ModelsFailedError', 'build_steps', 'ingest_files',
+           'build_silver', 'build_gold', 'replay', 'enforce_retention', 'keep_ingesting']
 
 # %% ../../nbs/ingest/15_ingest.ipynb #9a6b1d79
 _SUM_COLUMNS = (
@@ -458,7 +458,7 @@ def _select_models(
     )
 
 
-def ingest(
+def ingest_files(
     target: Target,
     project: Project,
     contract: Contract,
@@ -467,12 +467,23 @@ def ingest(
     rebuilds_checkpoint: bool = False,
     only: str = "",
 ) -> tuple[Run, ...]:
-    """Bring every new file of a contract's models, or of the one that `only` names, to bronze, and
-    check the rules; raises DatamasterError where a model failed.
+    """Bring every new file of a contract's models to bronze, and record the run.
 
-    With an interval ('10 seconds') it goes on until a signal asks it to stop. `rebuilds_checkpoint`
-    sets a checkpoint that is lost or damaged aside and begins anew,
-    without the files that bronze has.
+    Args:
+        target: Where the tables are.
+        project: What the project file says.
+        contract: One of `read_contracts`, which joins those of one model.
+        run_id: The id under which it is recorded; by default a new one.
+        interval: Such as '10 seconds': go on until a signal asks it to stop.
+        rebuilds_checkpoint: A checkpoint that is lost or damaged is set aside and begun anew,
+            without the files that bronze has.
+        only: One model; by default all that the contract ingests.
+
+    Returns:
+        A run for each model: rows, files, and what each rule says.
+
+    Raises:
+        DatamasterError: where a model failed; the run can be started again, and repeats nothing.
     """
     return _run_for_models(
         build_steps(
@@ -499,11 +510,23 @@ def build_silver(
     only: str = "",
     without: Collection[str] = (),
 ) -> tuple[Run, ...]:
-    """Bring what is new in bronze to silver, for every model of a contract but those in `without`,
-    or for the one that `only` names.
+    """Bring what is new in bronze to silver, and record the run.
 
-    A model whose silver another contract of the project describes is left to that one's tasks.
-    Raises DatamasterError where a model failed, or is held.
+    Args:
+        target: Where the tables are.
+        project: What the project file says.
+        contract: One of `read_contracts`; a model whose silver another one describes is left to it.
+        run_id: The id under which it is recorded; by default a new one.
+        interval: Such as '10 seconds': go on until a signal asks it to stop.
+        rebuilds_checkpoint: A checkpoint that is lost or damaged is set aside and begun anew.
+        only: One model; by default all.
+        without: Models that are left out.
+
+    Returns:
+        A run for each model.
+
+    Raises:
+        DatamasterError: where a model failed, or is held.
     """
     models = _select_models(contract.curated_models, only, without)
     return _run_for_models(
@@ -547,8 +570,21 @@ def replay(
     run_id: str = "",
     corrections: Path | None = None,
 ) -> tuple[Run, ...]:
-    """Look at the quarantined rows of a contract's models again, and move the good ones on;
-    `corrections` is a folder with a csv file a model. Raises DatamasterError where a model failed.
+    """Look at the quarantined rows of a contract's models again, and move the good ones on.
+
+    Args:
+        target: Where the tables are.
+        project: What the project file says.
+        contract: As it is now, mended.
+        run_id: The id under which it is recorded; by default a new one.
+        corrections: A folder with a csv file a model, as `export_quarantine` wrote and a person
+            corrected it.
+
+    Returns:
+        A run for each model.
+
+    Raises:
+        DatamasterError: where a model failed.
     """
     models = [
         model
@@ -584,7 +620,7 @@ def keep_ingesting(
         tasks = [
             pool.submit(work, target, project, contract, "", interval)
             for contract in contracts
-            for work in (ingest, build_silver)
+            for work in (ingest_files, build_silver)
         ]
         wait(tasks, return_when=FIRST_EXCEPTION)
         STOP_REQUESTED.set()

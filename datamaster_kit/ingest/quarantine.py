@@ -82,8 +82,11 @@ class BatchRange:
 
 
 _BATCH_RANGES_QUERY = """
-SELECT stream, min(batch) AS first_batch, max(batch) AS last_batch, sum(rows_read) AS read_rows FROM records
-WHERE step = 'ingest' AND contract_id = {contract} AND model = {model} AND batch IS NOT NULL AND run_id IN {runs} GROUP BY stream ORDER BY stream
+SELECT stream, min(batch) AS first_batch, max(batch) AS last_batch, sum(rows_read) AS read_rows
+FROM records
+WHERE step = 'ingest' AND contract_id = {contract} AND model = {model}
+  AND batch IS NOT NULL AND run_id IN {runs}
+GROUP BY stream ORDER BY stream
 """
 
 

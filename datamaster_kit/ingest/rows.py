@@ -143,10 +143,10 @@ def file_aggregates() -> dict[str, str]:
 
 def dirty_path_aggregates() -> dict[str, str]:
     """Return the aggregates that name a batch's dirty files as SQL over bronze rows, by name."""
+    path = "carlton_metadata.file_path"
     return {
-        "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path "
-        "END)",
-        "quarantined_in": "collect_set(CASE WHEN carlton_is_quarantined THEN carlton_metadata.file_path END)",
+        "rescued_in": f"collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN {path} END)",
+        "quarantined_in": f"collect_set(CASE WHEN carlton_is_quarantined THEN {path} END)",
     }
 
 

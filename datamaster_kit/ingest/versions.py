@@ -39,10 +39,8 @@ def _types_within(item: Field) -> list[object]:
 
 def content_hash(model: Model, alias: str = "") -> str:
     """Return SQL for the hash of a row's fields."""
-    return (
-        f"xxhash64({', '.join(qualify_column(alias, item.column) for item in _hashable_fields(model))}"
-        ")"
-    )
+    columns = ", ".join(qualify_column(alias, item.column) for item in _hashable_fields(model))
+    return f"xxhash64({columns})"
 
 
 def qualify_column(alias: str, column: str) -> str:

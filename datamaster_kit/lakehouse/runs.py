@@ -78,10 +78,16 @@ class Run:
         return _run_part(self)
 
 
-_RUN_PART = """<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result }}, {{ "%.1f"|format(run.duration_seconds) }} s{% if run.error %}<br>{{ run.error }}{% endif %}{% for note in run.notes %}<br>{{ note }}{% endfor %}</p>
-<table><thead><tr>{% for name in counts %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody><tr>{% for count in counts.values() %}<td>{{ count }}</td>{% endfor %}</tr></tbody></table>
-{% if broken %}<table><thead><tr><th>rule that broke</th><th>what it says</th><th>severity</th><th>counted</th></tr></thead><tbody>
-{% for rule in broken %}<tr><td>{{ rule.rule }}</td><td>{{ rule.description }}</td><td>{{ rule.severity }}</td><td>{{ rule.value }}</td></tr>
+_RUN_PART = """\
+<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result -}}
+, {{ "%.1f"|format(run.duration_seconds) }} s{% if run.error %}<br>{{ run.error }}{% endif %}
+{%- for note in run.notes %}<br>{{ note }}{% endfor %}</p>
+<table><thead><tr>{% for name in counts %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody><tr>
+{%- for count in counts.values() %}<td>{{ count }}</td>{% endfor %}</tr></tbody></table>
+{% if broken %}<table><thead><tr><th>rule that broke</th><th>what it says</th>
+<th>severity</th><th>counted</th></tr></thead><tbody>
+{% for rule in broken %}<tr><td>{{ rule.rule }}</td><td>{{ rule.description }}</td>
+<td>{{ rule.severity }}</td><td>{{ rule.value }}</td></tr>
 {% endfor %}</tbody></table>{% endif %}<p>{{ told }}</p>"""
 _ROW_COUNT_NAMES = ("read", "written", "rescued", "quarantined", "merged", "deleted")
 
@@ -192,11 +198,15 @@ _IS_OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
 # By model: the last batch of each stream, the runs that have batches and no whole, and the runs
 # that whole runs have gone on with, several with a blank between them.
 _PAST_QUERY = f"""
-SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
+SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch
+FROM records WHERE {_IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
 UNION ALL
-SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {_IS_OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
+SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch
+FROM records WHERE {_IS_OF_STEP} GROUP BY model, run_id
+HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
 UNION ALL
-SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
+SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch
+FROM records WHERE {_IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
 """
 
 

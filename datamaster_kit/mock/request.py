@@ -192,10 +192,18 @@ def _mock_request_faults(
 
 # %% ../../nbs/mock/00_request.ipynb #1fa271a7
 def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[MockOutput]:
-    """Write mock data of a contract's models below a folder: `<model>/<model>-00001.<format>`, and
-    `<model>.truth.csv` where rows are broken.
+    """Write mock data of a contract's models below a folder.
 
-    Raises BadInput, with nothing written, for a request that cannot be met.
+    Args:
+        contract: What the data keep, or break as asked.
+        request: How many rows, their seed, and what is broken.
+        folder: Gets `<model>/<model>-00001.<format>`, and `<model>.truth.csv` of broken rows.
+
+    Returns:
+        What was written, a model each: files, rows, broken rows.
+
+    Raises:
+        BadInput: for a request that cannot be met; nothing is written then.
     """
     workflow = contract.workflow or Workflow()
     format = request.format or (

@@ -137,21 +137,39 @@ _NOTEBOOK_STYLE = (
 )
 
 # %% ../../nbs/observe/04_report.ipynb #bdc7a441
-_SECTIONS_HTML = """<h2>Tables</h2><div class=scroll><table><thead><tr><th scope=col>table</th><th scope=col>rows</th><th scope=col>size</th><th scope=col>files</th><th scope=col>written (UTC)</th><th scope=col>contract</th></tr></thead>
-<tbody>{% for item in tables %}<tr><td class=name>{{ item.name }}</td><td class=number>{{ shown(item.rows) }}</td><td class=number>{{ size(item.bytes) }}</td><td class=number>{{ item.files }}</td>
-<td>{% if item.written_at %}{{ item.written_at.strftime("%Y-%m-%d %H:%M") }}{% endif %}</td><td><a href="{{ pages[item.contract] }}">{{ item.contract }}</a></td></tr>{% endfor %}</tbody></table></div>
-<h2>What came in</h2><div class=picture>{{ rows }}</div><h2>Quality</h2><div class=picture>{{ rules }}</div>
-{%- for name, found in quality if found %}<h3>{{ name }} ({{ found|length }})</h3>{{ rule_table(found) }}{% endfor %}"""
-_REPORT_HTML = """<p class=soft>Report of {{ now.strftime("%Y-%m-%d %H:%M") }} UTC</p><h1>{{ title }}</h1><div class=tiles>{% for name, value in numbers %}<div class=tile><b>{{ shown(value) }}</b><span>{{ name }}</span></div>{% endfor %}</div>
-<h2>Contracts</h2><ul>{% for name, path in pages.items() %}<li><a href="{{ path }}">{{ name }}</a></li>{% endfor %}</ul>{{ sections }}{{ holds }}<h2>Runs</h2><div class=picture>{{ times }}</div>{{ runs }}{{ files }}
-<h2>Executed notebooks</h2><div class=scroll><table><thead><tr><th scope=col>run</th><th scope=col>step</th></tr></thead><tbody>
-{%- for run, step, path in notebooks %}<tr><td>{{ run }}</td><td><a href="{{ path }}">{{ step }}</a></td></tr>{% endfor %}</tbody></table></div>"""
+_SECTIONS_HTML = """\
+<h2>Tables</h2><div class=scroll><table><thead><tr>
+<th scope=col>table</th><th scope=col>rows</th><th scope=col>size</th><th scope=col>files</th>
+<th scope=col>written (UTC)</th><th scope=col>contract</th></tr></thead>
+<tbody>{% for item in tables %}<tr><td class=name>{{ item.name }}</td>
+<td class=number>{{ shown(item.rows) }}</td><td class=number>{{ size(item.bytes) }}</td>
+<td class=number>{{ item.files }}</td>
+<td>{% if item.written_at %}{{ item.written_at.strftime("%Y-%m-%d %H:%M") }}{% endif %}</td>
+<td><a href="{{ pages[item.contract] }}">{{ item.contract }}</a></td></tr>
+{%- endfor %}</tbody></table></div>
+<h2>What came in</h2><div class=picture>{{ rows }}</div>
+<h2>Quality</h2><div class=picture>{{ rules }}</div>
+{%- for name, found in quality if found %}<h3>{{ name }} ({{ found|length }})</h3>
+{{- rule_table(found) }}{% endfor %}"""
+_REPORT_HTML = """\
+<p class=soft>Report of {{ now.strftime("%Y-%m-%d %H:%M") }} UTC</p><h1>{{ title }}</h1>
+<div class=tiles>
+{%- for name, value in numbers %}<div class=tile><b>{{ shown(value) }}</b><span>
+{{- name }}</span></div>{% endfor %}</div>
+<h2>Contracts</h2><ul>
+{%- for name, path in pages.items() %}<li><a href="{{ path }}">{{ name }}</a></li>{% endfor %}</ul>
+{{- sections }}{{ holds }}<h2>Runs</h2><div class=picture>{{ times }}</div>{{ runs }}{{ files }}
+<h2>Executed notebooks</h2><div class=scroll><table><thead><tr>
+<th scope=col>run</th><th scope=col>step</th></tr></thead><tbody>
+{%- for run, step, path in notebooks %}<tr><td>{{ run }}</td>
+<td><a href="{{ path }}">{{ step }}</a></td></tr>{% endfor %}</tbody></table></div>"""
 
 # %% ../../nbs/observe/04_report.ipynb #f0e5e2c3
 _FILES_SHOWN = 200
 _HELD_DELIVERIES_HTML = "<h2>Held deliveries</h2>{{ table }}"
 _FILES_HTML = """\
-<h2>Files</h2><h3>Reconciliation</h3>{{ reconciliation }}<h3>Ledger ({{ shown | length }} of {{ "{:,}".format(count) }})</h3>{{ table }}"""
+<h2>Files</h2><h3>Reconciliation</h3>{{ reconciliation }}
+<h3>Ledger ({{ shown | length }} of {{ "{:,}".format(count) }})</h3>{{ table }}"""
 
 
 def _files_section(entries: Sequence[FileEntry], tables: Sequence[TableFacts]) -> Markup:
@@ -263,8 +281,16 @@ def _contract_title(contract: Contract, contracts: Sequence[Contract]) -> str:
 def write_report(
     target: Target, project: Project, contracts: Sequence[Contract], folder: Path
 ) -> Path:
-    """Write the report of a project's contracts on a target under `folder`, beside its executed
-    notebooks, and return the page's path.
+    """Write the report of a project's contracts on a target, as one page of HTML.
+
+    Args:
+        target: Where the tables are.
+        project: What the project file says.
+        contracts: Those that the page tells of.
+        folder: Gets the page, beside the notebooks that were executed.
+
+    Returns:
+        The page's path.
     """
     report = make_private(folder) / "report"
     pages: dict[str, str] = {}

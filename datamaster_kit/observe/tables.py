@@ -35,8 +35,12 @@ def cell_text(value: Any) -> str:
     return str(value)
 
 
-_HTML_TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
-{%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>{% for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>{{ words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
+_HTML_TABLE = """\
+<div class="scroll"><table><thead><tr>
+{%- for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>
+{%- for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>
+{{- words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
 
 
 def html_table(

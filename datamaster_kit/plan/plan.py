@@ -119,11 +119,16 @@ def plan_summary(plan: Plan) -> str:
     )
 
 # %% ../../nbs/plan/00_plan.ipynb #f66e5d9c
-_PLAN_TABLE_HTML = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
-{% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
+_PLAN_TABLE_HTML = """\
+<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>
+{%- for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td>
+<td>{{ change.kind }}</td><td>{{ change.name }}</td>
 <td>{{ differing(change) }}</td>
-<td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
-{% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
+<td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}
+{{- change.note }}</td></tr>
+{% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td>
+<td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
 {% endfor %}</tbody></table></div>{% endif %}"""
 _PLAN_TABLE_COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
 

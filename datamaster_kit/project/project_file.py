@@ -260,11 +260,18 @@ NO_PROJECT = code(
 
 
 def read_project(path: Path | str, environment: str | None = None) -> Project:
-    """Return the project of a file (or of the folder that holds `datamaster.yaml`) in an
-    environment; raises BadInput with every fault.
+    """Return the project of a file.
 
-    The environment is the given one, else that of the variable DATAMASTER_ENVIRONMENT, else the
-    file's own.
+    Args:
+        path: `datamaster.yaml`, or the folder that holds it.
+        environment: `dev`, `prod` or another name of the file's `environments`; by default that of
+            the variable DATAMASTER_ENVIRONMENT, else the file's own.
+
+    Returns:
+        The project, with every name that follows from its domain and its catalog.
+
+    Raises:
+        BadInput: with every fault of the file, each with its line.
     """
     path = Path(path)
     file = path / "datamaster.yaml" if path.is_dir() else path
@@ -340,8 +347,17 @@ NOT_OF_PROJECT = code(
 
 
 def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
-    """Return the project's contracts joined, or the one of the file `only` (from the root); raises
-    BadInput with the errors of all of them.
+    """Return the project's contracts, those of one model joined.
+
+    Args:
+        project: What the project file says; its `contracts` say where the files are.
+        only: The path of one file from the project's folder; empty for all.
+
+    Returns:
+        The contracts in the order of their files.
+
+    Raises:
+        BadInput: with the errors of all of them.
     """
     files = contract_files(project)
     if only:

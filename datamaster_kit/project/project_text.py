@@ -129,7 +129,8 @@ def wrong_answer(question: InitQuestion, answer: str) -> str:
 
 # %% ../../nbs/project/06_project_text.ipynb #eaa94ef5
 _TOP_TEMPLATE = """\
-# The project: one domain, one catalog, and the contracts that fill it. Every other name is derived from these.
+# The project: one domain, one catalog, and the contracts that fill it. \
+Every other name is derived from these.
 # All keys: the page "The project file" of the documentation.
 domain: {domain}
 catalog: {catalog}
@@ -155,12 +156,15 @@ _UNITY_TEMPLATE = """
 # Unity Catalog, beyond what follows from the names and the contracts.
 unity:
   principal_user: {principal_user}
-  # service_principal: 00000000-0000-0000-0000-000000000000   # as which jobs run: the client id that `datamaster setup output` prints
-  # groups: {{data_engineer: USER, platform: ADMIN}}       # groups of Microsoft Entra, and what they are in the workspace
+  # service_principal: 00000000-0000-0000-0000-000000000000   # as which jobs run: \
+the client id that `datamaster setup output` prints
+  # groups: {{data_engineer: USER, platform: ADMIN}}       # groups of Microsoft Entra, \
+and what they are in the workspace
   # compute: serverless                                  # instead of a cluster of a single node
 """
 _SETUP_TEMPLATE = """
-# The Azure side, by Terraform: where, who runs it, whose workflows deploy, who is told of cost, who is in which group.
+# The Azure side, by Terraform: where, who runs it, whose workflows deploy, who is told of cost, \
+who is in which group.
 setup:
   subscription: {subscription}
   tenant: {tenant}
@@ -174,8 +178,10 @@ setup:
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit
 """
 _JOBS_TEMPLATE = """
-# Schedules that contracts leave open, and what jobs run on: a single node, a cluster, or no server at all.
-# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
+# Schedules that contracts leave open, and what jobs run on: a single node, a cluster, \
+or no server at all.
+# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, \
+cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
 
 # What differs in an environment, chosen by the variable DATAMASTER_ENVIRONMENT.
 # environments:

@@ -56,11 +56,14 @@ SECRET_PLACE = text_form(
 # %% ../../nbs/project/02_values.ipynb #faececf8
 # Azure, *Azure regions list*: the programmatic names of the public cloud.
 _REGION_NAMES = """
-australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral
-denmarkeast eastasia eastus eastus2 francecentral francesouth germanynorth germanywestcentral indonesiacentral israelcentral italynorth japaneast japanwest jioindiacentral jioindiawest
-koreacentral koreasouth malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral southafricanorth southafricawest
-southcentralus southeastasia southindia spaincentral swedencentral swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus westeurope westindia
-westus westus2 westus3
+australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
+brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral denmarkeast
+eastasia eastus eastus2 francecentral francesouth germanynorth germanywestcentral indonesiacentral
+israelcentral italynorth japaneast japanwest jioindiacentral jioindiawest koreacentral koreasouth
+malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast norwaywest
+polandcentral qatarcentral southafricanorth southafricawest southcentralus southeastasia southindia
+spaincentral swedencentral swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth
+ukwest westcentralus westeurope westindia westus westus2 westus3
 """
 _REGIONS = frozenset(_REGION_NAMES.split())
 

@@ -32,7 +32,7 @@ from .parts import (
     infra_folder,
     prepare_working_folder,
 )
-from .side import PartPlan, ProgressReport, check_allowed
+from .backend import PartPlan, ProgressReport, check_allowed
 from .terraform import (
     Terraform,
     process_environment,

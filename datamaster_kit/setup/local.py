@@ -18,7 +18,7 @@ from ..project.private import make_private
 from ..project.project_file import Project
 from .events import ResourceProgress
 from .lock import hold_setup_folder
-from .side import PartPlan, ProgressReport
+from .backend import PartPlan, ProgressReport
 
 # %% auto #0
 __all__ = ['local_folders', 'LocalBackend', 'hold_local_backend']

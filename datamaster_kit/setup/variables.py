@@ -164,8 +164,9 @@ def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[s
 # %% ../../nbs/setup/00_variables.ipynb #89d576c5
 # Azure, *Azure regions list*: those without availability zones.
 _REGION_NAMES_WITHOUT_ZONES = """
-australiacentral australiacentral2 australiasoutheast brazilsoutheast canadaeast francesouth germanynorth jioindiacentral jioindiawest
-koreasouth northcentralus norwaywest southafricawest southindia swedensouth switzerlandwest uaecentral ukwest westcentralus westindia westus
+australiacentral australiacentral2 australiasoutheast brazilsoutheast canadaeast francesouth
+germanynorth jioindiacentral jioindiawest koreasouth northcentralus norwaywest southafricawest
+southindia swedensouth switzerlandwest uaecentral ukwest westcentralus westindia westus
 """
 _REGIONS_WITHOUT_ZONES = frozenset(_REGION_NAMES_WITHOUT_ZONES.split())
 

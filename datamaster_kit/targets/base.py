@@ -202,7 +202,15 @@ _NO_SUCH_TARGET = code(
 
 
 def target_of(project: Project, name: str) -> Target:
-    """Return the project's target of that name; raises BadInput where there is none."""
+    """Return where a lakehouse lives.
+
+    Args:
+        project: What the project file says.
+        name: `local` for Spark and Delta on this machine, or a workspace under `targets:`.
+
+    Raises:
+        BadInput: where the project has no such target.
+    """
     if name == "local":
         from datamaster_kit.targets.local import LocalTarget
 

@@ -275,8 +275,15 @@ def _table_refusal_faults(found: CatalogPlan) -> list[Fault]:
 def apply_catalog(
     found: CatalogPlan, report: Callable[[ChangeOutcome], None] = ignore_outcome
 ) -> None:
-    """Apply what was planned; raises BadInput before anything is changed, or DatamasterError with
-    everything that failed after all that does not need it was made.
+    """Apply what was planned, in the order of need.
+
+    Args:
+        found: A plan of `plan_catalog`; one that changes nothing applies nothing.
+        report: What is told of each change as it ends.
+
+    Raises:
+        BadInput: before anything is changed, for a plan with refusals.
+        DatamasterError: with everything that failed, after all that does not need it was made.
     """
     if found.plan.problems:
         raise BadInput(*found.plan.problems)

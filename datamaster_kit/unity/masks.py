@@ -290,8 +290,8 @@ def function_changes(
                     "update",
                     "function",
                     function.full_name,
-                    refusal="a function of that name is there that the toolkit did not make; rename "
-                    "or drop it",
+                    refusal="a function of that name is there that the toolkit did not make; "
+                    "rename or drop it",
                 )
             )
         elif before is None:

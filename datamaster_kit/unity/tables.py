@@ -84,7 +84,8 @@ def _table_access_alterations(
         return [
             TableAlteration(
                 Difference("masks", None, foreign),
-                refusal=f"{', '.join(foreign)} was not made by the toolkit, and decides nothing here",
+                refusal=f"{', '.join(foreign)} was not made by the toolkit, "
+                "and decides nothing here",
             )
         ]
     return access_alterations(

@@ -4,6 +4,7 @@ never written over.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,9 +33,12 @@ AZURE = {
     "email": "cost@example.com",
     "repository": "example/lake",
 }
+ACCOUNT = json.dumps(
+    {"id": GUID, "tenantId": GUID, "user": {"name": "ana@example.com", "type": "user"}}
+)
 AZ = f"""#!/bin/sh
 case "$*" in
-  *"account show"*) echo '{{"id": "{GUID}", "tenantId": "{GUID}", "user": {{"name": "ana@example.com", "type": "user"}}}}' ;;
+  *"account show"*) echo '{ACCOUNT}' ;;
   *signed-in-user*) echo {OTHER} ;;
   *) exit 1 ;;
 esac

@@ -104,17 +104,40 @@ def test_types_are_those_of_the_named_server() -> None:
 @pytest.mark.parametrize(
     ("server", "text", "expected"),
     [
-        ("postgresql", "bigint", "BIGINT"), ("postgresql", "timestamp with time zone", "TIMESTAMP"), ("postgresql", "timestamp", "TIMESTAMP_NTZ"),
-        ("postgresql", "text[]", "ARRAY<STRING>"), ("oracle", "NUMBER(10,2)", "DECIMAL(10,2)"), ("oracle", "NUMBER", "DECIMAL(38,18)"),
-        ("oracle", "INTEGER", "DECIMAL(38,0)"), ("oracle", "DATE", "TIMESTAMP_NTZ"), ("oracle", "NUMBER(5,-2)", "DECIMAL(7,0)"),
-        ("sqlserver", "tinyint", "SMALLINT"), ("sqlserver", "money", "DECIMAL(19,4)"), ("sqlserver", "float", "DOUBLE"), ("sqlserver", "datetime2(7)", "TIMESTAMP_NTZ"),
-        ("mysql", "int unsigned", "BIGINT"), ("mysql", "bigint unsigned", "DECIMAL(20,0)"), ("mysql", "int(11)", "INT"), ("mysql", "timestamp", "TIMESTAMP"),
-        ("snowflake", "NUMBER(38,0)", "DECIMAL(38,0)"), ("snowflake", "INTEGER", "DECIMAL(38,0)"), ("snowflake", "FLOAT", "DOUBLE"),
-        ("bigquery", "INT64", "BIGINT"), ("bigquery", "NUMERIC", "DECIMAL(38,9)"), ("bigquery", "BIGNUMERIC", "DECIMAL(38,18)"), ("redshift", "super", "VARIANT"),
-        ("mysql", "int8", "BIGINT"), ("mysql", "INT8(20) unsigned", "DECIMAL(20,0)"), ("mysql", "int3", "INT"), ("mysql", "double unsigned", "DOUBLE"), ("sqlserver", "int8", "BIGINT"),
-        ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"), ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"), ("databricks", "array<int8>", "ARRAY<BIGINT>"),
+        ("postgresql", "bigint", "BIGINT"),
+        ("postgresql", "timestamp with time zone", "TIMESTAMP"),
+        ("postgresql", "timestamp", "TIMESTAMP_NTZ"),
+        ("postgresql", "text[]", "ARRAY<STRING>"),
+        ("oracle", "NUMBER(10,2)", "DECIMAL(10,2)"),
+        ("oracle", "NUMBER", "DECIMAL(38,18)"),
+        ("oracle", "INTEGER", "DECIMAL(38,0)"),
+        ("oracle", "DATE", "TIMESTAMP_NTZ"),
+        ("oracle", "NUMBER(5,-2)", "DECIMAL(7,0)"),
+        ("sqlserver", "tinyint", "SMALLINT"),
+        ("sqlserver", "money", "DECIMAL(19,4)"),
+        ("sqlserver", "float", "DOUBLE"),
+        ("sqlserver", "datetime2(7)", "TIMESTAMP_NTZ"),
+        ("mysql", "int unsigned", "BIGINT"),
+        ("mysql", "bigint unsigned", "DECIMAL(20,0)"),
+        ("mysql", "int(11)", "INT"),
+        ("mysql", "timestamp", "TIMESTAMP"),
+        ("snowflake", "NUMBER(38,0)", "DECIMAL(38,0)"),
+        ("snowflake", "INTEGER", "DECIMAL(38,0)"),
+        ("snowflake", "FLOAT", "DOUBLE"),
+        ("bigquery", "INT64", "BIGINT"),
+        ("bigquery", "NUMERIC", "DECIMAL(38,9)"),
+        ("bigquery", "BIGNUMERIC", "DECIMAL(38,18)"),
+        ("redshift", "super", "VARIANT"),
+        ("mysql", "int8", "BIGINT"),
+        ("mysql", "INT8(20) unsigned", "DECIMAL(20,0)"),
+        ("mysql", "int3", "INT"),
+        ("mysql", "double unsigned", "DOUBLE"),
+        ("sqlserver", "int8", "BIGINT"),
+        ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"),
+        ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"),
+        ("databricks", "array<int8>", "ARRAY<BIGINT>"),
     ],
-)  # fmt: skip
+)
 def test_a_word_means_what_its_server_means_by_it(server: str, text: str, expected: str) -> None:
     assert sql_type(parse_server_type(text, DIALECTS[server])[0]) == expected
 
@@ -181,10 +204,19 @@ def test_a_database_whose_words_are_not_known_is_told(
     assert found == [(7, "warning")] * is_told
 
 
-@pytest.mark.parametrize(("server", "physical", "expected"), [
-    ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"), ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"), ("postgresql", "float8[]", "ARRAY<DOUBLE>"), ("bigquery", "ARRAY<FLOAT64>", "ARRAY<DOUBLE>"),
-    ("postgresql", "vector(3)", "ARRAY<FLOAT>"), ("databricks", "ARRAY<DOUBLE>", "ARRAY<DOUBLE>"), ("databricks", "whatever", "ARRAY<FLOAT>"), ("", "", "ARRAY<FLOAT>"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("server", "physical", "expected"),
+    [
+        ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"),
+        ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"),
+        ("postgresql", "float8[]", "ARRAY<DOUBLE>"),
+        ("bigquery", "ARRAY<FLOAT64>", "ARRAY<DOUBLE>"),
+        ("postgresql", "vector(3)", "ARRAY<FLOAT>"),
+        ("databricks", "ARRAY<DOUBLE>", "ARRAY<DOUBLE>"),
+        ("databricks", "whatever", "ARRAY<FLOAT>"),
+        ("", "", "ARRAY<FLOAT>"),
+    ],
+)
 def test_a_vector_has_the_numbers_of_its_server_and_is_written_as_it_was(
     tmp_path: Path, server: str, physical: str, expected: str
 ) -> None:
@@ -467,9 +499,9 @@ def test_limits_that_no_value_keeps_are_faults() -> None:
         fault for fault in of_severity(case("26"), "error") if fault.code == "constraint-impossible"
     ]
     assert len(found) == 4
-    assert {name for name in ("2024-13-45", "01/02/2024", "exclusive maximum 4", "[100, 10]") if any(name in fault.message for fault in found)} == {
-        "2024-13-45", "01/02/2024", "exclusive maximum 4", "[100, 10]",
-    }  # fmt: skip
+    words = {"2024-13-45", "01/02/2024", "exclusive maximum 4", "[100, 10]"}
+    messages = [fault.message for fault in found]
+    assert {word for word in words if any(word in message for message in messages)} == words
 
 
 HEAD = (
@@ -478,20 +510,52 @@ HEAD = (
 )
 
 
-@pytest.mark.parametrize(("said", "is_possible"), [
-    ("physicalType: varchar(5), logicalTypeOptions: {minLength: 6}", False), ("physicalType: varchar(5), logicalTypeOptions: {minLength: 5}", True),
-    ("physicalType: char(2), enum: [{value: BRL}]", False), ("physicalType: char(3), enum: [{value: BRL}]", True),
-    ("physicalType: tinyint, logicalTypeOptions: {minimum: 128}", False), ("physicalType: tinyint, logicalTypeOptions: {minimum: 127}", True),
-    ("physicalType: tinyint, logicalTypeOptions: {maximum: -129}", False), ("physicalType: smallint, logicalTypeOptions: {maximum: -129}", True),
-    ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 10}", False), ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 9.99}", True),
-    ("physicalType: tinyint, enum: [{value: 1000}]", False), ("physicalType: int, enum: [{value: 1.5}]", False), ("physicalType: 'decimal(3,2)', enum: [{value: 1.505}]", False),
-    ("physicalType: 'decimal(3,2)', enum: [{value: 1.50}, {value: '-9.99'}]", True), ("physicalType: double, enum: [{value: 1.505}]", True), ("physicalType: bigint, enum: [{value: 1.0e+3}]", True),
-    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, " "mustBeGreaterThan: 100}]", False),
-    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, " "mustBeLessThan: 0}]", False),
-    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, " "mustBeBetween: [99.5, 99.9]}]", True),
-    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, " "mustBeBetween: [101, 200]}]", False),
-    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, " "mustBeLessThan: 0.01}]", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "is_possible"),
+    [
+        ("physicalType: varchar(5), logicalTypeOptions: {minLength: 6}", False),
+        ("physicalType: varchar(5), logicalTypeOptions: {minLength: 5}", True),
+        ("physicalType: char(2), enum: [{value: BRL}]", False),
+        ("physicalType: char(3), enum: [{value: BRL}]", True),
+        ("physicalType: tinyint, logicalTypeOptions: {minimum: 128}", False),
+        ("physicalType: tinyint, logicalTypeOptions: {minimum: 127}", True),
+        ("physicalType: tinyint, logicalTypeOptions: {maximum: -129}", False),
+        ("physicalType: smallint, logicalTypeOptions: {maximum: -129}", True),
+        ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 10}", False),
+        ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 9.99}", True),
+        ("physicalType: tinyint, enum: [{value: 1000}]", False),
+        ("physicalType: int, enum: [{value: 1.5}]", False),
+        ("physicalType: 'decimal(3,2)', enum: [{value: 1.505}]", False),
+        ("physicalType: 'decimal(3,2)', enum: [{value: 1.50}, {value: '-9.99'}]", True),
+        ("physicalType: double, enum: [{value: 1.505}]", True),
+        ("physicalType: bigint, enum: [{value: 1.0e+3}]", True),
+        (
+            "physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, "
+            "mustBeGreaterThan: 100}]",
+            False,
+        ),
+        (
+            "physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, "
+            "mustBeLessThan: 0}]",
+            False,
+        ),
+        (
+            "physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, "
+            "mustBeBetween: [99.5, 99.9]}]",
+            True,
+        ),
+        (
+            "physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, "
+            "mustBeBetween: [101, 200]}]",
+            False,
+        ),
+        (
+            "physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, "
+            "mustBeLessThan: 0.01}]",
+            True,
+        ),
+    ],
+)
 def test_what_no_value_of_the_type_and_no_share_keeps_is_a_fault(
     tmp_path: Path, said: str, is_possible: bool
 ) -> None:
@@ -504,15 +568,52 @@ def test_what_no_value_of_the_type_and_no_share_keeps_is_a_fault(
     )
 
 
-@pytest.mark.parametrize(("said", "expected", "is_told"), [
-    ("logicalType: number, customProperties: [{property: scale, value: 2}]", "DECIMAL(38,2)", False),
-    ("logicalType: number, physicalType: decimal, customProperties: [{property: scale, value: " "'2'}]", "DECIMAL(38,2)", False),
-    ("logicalType: number, physicalType: numeric(5), customProperties: [{property: precision, " "value: 18}]", "DECIMAL(5,0)", True),
-    ("logicalType: number, physicalType: 'numeric(5,2)', customProperties: [{property: " "precision, value: '5'}, {property: scale, value: 2}]", "DECIMAL(5,2)", False),
-    ("logicalType: number, physicalType: float, customProperties: [{property: precision, " "value: 18}]", "FLOAT", True),
-    ("logicalType: integer, physicalType: smallint, logicalTypeOptions: {format: i64}", "SMALLINT", True), ("logicalType: integer, physicalType: bigint, logicalTypeOptions: {format: i64}", "BIGINT", False),
-    ("logicalType: timestamp, physicalType: date", "DATE", True), ("logicalType: date, physicalType: date", "DATE", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "expected", "is_told"),
+    [
+        (
+            "logicalType: number, customProperties: [{property: scale, value: 2}]",
+            "DECIMAL(38,2)",
+            False,
+        ),
+        (
+            "logicalType: number, physicalType: decimal, customProperties: [{property: scale, "
+            "value: '2'}]",
+            "DECIMAL(38,2)",
+            False,
+        ),
+        (
+            "logicalType: number, physicalType: numeric(5), customProperties: [{property: "
+            "precision, value: 18}]",
+            "DECIMAL(5,0)",
+            True,
+        ),
+        (
+            "logicalType: number, physicalType: 'numeric(5,2)', customProperties: [{property: "
+            "precision, value: '5'}, {property: scale, value: 2}]",
+            "DECIMAL(5,2)",
+            False,
+        ),
+        (
+            "logicalType: number, physicalType: float, customProperties: [{property: precision, "
+            "value: 18}]",
+            "FLOAT",
+            True,
+        ),
+        (
+            "logicalType: integer, physicalType: smallint, logicalTypeOptions: {format: i64}",
+            "SMALLINT",
+            True,
+        ),
+        (
+            "logicalType: integer, physicalType: bigint, logicalTypeOptions: {format: i64}",
+            "BIGINT",
+            False,
+        ),
+        ("logicalType: timestamp, physicalType: date", "DATE", True),
+        ("logicalType: date, physicalType: date", "DATE", False),
+    ],
+)
 def test_a_physical_type_that_is_smaller_than_what_stands_beside_it_is_told(
     tmp_path: Path, said: str, expected: str, is_told: bool
 ) -> None:
@@ -565,9 +666,7 @@ def test_a_draft_of_columns_that_differ_in_case_lints(tmp_path: Path) -> None:
     assert examples and not any('"' in str(value) for value in examples)
 
 
-def test_a_value_that_is_not_what_its_tag_says_is_an_error_and_a_fault_of_the_whole_has_a_path() -> (
-    None
-):
+def test_a_value_that_is_not_what_its_tag_says_is_an_error_and_a_whole_fault_has_a_path() -> None:
     for said, value in (
         ("!!int 5", 5),
         ("!!int '5'", 5),
@@ -651,16 +750,21 @@ schema:
 - name: account
   properties:
   - {name: id, logicalType: integer, primaryKey: true}
-  - {name: code, logicalType: string, quality: [{metric: invalidValues, arguments: {validValues: [1.10, 1e3, TRUE, 7, 01, true]}, mustBe: 0}]}
+  - {name: code, logicalType: string, quality: [{metric: invalidValues, arguments: \
+     {validValues: [1.10, 1e3, TRUE, 7, 01, true]}, mustBe: 0}]}
   - {name: is_gone, logicalType: boolean}
   - {name: opened, logicalType: date}
-  - {name: sum, logicalType: number, physicalType: "DECIMAL(38,2)", logicalTypeOptions: {minimum: 12345678901234567890.12, maximum: 12345678901234567890123, multipleOf: 5}}
+  - {name: sum, logicalType: number, physicalType: "DECIMAL(38,2)", logicalTypeOptions: \
+     {minimum: 12345678901234567890.12, maximum: 12345678901234567890123, multipleOf: 5}}
   - {name: odd, physicalType: BIGINT UNSIGNED}
   - {name: twice, physicalType: DECIMAL(10 2)}
   - {name: short, physicalType: VARCHAR(-1)}
   - {name: none, physicalType: "DECIMAL(0,0)"}
-  - {name: part, logicalType: string, quality: [{metric: nullValues, mustBeLessThan: 5, unit: procent, severity: quarantin}, {metric: nullValues, mustBe: 0, unit: rows, severity: P1}]}
-  - {name: tags, logicalType: array, items: {logicalType: string}, logicalTypeOptions: {minItems: 2, uniqueItems: true}}
+  - {name: part, logicalType: string, quality: \
+     [{metric: nullValues, mustBeLessThan: 5, unit: procent, severity: quarantin}, \
+     {metric: nullValues, mustBe: 0, unit: rows, severity: P1}]}
+  - {name: tags, logicalType: array, items: {logicalType: string}, logicalTypeOptions: \
+     {minItems: 2, uniqueItems: true}}
 """,
         encoding="utf-8",
     )

@@ -25,8 +25,10 @@ from datamaster_kit.contract.read import translate_document
 EXAMPLES = sorted((Path(__file__).parents[1] / "corpus_contracts" / "examples").glob("*.yaml"))
 MUTANTS = 5_000
 SCALARS: tuple[Any, ...] = (
-    None, True, False, 0, -1, 2**70, 1.5, "", "x", "null", "2024-13-45", "DECIMAL(99,99)", "NUMBER(5,-2)", "ARRAY<", "[1", "schema/a/properties/b", "https://x.y/z.yaml#/a",
-    "v3.0.0", "P1Y", "6 m", "${table}", "a.b.c", "\u0000", "é" * 300, [], {}, [None], [[1]], {"a": {"b": 1}}, [5], {"x": None},
+    None, True, False, 0, -1, 2**70, 1.5, "", "x", "null", "2024-13-45", "DECIMAL(99,99)",
+    "NUMBER(5,-2)", "ARRAY<", "[1", "schema/a/properties/b", "https://x.y/z.yaml#/a", "v3.0.0",
+    "P1Y", "6 m", "${table}", "a.b.c", "\u0000", "é" * 300, [], {}, [None], [[1]], {"a": {"b": 1}},
+    [5], {"x": None},
 )  # fmt: skip
 VALIDATORS = {version: Draft201909Validator(odcs_json_schema(version)) for version in ODCS_VERSIONS}
 

@@ -507,11 +507,15 @@ def test_patterns_mean_what_they_did_and_a_value_that_is_too_long_for_one_is_bad
 
 @pytest.fixture(scope="module")
 def tables(spark) -> dict[str, str]:
-    spark.sql("""SELECT * FROM VALUES (1L, 'Ana', 10.5BD, DATE'2024-01-02', TIMESTAMP'2024-01-02 03:04:05', array('a', 'b'), map('a', 1), true, named_struct('city', 'x', 'zip', '1'), '{"a": 1}'),
-                 (2L, 'it\\'s', -1BD, DATE'2023-01-02', TIMESTAMP'2023-01-02 03:04:05', array('c', null), map('b', 2), false, named_struct('city', '', 'zip', '2'), '{}'),
-                 (3L, null, null, null, null, null, null, null, null, null) AS t(id, name, balance, opened, seen, tags, parts, is_open, address, doc)""").createOrReplaceTempView(
-        "account"
-    )
+    accounts = """
+        SELECT * FROM VALUES
+            (1L, 'Ana', 10.5BD, DATE'2024-01-02', TIMESTAMP'2024-01-02 03:04:05', array('a', 'b'),
+             map('a', 1), true, named_struct('city', 'x', 'zip', '1'), '{"a": 1}'),
+            (2L, 'it\\'s', -1BD, DATE'2023-01-02', TIMESTAMP'2023-01-02 03:04:05',
+             array('c', null), map('b', 2), false, named_struct('city', '', 'zip', '2'), '{}'),
+            (3L, null, null, null, null, null, null, null, null, null)
+            AS t(id, name, balance, opened, seen, tags, parts, is_open, address, doc)"""
+    spark.sql(accounts).createOrReplaceTempView("account")
     spark.sql("SELECT * FROM VALUES (1L, 'x') AS t(id, city)").createOrReplaceTempView("branch")
     return {"account": "account", "branch": "branch"}
 
@@ -699,7 +703,10 @@ models:
       id:
         type: integer
         quality:
-          - {type: sql, query: "SELECT count(*) FROM (SELECT TRANSFORM(id) USING 'sh' AS (x STRING) FROM account) t", mustBe: 0}
+          - type: sql
+            query: >-
+              SELECT count(*) FROM (SELECT TRANSFORM(id) USING 'sh' AS (x STRING) FROM account) t
+            mustBe: 0
     quality:
       - {type: sql, query: "SELECT count(*) FROM account WHERE reflect('a', 'b') = '1'", mustBe: 0}
 """,

@@ -37,7 +37,8 @@ schema:
   - name: m
     properties:
       - {name: a, logicalType: string, FIELD}
-      - {name: b, logicalType: array, items: {logicalType: object, properties: [{name: c, logicalType: string, FIELD}]}}
+      - {name: b, logicalType: array, items: {logicalType: object, properties: [
+          {name: c, logicalType: string, FIELD}]}}
 """
 DEFAULTS = {
     "MODEL": "description: m",
@@ -104,8 +105,8 @@ def test_a_flag_under_two_names_is_told_where_they_differ(
         ),
         (
             {
-                "FIELD": "quality: [{type: library, metric: nullValues, rule: duplicateCount, mustBe: "
-                "0}]"
+                "FIELD": "quality: [{type: library, metric: nullValues, rule: duplicateCount, "
+                "mustBe: 0}]"
             },
             "value-without-effect",
             8,
@@ -135,8 +136,8 @@ def test_a_flag_under_two_names_is_told_where_they_differ(
         ({"WORKFLOW": "{models: [m], model: other}"}, "value-without-effect", 13, "model"),
         (
             {
-                "WORKFLOW": "{model: m, job_mock: true, source: {type: adls, format: csv, job_mock: "
-                "false}}"
+                "WORKFLOW": "{model: m, job_mock: true, source: {type: adls, format: csv, "
+                "job_mock: false}}"
             },
             "value-without-effect",
             13,

@@ -19,16 +19,18 @@ from datamaster_kit.contract.lint import lint  # noqa: E402
 
 RECORDED = json.loads(tools.VERDICTS.read_text(encoding="utf-8"))
 OF_THEIRS = {  # which it refuses, and this toolkit takes
-    "11_decimal_precision_in_options.yaml": "ODCS has no precision and scale among the options; files have them all the same, and "
-    "they are read, with a warning",
-    "dcs_1_1_0.yaml": "its YAML library takes ? in a flow mapping for a key; in a cron expression it is a "
-    "text, as YAML 1.2 says",
+    "11_decimal_precision_in_options.yaml": "ODCS has no precision and scale among the "
+    "options; files have them all the same, and they are read, with a warning",
+    "dcs_1_1_0.yaml": "its YAML library takes ? in a flow mapping for a key; in a cron expression "
+    "it is a text, as YAML 1.2 says",
 }
 OF_OURS = {  # which this toolkit refuses, and it takes
-    "16_retention_unit_m.yaml": "6 m is minutes or months, and data is deleted by it; it does not read service levels",
-    "26_limits_no_value_can_keep.yaml": "it holds a file against the schema alone, and no limit against another",
-    "order.yaml": "a part that another contract refers to, and no contract: it takes what has neither key "
-    "for DCS",
+    "16_retention_unit_m.yaml": "6 m is minutes or months, and data is deleted by it; it does not "
+    "read service levels",
+    "26_limits_no_value_can_keep.yaml": "it holds a file against the schema alone, and no limit "
+    "against another",
+    "order.yaml": "a part that another contract refers to, and no contract: it takes what has "
+    "neither key for DCS",
 }
 
 

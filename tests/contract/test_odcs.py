@@ -120,9 +120,11 @@ def test_both_spellings_of_an_operator_are_read(spelling: str, operator: str) ->
 def test_the_forms_of_3_0_are_read_as_todays() -> None:
     fields, faults = properties(
         """
-        {name: state, logicalType: string, quality: [{rule: validValues, validValues: [open, paid]}]}
+        {name: state, logicalType: string, quality: \
+            [{rule: validValues, validValues: [open, paid]}]}
         {name: price, logicalType: number, logicalTypeOptions: {minimum: 0, exclusiveMinimum: true}}
-        {name: size, logicalType: integer, logicalTypeOptions: {format: i64}, quality: [{rule: duplicateCount, mustBeLessThan: 3}]}
+        {name: size, logicalType: integer, logicalTypeOptions: {format: i64}, quality: \
+            [{rule: duplicateCount, mustBeLessThan: 3}]}
         """,
         "v3.0.2",
     )
@@ -165,8 +167,10 @@ def test_without_a_physical_type_the_logical_type_and_its_options_decide() -> No
         {name: c, logicalType: number}
         {name: d, logicalType: number, customProperties: [PRECISION, SCALE, PII]}
         {name: e, logicalType: timestamp, logicalTypeOptions: {timezone: false}}
-        {name: f, logicalType: array, items: {logicalType: object, properties: [{name: city, logicalType: string}]}}
-        {name: g, logicalType: map, map: {key: {logicalType: string}, value: {logicalType: integer}}}
+        {name: f, logicalType: array, items: \
+            {logicalType: object, properties: [{name: city, logicalType: string}]}}
+        {name: g, logicalType: map, map: \
+            {key: {logicalType: string}, value: {logicalType: integer}}}
         {name: h, logicalType: object, physicalType: map, customProperties: [KEY, VALUE]}
         {name: i}
         """,
@@ -192,7 +196,8 @@ def test_permitted_values_are_read_from_an_enum_and_from_a_plain_check_only() ->
         """
         {name: a, enum: [{value: x, label: Ex}, {value: y}]}
         {name: b, quality: [{metric: invalidValues, arguments: {validValues: [x, y]}, mustBe: 0}]}
-        {name: c, quality: [{metric: invalidValues, arguments: {validValues: [x, y]}, mustBeLessThan: 5, unit: percent, severity: warning}]}
+        {name: c, quality: [{metric: invalidValues, arguments: {validValues: [x, y]}, \
+            mustBeLessThan: 5, unit: percent, severity: warning}]}
         """,
         "v3.2.0",
     )
@@ -205,10 +210,16 @@ def test_keys_and_references_are_read_single_and_composite() -> None:
         schema:
         - name: lines
           relationships:
-          - {type: foreignKey, from: [lines.order, lines.shop], to: [schema/orders/properties/id, schema/orders/properties/shop]}
+          - type: foreignKey
+            from: [lines.order, lines.shop]
+            to: [schema/orders/properties/id, schema/orders/properties/shop]
           properties:
           - {name: order, primaryKey: true, primaryKeyPosition: 2, logicalType: string}
-          - {name: shop, primaryKey: true, primaryKeyPosition: 1, logicalType: string, relationships: [{type: foreignKey, to: shops.id}]}
+          - name: shop
+            primaryKey: true
+            primaryKeyPosition: 1
+            logicalType: string
+            relationships: [{type: foreignKey, to: shops.id}]
           - {name: day, partitioned: true, logicalType: date}
         """)
     (lines,) = contract.models
@@ -221,7 +232,12 @@ def test_servers_and_promises_keep_what_they_have() -> None:
     contract, faults = read(
         """
         servers:
-        - {server: events, type: custom, host: h, customProperties: [{property: customType, value: eventhub}, {property: topic, value: t}]}
+        - server: events
+          type: custom
+          host: h
+          customProperties:
+          - {property: customType, value: eventhub}
+          - {property: topic, value: t}
         - {server: lake, type: databricks, catalog: crisk, schema: silver, topic: extra}
         slaDefaultElement: orders.placed_at
         slaProperties:

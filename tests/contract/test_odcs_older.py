@@ -42,9 +42,20 @@ schema:
   logicalType: object
   quality: [{type: library, metric: rowCount, mustBeGreaterThan: 0}]
   properties:
-  - {name: id, logicalType: integer, physicalType: BIGINT, primaryKey: true, primaryKeyPosition: 1, quality: [{type: library, metric: duplicateValues, mustBe: 0}]}
-  - {name: amount, logicalType: number, physicalType: 'DECIMAL(18,2)', logicalTypeOptions: {exclusiveMinimum: 0, maximum: 100}}
-  - {name: unit, logicalType: string, quality: [{type: library, metric: invalidValues, arguments: {validValues: [kg, t]}, mustBe: 0}]}
+  - name: id
+    logicalType: integer
+    physicalType: BIGINT
+    primaryKey: true
+    primaryKeyPosition: 1
+    quality: [{type: library, metric: duplicateValues, mustBe: 0}]
+  - name: amount
+    logicalType: number
+    physicalType: DECIMAL(18,2)
+    logicalTypeOptions: {exclusiveMinimum: 0, maximum: 100}
+  - name: unit
+    logicalType: string
+    quality:
+    - {type: library, metric: invalidValues, arguments: {validValues: [kg, t]}, mustBe: 0}
   - {name: day, logicalType: date, required: true}
 """
 

@@ -134,7 +134,7 @@ def test_bronze_is_of_the_contract_with_a_source_and_silver_of_the_one_with_task
     ) not in wanted.access
 
 
-def test_silver_of_a_pair_knows_that_its_rows_are_events_and_orders_them_by_when_the_topic_took_them(
+def test_silver_of_a_pair_knows_that_its_rows_are_events_and_orders_them_as_the_topic_took_them(
     project: Project,
 ) -> None:
     for contract in read_contracts(project):
@@ -151,7 +151,7 @@ def test_silver_of_a_pair_knows_that_its_rows_are_events_and_orders_them_by_when
         )
 
 
-def test_the_one_ingests_and_the_other_makes_its_table_and_then_runs_the_users_wheel_by_its_own_schedule(
+def test_the_one_ingests_and_the_other_makes_its_table_and_runs_the_users_wheel_by_its_schedule(
     project: Project,
 ) -> None:
     made = {job.name: job.settings for job in delivered(project)}
@@ -273,7 +273,7 @@ def test_two_contracts_of_one_layer_are_refused_with_the_lines_of_both(
         build_desired_catalog(project, read_contracts(project))
 
 
-def test_a_second_contract_that_describes_silver_and_a_second_one_that_ingests_are_refused_by_lint_of_the_folder(
+def test_lint_of_the_folder_refuses_a_second_contract_that_describes_silver_or_that_ingests(
     project: Project,
 ) -> None:
     folder = project.root / "contracts"

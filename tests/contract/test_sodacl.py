@@ -148,12 +148,12 @@ QUERIES = {
     "m = 0:\n    m query: select count(*) from t;": "select count(*) from t",
     "failed rows:\n    fail condition: a < 0": f"SELECT COUNT(*) FROM {TABLE} WHERE a < 0",
     "failed rows:\n    fail query: select 1;": "SELECT COUNT(*) FROM (select 1)",
-    "values in (a) must exist in t (c)": f"SELECT COUNT(*) FROM {TABLE} a LEFT ANTI JOIN `t` b ON a.`a` = b.`c` WHERE a.`a` IS "
-    "NOT NULL",
-    "values in (a) must not exist in t(c)": f"SELECT COUNT(*) FROM {TABLE} a LEFT SEMI JOIN `t` b ON a.`a` = b.`c` WHERE a.`a` IS "
-    "NOT NULL",
-    "values in (a, b) must exist in t (c, d)": f"SELECT COUNT(*) FROM {TABLE} a LEFT ANTI JOIN `t` b ON a.`a` = b.`c` AND a.`b` = b.`d` "
-    "WHERE a.`a` IS NOT NULL AND a.`b` IS NOT NULL",
+    "values in (a) must exist in t (c)": f"SELECT COUNT(*) FROM {TABLE} a LEFT ANTI JOIN `t` b ON "
+    "a.`a` = b.`c` WHERE a.`a` IS NOT NULL",
+    "values in (a) must not exist in t(c)": f"SELECT COUNT(*) FROM {TABLE} a LEFT SEMI JOIN `t` b "
+    "ON a.`a` = b.`c` WHERE a.`a` IS NOT NULL",
+    "values in (a, b) must exist in t (c, d)": f"SELECT COUNT(*) FROM {TABLE} a LEFT ANTI JOIN "
+    "`t` b ON a.`a` = b.`c` AND a.`b` = b.`d` WHERE a.`a` IS NOT NULL AND a.`b` IS NOT NULL",
 }
 
 

@@ -161,8 +161,10 @@ def test_json_says_the_same_and_hides_nothing(text: str) -> None:
     )
 
 
-COMMANDS = r"""dataContractSpecification: 1.1.0
-id: "urn:a\n::warning file=README.md,line=1::PWNED-annotation\n::stop-commands::xyz\n\e]0;PWNED-title\a\e[31mred"
+COMMANDS = (
+    r"""dataContractSpecification: 1.1.0
+id: "urn:a\n::warning file=README.md,line=1::PWNED-annotation\n::stop-commands::xyz\n"""
+    r"""\e]0;PWNED-title\a\e[31mred"
 info: {title: Mail, version: 1.0.0, description: "x\n::error::FROM-SHOW"}
 models:
   account:
@@ -172,6 +174,7 @@ models:
       v: {type: string, config: {"bad\n::error::KEY": 1}, typ: "q\n::error::VAL"}
 workflow: {source: {type: adls, format: csv}}
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -215,13 +218,15 @@ def test_no_command_of_a_contract_reaches_the_log(
 
 EXPORTED = """dataContractSpecification: 1.1.0
 id: "urn:a\\n::error::x"
-info: {title: "T\\u202Eevil", version: 1.0.0, description: "LONG\\n\\n::error file=a::pwned\\n\\n::add-mask::e ##[command]x ##vso[a]b"}
+info: {title: "T\\u202Eevil", version: 1.0.0, description: \
+  "LONG\\n\\n::error file=a::pwned\\n\\n::add-mask::e ##[command]x ##vso[a]b"}
 models:
   account:
     description: "a\\u2066\\n  ::error::FROM ::stop-commands::x"
     fields:
       id: {type: long, primaryKey: true, description: "LONG ::error::fold ##[error]y"}
-      v: {type: string, enum: ["::error::a", "##[error]b", "\\u202Ec"], examples: ["\\n::warning::x", "std::vector"], pattern: "^::a::b$"}
+      v: {type: string, enum: ["::error::a", "##[error]b", "\\u202Ec"], \
+        examples: ["\\n::warning::x", "std::vector"], pattern: "^::a::b$"}
 workflow: {source: {type: adls, format: csv}}
 """.replace("LONG", "a" * 200)
 

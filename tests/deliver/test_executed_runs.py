@@ -149,7 +149,8 @@ def wheel(name: str, code: str) -> bytes:
         {
             f"{name}.py": code.encode(),
             f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
-            f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+            b"Tag: py3-none-any\n",
             f"{about}/entry_points.txt": f"[console_scripts]\nstart = {name}:main\n".encode(),
             f"{about}/RECORD": b"",
         }
@@ -334,12 +335,37 @@ def test_a_wheel_task_runs_the_wheels_code_with_its_parameters(client: Workspace
 DEDICATED, STANDARD = compute.DataSecurityMode.SINGLE_USER, compute.DataSecurityMode.USER_ISOLATION
 LOADS = """
 def batch(rows, number):
-    rows.write.format("delta").mode("append").option("txnAppId", "load").option("txnVersion", number).saveAsTable("crisk.bronze.loaded")
+    (
+        rows.write.format("delta")
+        .mode("append")
+        .option("txnAppId", "load")
+        .option("txnVersion", number)
+        .saveAsTable("crisk.bronze.loaded")
+    )
 
-read = (spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", "true").option("rescuedDataColumn", "rescued").option("cloudFiles.schemaLocation", f"{VOLUME}/_state/schema")
-        .schema("id STRING, name STRING").load(f"{VOLUME}/raw").selectExpr("CAST(id AS INT) AS id", "name", "get_json_object(rescued, '$.extra') AS extra", "_metadata.file_name AS file"))
+read = (
+    spark.readStream.format("cloudFiles")
+    .option("cloudFiles.format", "csv")
+    .option("header", "true")
+    .option("rescuedDataColumn", "rescued")
+    .option("cloudFiles.schemaLocation", f"{VOLUME}/_state/schema")
+    .schema("id STRING, name STRING")
+    .load(f"{VOLUME}/raw")
+    .selectExpr(
+        "CAST(id AS INT) AS id",
+        "name",
+        "get_json_object(rescued, '$.extra') AS extra",
+        "_metadata.file_name AS file",
+    )
+)
 assert read.isStreaming and read.columns == ["id", "name", "extra", "file"]
-read.writeStream.foreachBatch(batch).option("checkpointLocation", f"{VOLUME}/_state").trigger(availableNow=True).start().awaitTermination()
+(
+    read.writeStream.foreachBatch(batch)
+    .option("checkpointLocation", f"{VOLUME}/_state")
+    .trigger(availableNow=True)
+    .start()
+    .awaitTermination()
+)
 """
 REFUSED = """
 def words(call):
@@ -349,8 +375,18 @@ def words(call):
         return str(error)
     return "allowed"
 
-for call in (lambda: spark.sparkContext, lambda: spark._jvm, lambda: spark.range(1).rdd, lambda: spark.range(1)._jdf, lambda: spark.range(1).cache().count(), lambda: spark.conf.set("spark.sql.files.maxRecordsPerFile", "10"),
-             lambda: spark.conf.set("spark.sql.shuffle.partitions", "2"), lambda: spark.readStream.format("rate").load().writeStream.trigger(processingTime="1 second")):
+for call in (
+    lambda: spark.sparkContext,
+    lambda: spark._jvm,
+    lambda: spark.range(1).rdd,
+    lambda: spark.range(1)._jdf,
+    lambda: spark.range(1).cache().count(),
+    lambda: spark.conf.set("spark.sql.files.maxRecordsPerFile", "10"),
+    lambda: spark.conf.set("spark.sql.shuffle.partitions", "2"),
+    lambda: (
+        spark.readStream.format("rate").load().writeStream.trigger(processingTime="1 second")
+    ),
+):
     print(words(call))
 """
 
@@ -374,15 +410,41 @@ def test_names_statements_and_new_files_are_those_of_a_workspace(
         client,
         "first",
         f"VOLUME = {VOLUME!r}",
-        """spark.sql("INSERT INTO `crisk`.bronze.account VALUES (1, 'a', 1.50), (2, 'crisk.bronze.b', NULL)")
+        """spark.sql(
+    "INSERT INTO `crisk`.bronze.account VALUES (1, 'a', 1.50), (2, 'crisk.bronze.b', NULL)"
+)
 spark.sql("ALTER TABLE crisk.bronze.account SET TBLPROPERTIES ('stream' = 'x')")
 spark.sql("ALTER TABLE crisk.bronze.account ADD COLUMNS (more STRING)")
 spark.sql("COMMENT ON COLUMN crisk.bronze.account.name IS 'whose'")
-spark.table("crisk.bronze.account").select("id").write.format("delta").saveAsTable("crisk.bronze.made")
-spark.sql("SELECT * FROM crisk.bronze.account WHERE name = 'crisk.bronze.b' -- crisk.bronze.none").count(), spark.catalog.tableExists("`crisk`.`bronze`.`account`"), spark.catalog.tableExists("crisk.bronze.absent")""",
-        """(spark.table("crisk.bronze.account").schema["id"].metadata, spark.table("crisk.bronze.account").schema["name"].metadata, spark.sql("DESCRIBE DETAIL crisk.bronze.account").first().description,
- sorted((row.key, row.value) for row in spark.sql("SHOW TBLPROPERTIES crisk.bronze.account").collect() if row.key in ("by", "stream")))""",
-        """[row.tag_value for row in spark.sql("SELECT tag_value FROM crisk.information_schema.table_tags WHERE table_name = 'account'").collect()]""",
+(
+    spark.table("crisk.bronze.account")
+    .select("id")
+    .write.format("delta")
+    .saveAsTable("crisk.bronze.made")
+)
+(
+    spark.sql(
+        "SELECT * FROM crisk.bronze.account WHERE name = 'crisk.bronze.b' -- crisk.bronze.none"
+    ).count(),
+    spark.catalog.tableExists("`crisk`.`bronze`.`account`"),
+    spark.catalog.tableExists("crisk.bronze.absent"),
+)""",
+        """(
+    spark.table("crisk.bronze.account").schema["id"].metadata,
+    spark.table("crisk.bronze.account").schema["name"].metadata,
+    spark.sql("DESCRIBE DETAIL crisk.bronze.account").first().description,
+    sorted(
+        (row.key, row.value)
+        for row in spark.sql("SHOW TBLPROPERTIES crisk.bronze.account").collect()
+        if row.key in ("by", "stream")
+    ),
+)""",
+        """[
+    row.tag_value
+    for row in spark.sql(
+        "SELECT tag_value FROM crisk.information_schema.table_tags WHERE table_name = 'account'"
+    ).collect()
+]""",
         """
 try:
     spark.sql("ALTER TABLE crisk.bronze.absent ADD COLUMNS (a INT)")

@@ -27,7 +27,8 @@ WHEEL = "definition_project-0.1.0-py3-none-any.whl"
 ENTRY = """
 import sys
 from importlib.metadata import distribution
-[main] = [found.load() for found in distribution("definition_project").entry_points if found.name == "main"]
+entry_points = distribution("definition_project").entry_points
+[main] = [found.load() for found in entry_points if found.name == "main"]
 main()
 """
 
@@ -255,10 +256,10 @@ def test_its_own_tests_pass(folder: Path) -> None:
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_the_installed_wheel_makes_the_silver_table_that_the_toolkit_makes_and_the_notebook_explores_it(
+def test_the_installed_wheel_makes_the_toolkits_silver_table_and_the_notebook_explores_it(
     folder: Path, spark, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from datamaster_kit.ingest.ingest import build_silver, ingest
+    from datamaster_kit.ingest.ingest import build_silver, ingest_files
     from datamaster_kit.lakehouse.runs import read_runs
     from datamaster_kit.targets.local import LocalTarget
     from datamaster_kit.unity.tables import apply_plan, plan_project_tables
@@ -277,7 +278,7 @@ def test_the_installed_wheel_makes_the_silver_table_that_the_toolkit_makes_and_t
         ],
         check=True,
     )
-    ingest(target, project, contract)
+    ingest_files(target, project, contract)
     build_silver(target, project, contract)
     columns = [*(item.column for item in contract.models[0].fields), "carlton_metadata"]
 

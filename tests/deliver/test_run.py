@@ -122,7 +122,17 @@ def test_a_failing_cell_is_named_and_leaves_the_executed_notebook(tmp_path: Path
 
 FAULTS = """
 from datamaster_kit.contract.fault import Fault, {kind}
-raise {kind}(Fault("no-table", "the table is not there", "$.models", 3, "account.yaml", "datamaster unity apply"), Fault("second", "and another"))
+raise {kind}(
+    Fault(
+        "no-table",
+        "the table is not there",
+        "$.models",
+        3,
+        "account.yaml",
+        "datamaster unity apply",
+    ),
+    Fault("second", "and another"),
+)
 """
 
 
@@ -184,7 +194,8 @@ def test_a_notebook_that_runs_steps_keeps_its_own_shell(tmp_path: Path) -> None:
 from pathlib import Path
 from datamaster_kit.lakehouse.step_notebooks import run_step_notebook, read_step_notebook
 before = get_ipython()
-run_step_notebook(read_step_notebook(Path({str(inner)!r})), {{}}, Path({str(tmp_path / "inner_runs")!r}))
+runs = Path({str(tmp_path / "inner_runs")!r})
+run_step_notebook(read_step_notebook(Path({str(inner)!r})), {{}}, runs)
 from IPython import get_ipython as now
 assert now() is before
 'still here'""",

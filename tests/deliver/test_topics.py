@@ -206,16 +206,16 @@ def test_a_topic_is_as_the_contract_says(azure: ResourceManager) -> None:
         "name": "EventHubArchive.AzureBlockBlob",
         "identity": {"type": "SystemAssigned"},
         "properties": {
-            "storageAccountResourceId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rsgdrisk/providers/"
-            "Microsoft.Storage/storageAccounts/stadrisk",
+            "storageAccountResourceId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rsgdrisk/"
+            "providers/Microsoft.Storage/storageAccounts/stadrisk",
             "blobContainer": "ctrdriskraw",
-            "archiveNameFormat": "account/{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/"
-            "{Minute}/{Second}",
+            "archiveNameFormat": "account/{Namespace}/{EventHub}/{PartitionId}/"
+            "{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}",
         },
     }
 
 
-def test_a_topic_is_as_those_of_the_older_system_where_nothing_is_said_and_as_the_project_says_where_a_contract_says_nothing(
+def test_what_a_contract_does_not_say_of_a_topic_the_project_says_and_else_the_older_system(
     azure: ResourceManager,
 ) -> None:
     quiet, loud = contract("account"), contract("clicks", id="urn:clicks", partitions=4)
@@ -245,7 +245,8 @@ def test_a_topic_is_as_those_of_the_older_system_where_nothing_is_said_and_as_th
     )
     with pytest.raises(
         BadInput,
-        match="the project: '30 days' is not between 1 and 168 hours, as a Standard namespace takes",
+        match="the project: '30 days' is not between 1 and 168 hours, "
+        "as a Standard namespace takes",
     ) as told:
         build_topics(replace(PROJECT, topics={"retention": "30 days"}), (quiet, loud))
     assert [(fault.path, fault.file) for fault in told.value.faults] == [

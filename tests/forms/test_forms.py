@@ -548,7 +548,8 @@ TWO = (
       card_id: {type: string, references: card.id}
       tags: {type: array, items: {type: string}}
     quality:
-    - {id: r1, type: library, metric: duplicateValues, arguments: {properties: [id, card_id]}, mustBe: 0, unit: rows, dimension: uniqueness}
+    - {id: r1, type: library, metric: duplicateValues, arguments: {properties: [id, card_id]}, \
+mustBe: 0, unit: rows, dimension: uniqueness}
   card:
     type: table
     fields:
@@ -917,12 +918,23 @@ import os, sys
 from pathlib import Path
 
 written, watching = set(), []
-CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "os.utime")
+CHANGES = (
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.truncate",
+    "os.utime",
+)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 def watch(event, values):
     if not watching:
         return
-    if event == "open" and isinstance(values[0], str) and values[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+    if event == "open" and isinstance(values[0], str) and values[2] & WRITING:
         written.add(values[0])
     if event in CHANGES:
         written.update(value for value in values[:2] if isinstance(value, str))
@@ -943,11 +955,18 @@ def widgets(root):
     yield root
     for child in getattr(root, "children", ()):
         yield from widgets(child)
-next(widget for widget in widgets(form.widget) if getattr(widget, "description", "") == "Title").value = "Named in a notebook"
+title = next(
+    widget for widget in widgets(form.widget) if getattr(widget, "description", "") == "Title"
+)
+title.value = "Named in a notebook"
 form.save.click()
 ProjectForm("datamaster.yaml")
 watching.clear()
-assert {widget._model_module for widget in widgets(form.widget)} <= {"@jupyter-widgets/base", "@jupyter-widgets/controls", "@jupyter-widgets/output"}
+assert {widget._model_module for widget in widgets(form.widget)} <= {
+    "@jupyter-widgets/base",
+    "@jupyter-widgets/controls",
+    "@jupyter-widgets/output",
+}
 print(*sorted({str(Path(path).resolve()) for path in written if path != os.devnull}), sep="\\n")
 """
 

@@ -204,8 +204,12 @@ def test_every_tab_fits_the_page(server: Server, browser: Browser, width: int) -
         page.wait_for_timeout(500)
         pictured(page, f"{tab.split()[0].lower()}-{width}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
-        unnamed = page.evaluate("""[...document.querySelectorAll('.dm-form :is(input,select,textarea,button)')].filter(e => e.offsetParent !== null)
-            .filter(e => !(e.labels && e.labels.length && e.labels[0].textContent.trim()) && !e.getAttribute('aria-label') && !e.title && !e.textContent.trim()).length""")
+        unnamed = page.evaluate("""
+            [...document.querySelectorAll('.dm-form :is(input,select,textarea,button)')]
+            .filter(e => e.offsetParent !== null)
+            .filter(e => !(e.labels && e.labels.length && e.labels[0].textContent.trim()))
+            .filter(e => !e.getAttribute('aria-label') && !e.title && !e.textContent.trim())
+            .length""")
         assert unnamed == 0, f"{unnamed} controls of {tab} have no name"
     assert not seen.complaints
 

@@ -31,7 +31,8 @@ PATHS = {  # an address for each kind that voila answers
     r"/voila/static/(.*)": "/voila/static/page.js",
     r"/voila/api/themes/(.*)": "/voila/api/themes/@jupyterlab/theme-light-extension/index.css",
     r"/voila/api/shutdown/(.*)": f"/voila/api/shutdown/{SOME_KERNEL}",
-    r"/voila/labextensions/(.*)": "/voila/labextensions/@voila-dashboards/widgets-manager8/package.json",
+    r"/voila/labextensions/(.*)": "/voila/labextensions/"
+    "@voila-dashboards/widgets-manager8/package.json",
     r"/voila/files/(.*)": "/voila/files/home.ipynb",
     r"/(.*)": "/",
 }
@@ -383,8 +384,12 @@ def test_what_a_contract_says_is_never_markup(server: Server, browser: Browser) 
         and seen.dialogs == []
         and seen.complaints == []
     )
-    page.evaluate("""() => { const at = document.querySelector(".dm-form"); const made = document.createElement("div");
-        made.innerHTML = '<img src="data:," onerror="window.ran=1"><a id="bait" href="javascript:window.ran=2">x</a>'; at.append(made); }""")
+    page.evaluate("""() => {
+        const at = document.querySelector(".dm-form");
+        const made = document.createElement("div");
+        made.innerHTML = '<img src="data:," onerror="window.ran=1">'
+            + '<a id="bait" href="javascript:window.ran=2">x</a>';
+        at.append(made); }""")
     page.locator("#bait").click()
     page.wait_for_timeout(500)
     assert (
@@ -509,7 +514,8 @@ import pathlib, shutil, tempfile, datamaster_kit.forms.web.server as server
 folder = pathlib.Path(tempfile.mkdtemp(), "web")
 shutil.copytree(server.web_folder(), folder)
 notebook = folder / "home.ipynb"
-notebook.write_text(notebook.read_text().replace("import os", "raise ValueError('<b>no</b> <script>such</script> thing')"))
+error = "raise ValueError('<b>no</b> <script>such</script> thing')"
+notebook.write_text(notebook.read_text().replace("import os", error))
 server.web_folder = lambda: folder
 """
     + COMMAND

@@ -45,7 +45,8 @@ CREATE TABLE [dbo].[t](
 	[code] [char](3) COLLATE Latin1_General_CI_AS NOT NULL,
 	[kind] tinyint NULL CONSTRAINT [DF_t_kind] DEFAULT ((0)),
 	[when] datetime2(7) NULL, [total] [decimal](18, 2) NULL, [flag] bit, [note] nvarchar(max),
- CONSTRAINT [PK_t] PRIMARY KEY NONCLUSTERED ([code] ASC, [id] DESC) WITH (PAD_INDEX = OFF) ON [PRIMARY]
+ CONSTRAINT [PK_t] PRIMARY KEY NONCLUSTERED ([code] ASC, [id] DESC)
+  WITH (PAD_INDEX = OFF) ON [PRIMARY]
 ) ON [PRIMARY]
 GO"""
 

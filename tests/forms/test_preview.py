@@ -256,8 +256,8 @@ def test_every_cell_is_judged_as_ingest_judges_it(spark: SparkSession, tmp_path:
 NESTED_TYPES = {
     name: parse_sql_type(text)
     for name, text in {
-        "place": "STRUCT<text: STRING, count: SMALLINT, day: DATE, moment: TIMESTAMP, open: BOOLEAN, "
-        "ratio: DOUBLE, exact: DECIMAL(38,2), bytes: BINARY, any: VARIANT>",
+        "place": "STRUCT<text: STRING, count: SMALLINT, day: DATE, moment: TIMESTAMP, "
+        "open: BOOLEAN, ratio: DOUBLE, exact: DECIMAL(38,2), bytes: BINARY, any: VARIANT>",
         "grid": "ARRAY<ARRAY<BIGINT>>",
         "prices": "MAP<INT, DECIMAL(6,2)>",
         "lines": "ARRAY<STRUCT<text: STRING, exact: DECIMAL(9,2), tags: MAP<STRING, FLOAT>>>",
@@ -333,25 +333,19 @@ def random_json(chance: random.Random, type: DataType) -> str:
             else kinds.get(type.name if isinstance(type, Scalar) else "", '"x"')
         )
     if isinstance(type, Array):
-        return (
-            f"[{','.join(random_json(chance, type.element.type) for _ in range(chance.randrange(3)))}"
-            "]"
-        )
+        items = [random_json(chance, type.element.type) for _ in range(chance.randrange(3))]
+        return f"[{','.join(items)}]"
     if isinstance(type, Map):
         keys = chance.sample(["1", "2", "-3", "02"], chance.randrange(3)) + (
             ["k"] if chance.random() < 0.05 else []
         )
-        return (
-            f"{{{','.join(f'{json.dumps(key)}:{random_json(chance, type.value.type)}' for key in keys)}"
-            f"}}"
-        )
+        pairs = [f"{json.dumps(key)}:{random_json(chance, type.value.type)}" for key in keys]
+        return f"{{{','.join(pairs)}}}"
     members = [item for item in type.fields if chance.random() < 0.8] + (
         [Field("other")] if chance.random() < 0.05 else []
     )
-    return (
-        f"{{{','.join(f'{json.dumps(item.name)}:{random_json(chance, item.type)}' for item in members)}"
-        f"}}"
-    )
+    pairs = [f"{json.dumps(item.name)}:{random_json(chance, item.type)}" for item in members]
+    return f"{{{','.join(pairs)}}}"
 
 
 def leaves(value: object) -> int:

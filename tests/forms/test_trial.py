@@ -34,13 +34,22 @@ status: active
 schema:
   - name: account
     properties:
-      - {name: account_id, logicalType: string, primaryKey: true, required: true, logicalTypeOptions: {pattern: "^[a-z0-9]{8}$"}}
-      - {name: kind, logicalType: string, required: true, quality: [{metric: invalidValues, arguments: {validValues: [CURRENT, SAVINGS]}, mustBe: 0}]}
+      - name: account_id
+        logicalType: string
+        primaryKey: true
+        required: true
+        logicalTypeOptions: {pattern: "^[a-z0-9]{8}$"}
+      - name: kind
+        logicalType: string
+        required: true
+        quality:
+          - {metric: invalidValues, arguments: {validValues: [CURRENT, SAVINGS]}, mustBe: 0}
       - {name: balance, logicalType: number, physicalType: "DECIMAL(10,2)"}
       - {name: opened_on, logicalType: date}
     quality:
       - {type: text, description: "It agrees with the ledger."}
-slaProperties: [{property: frequency, value: 1, unit: d, schedule: 0 0 6 ? * MON-FRI, scheduler: cron}]
+slaProperties:
+  - {property: frequency, value: 1, unit: d, schedule: 0 0 6 ? * MON-FRI, scheduler: cron}
 customProperties:
   - property: workflow
     value: {source: {type: adls, format: csv, delimiter: ";"}}

@@ -1,4 +1,7 @@
-"""A corpus of dirty files, each with the rows that it gives beside it: none stops the run, loses a row or moves a value to another column."""
+"""A corpus of dirty files, each with the rows that it gives beside it.
+
+None stops the run, loses a row or moves a value to another column.
+"""
 
 from __future__ import annotations
 
@@ -29,24 +32,32 @@ def case_of(name: str) -> FileSource:
 
 
 def rows_of(spark, folder: Path, source: FileSource) -> list[dict[str, Any]]:
-    """Return the rows of a folder's files: every value as text, and what was rescued as a mapping without the file's path."""
+    """Return the rows of a folder's files: every value as text, and what was rescued as a mapping
+    without the file's path.
+    """
     found = read_files(spark, sorted(str(path) for path in folder.iterdir()), source)
     if found is None:
         return []
     return texts(found, source)
 
 
+def text_column(item: Field) -> str:
+    """Return the SQL of a column that has a field's values as text."""
+    column = quote(item.column)
+    text = f"CAST({column} AS STRING)" if isinstance(item.type, Scalar) else f"to_json({column})"
+    return f"{text} AS {column}"
+
+
 def as_texts(rows: Any, source: FileSource) -> Any:
     """Return rows with every value as text, and `rescued`."""
-    columns = [
-        f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}"
-        for item in source.fields
-    ]
+    columns = [text_column(item) for item in source.fields]
     return rows.selectExpr(*columns, "carlton_rescued AS rescued")
 
 
 def texts(rows: Any, source: FileSource) -> list[dict[str, Any]]:
-    """Return rows with every value as text, and what was rescued as a mapping without the file's path."""
+    """Return rows with every value as text, and what was rescued as a mapping without the file's
+    path.
+    """
     return [with_rescued(row.asDict()) for row in as_texts(rows, source).collect()]
 
 
@@ -164,7 +175,10 @@ def named(folder: Path, files: dict[str, bytes]) -> Path:
 def test_a_csv_file_without_quotes_has_what_is_between_its_delimiters(
     spark, tmp_path: Path
 ) -> None:
-    """Where lines that are blank but for delimiters are records, and with `multiLine`: no line end, quote or byte 0 becomes part of a cell, or is lost from one."""
+    """No line end, quote or byte 0 becomes part of a cell, or is lost from one.
+
+    Lines that are blank but for delimiters are records; it is so with `multiLine` too.
+    """
     tabs = {
         "a.csv": b'code\tcount\tnote\r\nx\t1\ty\r\n\t\t\r\n"z\t2\t"w\r\n',
         "b.csv": b"code\tcount\tnote\n\x00x\t3\t\x00\n\t\t\n",
@@ -241,7 +255,8 @@ def test_half_of_a_surrogate_pair_in_a_list_is_kept_as_it_is_written(spark, tmp_
     folder = named(
         tmp_path,
         {
-            "a.json": rb'[{"code":"\ud83d"},{"code":"\uD83D12"},{"code":"\ud83d\ude00"},{"code":"x\udead"}]'
+            "a.json": rb'[{"code":"\ud83d"},{"code":"\uD83D12"},'
+            rb'{"code":"\ud83d\ude00"},{"code":"x\udead"}]'
         },
     )
     found = rows_of(spark, folder, FileSource("json", "", TWO, {"multiLine": "true"}))

@@ -237,7 +237,7 @@ def test_a_cell_is_read_back_as_the_text_that_it_was_made_of_and_no_spreadsheet_
 
 
 @pytest.mark.spark
-def test_a_file_that_is_not_as_it_was_exported_is_told_and_a_member_of_a_struct_that_is_not_known_stays(
+def test_a_file_that_is_not_as_it_was_exported_is_told_and_an_unknown_member_of_a_struct_stays(
     spark: Any, tmp_path: Path
 ) -> None:
     lake = Lake(spark, tmp_path, {"format": "json"}, ("kind",), {"o": KINDS["o"]})

@@ -13,7 +13,7 @@ from test_life import KEYED, Lake
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.ingest.checkpoint import read_checkpoint
 from datamaster_kit.ingest.holds import read_holds, release_holds
-from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest, replay
+from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest_files, replay
 from datamaster_kit.lakehouse.runs import read_runs
 
 pytestmark = pytest.mark.spark
@@ -30,7 +30,7 @@ def lake(spark, tmp_path: Path) -> Lake:
     return Lake(spark, tmp_path)
 
 
-def told(lake: Lake, step=ingest) -> list[str]:
+def told(lake: Lake, step=ingest_files) -> list[str]:
     """Do a step, and return the codes of what it failed by."""
     try:
         step(lake.target, lake.project, lake.now)
@@ -47,7 +47,7 @@ def states(lake: Lake) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_broken_rule_over_many_rows_holds_the_delivery_however_often_the_job_runs_until_it_is_mended(
+def test_a_broken_rule_over_many_rows_holds_the_delivery_in_every_run_until_it_is_mended(
     lake: Lake,
 ) -> None:
     lake.contract(KEYED, more=MANY)

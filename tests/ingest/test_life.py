@@ -29,7 +29,7 @@ from datamaster_kit.ingest.ingest import (
     build_silver,
     build_steps,
     enforce_retention,
-    ingest,
+    ingest_files,
     replay,
 )
 from datamaster_kit.ingest.replay import export_quarantine
@@ -91,7 +91,7 @@ class Lake:
 
     def run(self):
         return (
-            *ingest(self.target, self.project, self.now),
+            *ingest_files(self.target, self.project, self.now),
             *build_silver(self.target, self.project, self.now),
         )
 
@@ -265,7 +265,7 @@ def test_the_next_version_of_a_contract_is_planned_applied_and_reads_old_rows(la
     lake.land("a.csv", "id,state,amount\n1,new,1.00\n2,paid,2.00\n")
     lake.run()
     lake.land("b.csv", "id,state,amount\n3,paid,3.00\n")
-    ingest(lake.target, lake.project, lake.now)
+    ingest_files(lake.target, lake.project, lake.now)
     lake.contract(
         "id: {type: long, primaryKey: true}\nstatus: {type: string, enum: [new, paid, sent], "
         "config: {aliases: [state]}, description: Where it is.}\n"
@@ -472,7 +472,7 @@ def test_replays_under_one_identifier_each_move_their_rows(lake: Lake) -> None:
     for number in (1, 2):
         lake.contract(KEYED)
         lake.land(f"{number}.csv", f"id,amount\n{number},1000.00\n")
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
         lake.contract(KEYED.replace("precision: 5", "precision: 7"), version="1.1.0")
         lake.apply()
         (run,) = replay(lake.target, lake.project, lake.now, "repaired")
@@ -532,7 +532,7 @@ def test_too_many_bad_rows_fail_the_run_and_keep_silver_waiting_until_they_are_r
     lake.apply()
     lake.land("a.csv", "id,amount\n1,1.00\n2,1000.00\n")
     with pytest.raises(DatamasterError, match=r"50\.00%"):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     with pytest.raises(DatamasterError, match=r"50\.00%"):
         build_silver(lake.target, lake.project, lake.now)
     assert lake.rows("silver/order") == [] and len(lake.rows("bronze/order")) == 2
@@ -701,11 +701,11 @@ def test_a_lost_or_damaged_checkpoint_is_told_and_rebuilt_without_loading_twice(
     damaged(lake, how)
     lake.land("c.csv", "id,amount\n99,1.00\n")
     with pytest.raises(DatamasterError) as raised:
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     assert {fault.code for fault in raised.value.faults} == {
         code
     } and "--rebuild-checkpoint" in raised.value.faults[0].hint
-    ingest(lake.target, lake.project, lake.now, rebuilds_checkpoint=True)
+    ingest_files(lake.target, lake.project, lake.now, rebuilds_checkpoint=True)
     assert Counter(row["id"] for row in lake.rows("bronze/order")) == Counter([97, 98, 99])
     if how == "table dropped":
         with pytest.raises(DatamasterError, match="another bronze table"):
@@ -761,7 +761,7 @@ def test_a_file_that_was_completed_or_overwritten_after_it_was_read_is_named_in_
     assert sorted(row["id"] for row in lake.rows("bronze/order")) == [1]
 
 
-def test_events_that_a_topic_captured_reach_silver_and_a_bad_one_is_quarantined_with_its_file_and_number(
+def test_captured_events_reach_silver_and_a_bad_one_is_quarantined_with_its_file_and_number(
     lake: Lake,
 ) -> None:
     lake.contract(KEYED, "source: {type: eventhub, format: avro}")
@@ -839,7 +839,7 @@ def capture(
     file.write_bytes(avro(CAPTURED, records))
 
 
-def test_an_event_that_is_a_list_is_as_many_records_with_its_envelope_and_what_is_none_waits_in_quarantine(
+def test_an_event_that_is_a_list_is_as_many_records_with_its_envelope_and_the_rest_is_quarantined(
     lake: Lake,
 ) -> None:
     lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro}")
@@ -853,7 +853,8 @@ def test_an_event_that_is_a_list_is_as_many_records_with_its_envelope_and_what_i
         b'[{"user_id": 1,',
         b"",
         None,
-        b'[{"user_id": 3, "kind_id": "1", "state": "Ativo", "more": 1.50}, 7, [{"user_id": 8}], null]',
+        b'[{"user_id": 3, "kind_id": "1", "state": "Ativo", "more": 1.50}, '
+        b'7, [{"user_id": 8}], null]',
         b"\xff[]",
         b" [ ] ",
     ]
@@ -977,7 +978,7 @@ def test_tables_from_before_the_envelope_are_told_and_get_it_by_an_apply(lake: L
         (1, "1/31/2026 10:04:07 AM", b'{"user_id": 1, "kind_id": "1", "state": "new"}'),
     )
     with pytest.raises(DatamasterError, match=r"lacks carlton_metadata\.event"):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     assert lake.apply() == []
     lake.run()
     assert lake.rows(
@@ -1009,7 +1010,7 @@ def test_code_that_reads_the_columns_of_captured_events_finds_them_in_bronze(lak
     capture(lake, "0/2026/01/31/10/07/00.avro")
     Path(lake.target.landing_folder("order"), "cut.avro").write_bytes(b"Obj")
     with contextlib.suppress(DatamasterError):
-        ingest(lake.target, lake.project, lake.now)  # the file that is cut off is refused
+        ingest_files(lake.target, lake.project, lake.now)  # the file that is cut off is refused
     build_silver(lake.target, lake.project, lake.now)
     read = lake.spark.sql(
         "SELECT user_id, CAST(Body AS STRING) AS body, from_json(CAST(Body AS STRING), "
@@ -1039,7 +1040,7 @@ def test_a_second_run_on_a_model_is_refused_while_the_first_is_at_work(lake: Lak
         lake.target.lock_checkpoint(str(lake.checkpoint("bronze"))),
         pytest.raises(DatamasterError) as raised,
     ):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     assert [fault.code for fault in raised.value.faults] == ["model-in-use"] and lake.rows(
         "bronze/order"
     ) == []
@@ -1063,7 +1064,7 @@ def test_a_model_in_use_keeps_no_other_model_from_being_done(lake: Lake) -> None
         lake.target.lock_checkpoint(str(lake.checkpoint("bronze").with_name("invoice"))),
         pytest.raises(DatamasterError) as raised,
     ):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     assert [fault.code for fault in raised.value.faults] == ["model-in-use"]
     recorded = read_runs(lake.target, "cshop")
     assert sorted((run.model, run.rows_written, run.result) for run in recorded) == [
@@ -1071,7 +1072,7 @@ def test_a_model_in_use_keeps_no_other_model_from_being_done(lake: Lake) -> None
         ("order", 1, "succeeded"),
         ("payment", 2, "succeeded"),
     ]
-    runs = ingest(lake.target, lake.project, lake.now)
+    runs = ingest_files(lake.target, lake.project, lake.now)
     assert [(run.model, run.rows_written, run.result) for run in runs] == [
         ("order", 0, "nothing new"),
         ("invoice", 1, "succeeded"),
@@ -1088,7 +1089,7 @@ def test_runs_that_go_by_one_identifier_add_up_to_the_tables(lake: Lake) -> None
     for number, rows in enumerate(("1,1.00\n", "2,1.00\n3,1.00\n", "")):
         if rows:
             lake.land(f"{number}.csv", f"id,amount\n{rows}")
-        for step in (ingest, build_silver, build_gold):
+        for step in (ingest_files, build_silver, build_gold):
             step(lake.target, lake.project, lake.now, "job-7")
     assert [
         [run.rows_written for run in read_runs(lake.target, "cshop", "job-7", step)]
@@ -1106,9 +1107,9 @@ def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded
     with monkeypatch.context() as at_the_end:
         at_the_end.setattr("datamaster_kit.ingest.ingest.record_all", lambda *_: sys.exit("ended"))
         with pytest.raises(SystemExit):
-            ingest(lake.target, lake.project, lake.now, "first")
+            ingest_files(lake.target, lake.project, lake.now, "first")
     lake.land("b.csv", "id,amount\n2,-1.00\n3,1.00\n")
-    (run,) = ingest(lake.target, lake.project, lake.now, "second")
+    (run,) = ingest_files(lake.target, lake.project, lake.now, "second")
     assert (run.rows_read, run.rows_quarantined, run.files, run.resumed, run.result) == (
         3,
         1,
@@ -1117,7 +1118,7 @@ def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded
         "succeeded",
     )
     assert {rule.rule: rule.value for rule in run.rules}["amount.range"] == 1
-    (run,) = ingest(lake.target, lake.project, lake.now, "third")
+    (run,) = ingest_files(lake.target, lake.project, lake.now, "third")
     assert (run.rows_read, run.resumed, run.result) == (0, (), "nothing new")
 
 
@@ -1129,7 +1130,7 @@ def test_a_run_that_was_asked_to_stop_says_so_and_the_next_goes_on(lake: Lake) -
     lake.land("a.csv", "id,amount\n1,1.00\n")
     STOP_REQUESTED.set()
     with pytest.raises(DatamasterError, match="asked to stop"):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     STOP_REQUESTED.clear()
     lake.run()
     assert len(lake.rows("silver/order")) == 1

@@ -21,16 +21,30 @@ from datamaster_kit.ingest.evaluation import (
     result_rows,
 )
 from datamaster_kit.ingest.holds import release_holds
-from datamaster_kit.ingest.ingest import build_silver, ingest
+from datamaster_kit.ingest.ingest import build_silver, ingest_files
 from datamaster_kit.targets.databricks import DatabricksTarget
 from datamaster_kit.targets.local import LocalTarget
 
 pytestmark = pytest.mark.spark
 FIELDS = """
 id: {type: long, primaryKey: true}
-amount: {type: decimal, precision: 5, scale: 2, minimum: 0, quality: [{type: sql, id: most, query: "SELECT coalesce(max(amount), 0) FROM order", mustBeLessThan: 90}]}
+amount:
+  type: decimal
+  precision: 5
+  scale: 2
+  minimum: 0
+  quality:
+  - type: sql
+    id: most
+    query: SELECT coalesce(max(amount), 0) FROM order
+    mustBeLessThan: 90
 code: {type: string, unique: true}
-state: {type: string, enum: [a, b], quality: [{type: library, metric: nullValues, mustBe: 0, severity: critical}, {type: text, description: It agrees with the ledger.}]}
+state:
+  type: string
+  enum: [a, b]
+  quality:
+  - {type: library, metric: nullValues, mustBe: 0, severity: critical}
+  - {type: text, description: It agrees with the ledger.}
 """
 HEAD = "id,amount,code,state\n"
 
@@ -153,7 +167,7 @@ def test_what_was_held_and_then_released_or_mended_no_longer_fails(lake: Lake) -
     lake.apply()
     lake.land("a.csv", f"{HEAD}1,1.00,x,a\n2,2.00,y,\n")
     with pytest.raises(DatamasterError):
-        ingest(lake.target, lake.project, lake.now)
+        ingest_files(lake.target, lake.project, lake.now)
     held = results(lake)["bronze", "state.nullvalues"]
     assert (held.value, held.rows, held.passed) == (
         1,

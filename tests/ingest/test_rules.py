@@ -592,7 +592,8 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
     spark.createDataFrame([("A", "z"), ("B", "z")], ["it's `id`", "zone"]).createOrReplaceTempView(
         "rules_airline"
     )
-    spark.sql("""SELECT * FROM VALUES (1L, 'A', named_struct('zone', 'z'), 'z', current_timestamp()),
+    spark.sql("""SELECT * FROM VALUES
+                 (1L, 'A', named_struct('zone', 'z'), 'z', current_timestamp()),
                  (1L, 'A', named_struct('zone', 'q'), 'z', NULL),
                  (2L, 'C', NULL, 'z', NULL), (NULL, NULL, NULL, 'z', NULL)
                  AS t(no, code, place, zone, at)""").createOrReplaceTempView("rules_flight")

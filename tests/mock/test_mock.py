@@ -616,7 +616,7 @@ def test_avro_files_are_whole_and_the_same_seed_gives_the_same_bytes(
     )
 
 
-def test_files_reach_azure_storage_through_the_contracts_volume_and_elsewhere_it_is_told_that_they_cannot(
+def test_files_reach_azure_storage_through_the_contracts_volume_and_else_it_is_told_they_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datamaster_kit.cli import mock as command

@@ -165,8 +165,14 @@ def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(
         for element in page.locator("[onmouseover], h1, td").all()[:3]:
             element.hover()
         # Whatever comes in later, by whatever way, is not run either.
-        page.evaluate("""() => { const made = document.createElement("div"); made.innerHTML = '<img src="data:," onerror="window.hit=2"><p id="bait" style="color:red">x</p>'; document.body.append(made);
-            const script = document.createElement("script"); script.textContent = "window.hit=3"; document.body.append(script); }""")
+        page.evaluate("""() => {
+            const made = document.createElement("div");
+            made.innerHTML = '<img src="data:," onerror="window.hit=2">'
+                + '<p id="bait" style="color:red">x</p>';
+            document.body.append(made);
+            const script = document.createElement("script");
+            script.textContent = "window.hit=3";
+            document.body.append(script); }""")
         page.wait_for_timeout(50)
         assert page.evaluate("window.hit") is None, file.name
         assert (

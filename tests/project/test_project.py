@@ -26,6 +26,9 @@ CLUSTER = (
     "Compute, pool: small nodes, driver_pool: large nodes, "
     "spark_conf: {spark.sql.shuffle.partitions: 64}, tags: {team: risk}}"
 )
+NETWORK = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v"
+KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/keys/lake"
+KEY_ADDRESS = "https://vault-1.vault.azure.net/keys/lake/0123456789abcdef0123456789abcdef"
 WHOLE = f"""\
 toolkit: ">=0.1,<1"
 domain: risk
@@ -34,7 +37,9 @@ environment: dev
 contracts: [contracts/*.yaml]
 tags: {{project: datamaster, cost_center: 42}}
 targets:
-  production: {{host: "https://adb-1.2.azuredatabricks.net", account_id: {GUID}, account_host: "https://accounts.azuredatabricks.net", profile: prod, warehouse: shared, warehouse_id: 0123abcd, landing: /Volumes/risk/bronze/landing}}
+  production: {{host: "https://adb-1.2.azuredatabricks.net", account_id: {GUID}, \
+    account_host: "https://accounts.azuredatabricks.net", profile: prod, warehouse: shared, \
+    warehouse_id: 0123abcd, landing: /Volumes/risk/bronze/landing}}
 unity:
   principal_user: ana_example.com#EXT#@contoso.onmicrosoft.com
   service_principal: {GUID}
@@ -44,10 +49,13 @@ unity:
   node_type: Standard_E4ds_v5
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
   secrets: {{broker-key: BROKER_KEY}}
-jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract, cluster: {CLUSTER}}}
+jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", \
+  ingest_per: contract, cluster: {CLUSTER}}}
 topics: {{partitions: 4, retention: 2 days, capture_window: PT5M, capture_megabytes: 300}}
 environments:
-  prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{pool: , driver_pool: , node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, spot: true}}}}, setup: {{budget: {{amount: 9000}}}}}}
+  prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{pool: , driver_pool: , \
+    node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, spot: true}}}}, \
+    setup: {{budget: {{amount: 9000}}}}}}
 setup:
   subscription: {GUID}
   tenant: {GUID}
@@ -65,11 +73,11 @@ setup:
     eventhub_sku: Premium
     eventhub_capacity: 2
     network_watcher_is_managed: false
-    virtual_network: {{id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v, public_subnet_name: a, private_subnet_name: b,
+    virtual_network: {{id: {NETWORK}, public_subnet_name: a, private_subnet_name: b,
                       public_security_group_association: x, private_security_group_association: y}}
-    allowed_network: {{ip_rules: [20.1.2.3, 20.1.2.0/24], subnet_ids: [/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a]}}
-    customer_managed_key: {{key_id: "https://vault-1.vault.azure.net/keys/lake/0123456789abcdef0123456789abcdef",
-                           key_resource_id: /subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/keys/lake, databricks_application_object_id: {GUID}}}
+    allowed_network: {{ip_rules: [20.1.2.3, 20.1.2.0/24], subnet_ids: [{NETWORK}/subnets/a]}}
+    customer_managed_key: {{key_id: "{KEY_ADDRESS}",
+                           key_resource_id: {KEY}, databricks_application_object_id: {GUID}}}
 """
 OLDER = ("project", "user_principal_name", "domain_azure")
 

@@ -60,7 +60,8 @@ if said.words == ["account", "show"]:
     sys.exit()
 if said.words != ["account", "get-access-token"]:
     sys.exit(f"ERROR: {{said.words}} is not known here")
-form = {{"grant_type": "client_credentials", "client_id": who["client_id"], "client_assertion": who["assertion"],
+form = {{"grant_type": "client_credentials", "client_id": who["client_id"],
+         "client_assertion": who["assertion"],
          "scope": said.scope or said.resource.rstrip("/") + "/.default",
          "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}
 try:
@@ -69,8 +70,10 @@ try:
         found = json.load(answer)
 except urllib.error.HTTPError as error:
     sys.exit("ERROR: " + json.load(error)["error_description"])
-print(json.dumps({{"accessToken": found["access_token"], "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800,
-                  "subscription": who["subscription"], "tenant": who["tenant"], "tokenType": "Bearer"}}))
+print(json.dumps({{"accessToken": found["access_token"],
+                  "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800,
+                  "subscription": who["subscription"], "tenant": who["tenant"],
+                  "tokenType": "Bearer"}}))
 """
 
 
@@ -229,13 +232,14 @@ class LogIn(Served):
         except jwt.InvalidTokenError as error:
             return 401, {
                 "error": "invalid_client",
-                "error_description": f"AADSTS700027: Client assertion failed signature validation: {error}",
+                "error_description": "AADSTS700027: Client assertion failed signature validation: "
+                f"{error}",
             }
         if claims["sub"] not in self.trusted.get(form["client_id"], ()):
             return 401, {
                 "error": "invalid_client",
-                "error_description": "AADSTS700213: No matching federated identity record found for presented "
-                f"assertion subject '{claims['sub']}'.",
+                "error_description": "AADSTS700213: No matching federated identity record found "
+                f"for presented assertion subject '{claims['sub']}'.",
             }
         resource = form["scope"].removesuffix("/.default")
         own = {

@@ -994,7 +994,8 @@ def test_a_request_that_its_client_did_not_finish_has_no_effect(
     host, port = workspace.host.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as half:
         half.sendall(
-            b"POST /api/2.1/jobs/create HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 400\r\n\r\n"
+            b"POST /api/2.1/jobs/create HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+            b"Content-Length: 400\r\n\r\n"
         )
         half.shutdown(socket.SHUT_WR)
         assert half.recv(1000) == b""

@@ -714,11 +714,13 @@ def test_keys_are_seen_in_the_information_schema_and_checks_are_not(run: Run) ->
         ["account_pk", "PRIMARY KEY"],
         ["customer_pk", "PRIMARY KEY"],
     ]
-    assert (
-        run("""SELECT k.table_name, k.column_name, r.unique_constraint_name FROM crisk.information_schema.key_column_usage AS k
-                  JOIN crisk.information_schema.referential_constraints AS r ON k.constraint_name = r.constraint_name AND k.constraint_schema = r.constraint_schema""")
-        == [["account", "customer_id", "customer_pk"]]
-    )
+    assert run("""SELECT k.table_name, k.column_name, r.unique_constraint_name
+                  FROM crisk.information_schema.key_column_usage AS k
+                  JOIN crisk.information_schema.referential_constraints AS r
+                  ON k.constraint_name = r.constraint_name
+                  AND k.constraint_schema = r.constraint_schema""") == [
+        ["account", "customer_id", "customer_pk"]
+    ]
     assert run(
         "SELECT table_name, column_name FROM "
         "crisk.information_schema.constraint_column_usage WHERE constraint_name = "

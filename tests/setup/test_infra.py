@@ -364,9 +364,13 @@ def test_toolkit_gives_every_variable_that_has_no_default_and_no_other(folder: s
 
 DAYS_OF_THE_SAMPLES = """
   assert {
-    condition = alltrue([for folder, days in { account = 1, consents = 30, flights = 3660 } : contains([
-      for rule in azurerm_storage_management_policy.retention[0].rule : "${one(rule.filters[0].prefix_match)} ${rule.actions[0].base_blob[0].delete_after_days_since_modification_greater_than}"
-    ], "ctrdriskraw/${folder}/ ${days}")])
+    condition = alltrue([
+      for folder, days in { account = 1, consents = 30, flights = 3660 } : contains([
+        for rule in azurerm_storage_management_policy.retention[0].rule :
+        "${one(rule.filters[0].prefix_match)} \
+${rule.actions[0].base_blob[0].delete_after_days_since_modification_greater_than}"
+      ], "ctrdriskraw/${folder}/ ${days}")
+    ])
     error_message = "The days are not those of the sample contracts."
   }
 """

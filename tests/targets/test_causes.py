@@ -14,7 +14,7 @@ import pytest
 from test_life import KEYED, Lake
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.ingest.ingest import build_silver, ingest
+from datamaster_kit.ingest.ingest import build_silver, ingest_files
 from datamaster_kit.targets.cause import cause_fault, cause_of
 
 pytestmark = pytest.mark.spark
@@ -39,7 +39,7 @@ def test_a_table_that_still_has_an_older_rule_is_told_with_the_rule_and_what_men
     lake.apply()
     lake.contract(KEYED, version="1.1.0")
     lake.land("a.csv", "id,amount\n1,5.00\n")
-    ingest(lake.target, lake.project, lake.now)
+    ingest_files(lake.target, lake.project, lake.now)
     [(code, said)] = faults_of(lake, build_silver)
     assert (
         code == "table-rule"

@@ -50,7 +50,7 @@ def state_of(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_session_takes_most_of_its_classes_from_the_archive_also_in_a_project_that_shares_the_jars(
+def test_a_session_takes_most_classes_from_the_archive_also_in_a_project_that_shares_the_jars(
     tmp_path: Path,
 ) -> None:
     folder, key, archive = project_archive(ROOT / ".datamaster")

@@ -25,7 +25,7 @@ from pyarrow import parquet
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.read import examine_document
-from datamaster_kit.ingest.ingest import build_silver, ingest
+from datamaster_kit.ingest.ingest import build_silver, ingest_files
 from datamaster_kit.lakehouse.ledger import FileEntry, read_entries
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.lakehouse.runs import Run
@@ -93,7 +93,7 @@ class Lake:
         return path
 
     def run(self, run_id: str = "") -> tuple[Run, ...]:
-        return ingest(self.target, self.project, self.contract, run_id)
+        return ingest_files(self.target, self.project, self.contract, run_id)
 
     def table(self, name: str) -> list[Any]:
         return self.spark.table(
@@ -346,7 +346,7 @@ def test_what_stands_behind_the_first_part_of_a_packed_file_is_read_or_the_file_
     )
 
 
-def test_the_last_line_of_a_file_that_is_cut_off_is_no_record_in_another_encoding_and_a_hidden_file_is_none(
+def test_the_last_line_of_a_cut_off_file_is_no_record_in_another_encoding_nor_is_a_hidden_file(
     spark: Any, tmp_path: Path
 ) -> None:
     encoding = "latin-1"
@@ -581,7 +581,7 @@ def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_sto
     }
 
 
-def test_a_file_of_avro_that_refers_to_itself_is_refused_with_all_that_is_said_and_unions_stop_no_model(
+def test_an_avro_file_that_refers_to_itself_is_refused_with_all_faults_and_unions_stop_no_model(
     spark: Any, tmp_path: Path
 ) -> None:
     lake = Lake(spark, tmp_path, {"format": "avro"})

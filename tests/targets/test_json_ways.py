@@ -93,6 +93,13 @@ NAMES = [*(item.name for item in FIELDS), "Code", "ID ", "more", "c:d", "_file_p
 AFTER = ["", "", "", "", " ", "}", " {}", ' {"id":1}', " x", ",", ":"]
 
 
+def member(draw: random.Random, name: str, wildness: float) -> str:
+    """Return a member of a record, with a value that may be any."""
+    space = draw.choice(["", "", " "])
+    is_any = draw.random() < wildness or name not in GOOD
+    return f"{json.dumps(name)}{space}:{draw.choice(ANY if is_any else GOOD[name])}"
+
+
 def record(draw: random.Random) -> str:
     """Return a record: some as they should be, some with a few things wrong, some of nothing but
     those.
@@ -102,11 +109,7 @@ def record(draw: random.Random) -> str:
     names = [draw.choice(NAMES) if draw.random() < wildness / 3 else name for name in names] + [
         draw.choice(NAMES)
     ] * (draw.random() < wildness / 2)
-    members = [
-        f"{json.dumps(name)}{draw.choice(['', '', ' '])}"
-        f":{draw.choice(ANY) if draw.random() < wildness or name not in GOOD else draw.choice(GOOD[name])}"
-        for name in names
-    ]
+    members = [member(draw, name, wildness) for name in names]
     text = "{" + draw.choice([",", ", "]).join(members) + "}"
     return (
         draw.choice(["", "", "", " ", "\N{ZERO WIDTH NO-BREAK SPACE}", "["])

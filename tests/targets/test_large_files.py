@@ -161,11 +161,16 @@ def csv_line(draw: random.Random) -> str:
     )
 
 
+def text_function(item: Field) -> str:
+    """Return the SQL function that makes a text of a field's values."""
+    if isinstance(item.type, Array):
+        return "to_json"
+    return "hex" if item.type == Scalar("binary") else "string"
+
+
 def columns(fields: tuple[Field, ...]) -> list[str]:
     return [
-        f"{'to_json' if isinstance(item.type, Array) else 'hex' if item.type == Scalar('binary') else 'string'}"
-        f"({quote(item.column)}) AS {quote(item.column)}"
-        for item in fields
+        f"{text_function(item)}({quote(item.column)}) AS {quote(item.column)}" for item in fields
     ]
 
 

@@ -316,7 +316,10 @@ from datamaster_kit.lakehouse.runs import Run, record_runs
 from datamaster_kit.targets.local import LocalTarget
 target, moment = LocalTarget(Project(Path(sys.argv[1]), names("twin", "twin"))), datetime.now(UTC)
 for batch in range(25):
-    record_runs(target, "ctwin", [Run("r", "silver", "local", "c", "1", "m", moment, moment, batch=batch, stream=sys.argv[2])])
+    run = Run(
+        "r", "silver", "local", "c", "1", "m", moment, moment, batch=batch, stream=sys.argv[2]
+    )
+    record_runs(target, "ctwin", [run])
 """
 
 

@@ -1000,7 +1000,7 @@ ALIASED = (
 
 @pytest.mark.spark
 @pytest.mark.parametrize("format", ["csv", "json", "parquet"])
-def test_a_column_under_a_former_name_fills_the_field_and_where_both_are_there_the_present_name_wins(
+def test_a_column_under_a_former_name_fills_the_field_and_of_both_the_present_name_wins(
     spark: Any, tmp_path: Path, format: str
 ) -> None:
     import pyarrow as pa

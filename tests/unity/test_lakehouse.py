@@ -15,7 +15,7 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.read import examine_document
-from datamaster_kit.ingest.ingest import build_silver, ingest
+from datamaster_kit.ingest.ingest import build_silver, ingest_files
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.lakehouse.runs import read_runs
 from datamaster_kit.project.project_file import Project
@@ -41,7 +41,11 @@ models:
       status: {type: string, enum: [new, paid]}
       updated_at: {type: timestamp}
     quality:
-      - {type: sql, name: paid_is_not_free, query: "SELECT COUNT(*) FROM order WHERE status = 'paid' AND amount = 0", mustBe: 0, severity: warning}
+      - type: sql
+        name: paid_is_not_free
+        query: SELECT COUNT(*) FROM order WHERE status = 'paid' AND amount = 0
+        mustBe: 0
+        severity: warning
       - {type: library, metric: rowCount, mustBeLessThan: 100}
 workflow: {latest_by: {order: updated_at}}
 """
@@ -85,7 +89,7 @@ def test_every_row_is_in_bronze_with_its_rules_its_file_and_what_was_rescued(sho
     _, target, contract = shop
     land(target, "customer", "a.csv", "id,name\n1,Ada\n")
     land(target, "order", "a.csv", ORDERS)
-    runs = {run.model: run for run in ingest(target, shop[0], contract, "run-1")}
+    runs = {run.model: run for run in ingest_files(target, shop[0], contract, "run-1")}
     rows = {row["id"]: row for row in table(shop, "bronze", "order").collect()}
     assert {number: row["carlton_broken_rules"] for number, row in rows.items()} == {
         1: [],
@@ -122,10 +126,10 @@ def test_every_row_is_in_bronze_with_its_rules_its_file_and_what_was_rescued(sho
 def test_nothing_new_changes_nothing_and_is_recorded(shop) -> None:
     project, target, contract = shop
     land(target, "order", "a.csv", ORDERS)
-    ingest(target, project, contract)
+    ingest_files(target, project, contract)
     build_silver(target, project, contract)
     again = (
-        *ingest(target, project, contract, "again"),
+        *ingest_files(target, project, contract, "again"),
         *build_silver(target, project, contract, "again"),
     )
     assert {run.result for run in again} == {"nothing new"}
@@ -148,20 +152,20 @@ def test_where_nothing_is_new_neither_a_plan_nor_a_step_asks_spark(shop) -> None
     idle = WithoutSpark(project)
     assert plan_project_tables(idle, project, [contract]).is_empty
     land(target, "order", "a.csv", ORDERS)
-    ingest(target, project, contract)
+    ingest_files(target, project, contract)
     build_silver(target, project, contract)
     assert {
         run.result
         for run in (
-            *ingest(idle, project, contract, "idle"),
+            *ingest_files(idle, project, contract, "idle"),
             *build_silver(idle, project, contract, "idle"),
         )
     } == {"nothing new"}
     assert len(read_runs(idle, project.names.catalog, "idle")) == 4
     land(target, "order", "b.csv", ORDERS.replace("\n1,", "\n11,"))
     with pytest.raises(DatamasterError, match="Spark was asked"):
-        ingest(idle, project, contract)
-    assert sum(run.rows_written for run in ingest(target, project, contract)) == 4
+        ingest_files(idle, project, contract)
+    assert sum(run.rows_written for run in ingest_files(target, project, contract)) == 4
     target.spark.sql(
         f"ALTER TABLE {target.sql_name(project.names.table('bronze', 'order'))} SET "
         "TBLPROPERTIES ('note' = 'a commit without a row')"
@@ -179,7 +183,7 @@ def test_silver_holds_the_newest_version_whatever_the_order_of_arrival(shop) -> 
         "updated_at,status,amount,id\n2026-03-01T00:00:00Z,paid,7.00,1\n"
         "2026-02-01T00:00:00Z,new,5.00,1\n2026-03-01T00:00:00Z,unknown,1,2\n",
     )
-    ingest(target, project, contract)
+    ingest_files(target, project, contract)
     build_silver(target, project, contract)
     land(
         target,
@@ -188,7 +192,7 @@ def test_silver_holds_the_newest_version_whatever_the_order_of_arrival(shop) -> 
         "id,amount,status,updated_at\n1,1.00,new,2026-01-01T00:00:00Z\n"
         "3,3.00,new,2026-01-01T00:00:00Z\n",
     )
-    ingest(target, project, contract)
+    ingest_files(target, project, contract)
     (run,) = [run for run in build_silver(target, project, contract) if run.model == "order"]
     rows = {row["id"]: row["amount"] for row in table(shop, "silver", "order").collect()}
     assert rows == {1: Decimal("7.00"), 3: Decimal("3.00")} and run.rows_merged == 1
@@ -203,7 +207,7 @@ def test_a_broken_rule_of_severity_fail_fails_the_run_after_recording_it(shop) -
         "id,status\n" + "".join(f"{number},new\n" for number in range(200)),
     )
     with pytest.raises(DatamasterError, match="rowcount"):
-        ingest(target, project, contract, "too-many")
+        ingest_files(target, project, contract, "too-many")
     recorded = {run.model: run for run in read_runs(target, project.names.catalog, "too-many")}
     assert recorded["order"].result == "failed" and "rowcount" in recorded["order"].error
     assert recorded["customer"].result == "nothing new"
@@ -215,11 +219,13 @@ def test_a_batch_that_is_run_again_is_not_written_twice(shop) -> None:
     """
     project, target, contract = shop
     land(target, "order", "a.csv", ORDERS)
-    ingest(target, project, contract, "killed")
+    ingest_files(target, project, contract, "killed")
     checkpoint = Path(target.volume_folder("bronze", project.names.checkpoint_volume), "order")
     for commit in (checkpoint / "commits").iterdir():
         commit.unlink()
-    (run,) = [run for run in ingest(target, project, contract, "restarted") if run.model == "order"]
+    (run,) = [
+        run for run in ingest_files(target, project, contract, "restarted") if run.model == "order"
+    ]
     assert table(shop, "bronze", "order").count() == 4
     assert run.result == "nothing new", "the batch has been recorded, and is not counted again"
     assert table(shop, "bronze", "order_quarantine").count() == 2
@@ -231,7 +237,7 @@ def test_a_missing_table_is_told_with_its_remedy_and_nothing_is_read(shop) -> No
     target.spark.sql("DROP TABLE spark_catalog.bronze.`order`")
     shutil.rmtree(target.folder(project.names.table("bronze", "order")))
     with pytest.raises(DatamasterError) as raised:
-        ingest(target, project, contract)
+        ingest_files(target, project, contract)
     assert {fault.code for fault in raised.value.faults} == {"no-table"} and raised.value.faults[
         0
     ].hint == "datamaster unity apply"

@@ -36,7 +36,11 @@ dataContractSpecification: 1.1.0
 id: urn:datacontract:shop
 info: {title: Shop, version: 1.0.0}
 servers:
-  lakehouse: {type: databricks, catalog: crisk, schema: silver, roles: [{name: readers, description: May read.}]}
+  lakehouse:
+    type: databricks
+    catalog: crisk
+    schema: silver
+    roles: [{name: readers, description: May read.}]
 models:
   order:
     fields:

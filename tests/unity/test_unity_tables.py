@@ -40,7 +40,11 @@ dataContractSpecification: 1.1.0
 id: urn:datacontract:shop
 info: {title: Shop, version: 1.0.0}
 servers:
-  lakehouse: {type: databricks, catalog: crisk, schema: silver, roles: [{name: readers, description: May read.}, {name: auditors, classifications: [pii]}]}
+  lakehouse:
+    type: databricks
+    catalog: crisk
+    schema: silver
+    roles: [{name: readers, description: May read.}, {name: auditors, classifications: [pii]}]
 models:
   "order":
     description: One row an order.
@@ -382,7 +386,7 @@ def test_rows_are_filtered_for_a_role_that_is_limited(shop: Lake) -> None:
     assert shop.apply().is_empty and shop.client.tables.get("crisk.silver.order").row_filter is None
 
 
-def test_a_role_that_leaves_the_contract_loses_what_the_toolkit_gave_it_and_the_rest_where_deletion_is_allowed(
+def test_a_role_that_leaves_the_contract_loses_its_grants_and_the_rest_where_deletion_is_allowed(
     shop: Lake,
 ) -> None:
     shop.run("GRANT MODIFY ON TABLE crisk.silver.`order` TO readers")

@@ -32,8 +32,10 @@ _SODA_NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 _SODA_CHECK = re.compile(
     rf"""
     (?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<columns>[^()]*)\))?\s*
-    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?: (?P<limit>{_SODA_NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
-      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{_SODA_NUMBER})\s*%?\s+and\s+(?P<high>{_SODA_NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""",
+    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*
+        (?: (?P<limit>{_SODA_NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
+      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{_SODA_NUMBER})\s*%?\s+and\s+
+        (?P<high>{_SODA_NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
 

@@ -525,16 +525,15 @@ def _property_type_remarks(
     if logical == "timestamp" and decided == Scalar("date"):
         remark = "it has no time of day, which the logical type has"
     if remark and not digits:
-        shown = (
-            f"; it is read as {canonical_type(decided)}"
-            if decided and "read as" not in remark
-            else ""
-        )
+        if decided:
+            reading = "" if "read as" in remark else f"; it is read as {canonical_type(decided)}"
+        elif logical:
+            reading = "; it is read by its logical type alone"
+        else:
+            reading = "; it is read as STRING"
         yield document.fault(
             _TYPE_READ_AS,
-            f"physicalType {physical!r}: "
-            f"{remark}"
-            f"{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}",
+            f"physicalType {physical!r}: {remark}{reading}",
             (*path, "physicalType"),
         )
 

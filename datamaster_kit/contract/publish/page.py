@@ -43,24 +43,65 @@ __all__ = ['render_html_page', 'schedule_words', 'contract_page', 'contract_part
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #4998179d
 _HTML_PAGE_STYLE = """
-:root{color-scheme:light dark;--ink:#1b2430;--soft:#5b6776;--line:#d9dfe6;--paper:#fff;--panel:#f5f7f9;--accent:#0a6e6e;--good:#0b7a53;--warn:#9a6200;--bad:#b3391f}
-@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--soft:#9fabb8;--line:#33404d;--paper:#12181f;--panel:#1a222b;--accent:#5cc5c0;--good:#4cc38a;--warn:#e0a64a;--bad:#f0836b}}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:72rem;margin:0 auto;padding:1.5rem}h1{font-size:1.9rem;line-height:1.2;margin:.2rem 0 .4rem}h2{font-size:1.3rem;margin:2.2rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}
-h3{font-size:1.05rem;margin:1.6rem 0 .4rem}p{max-width:60rem;margin:.4rem 0}a{color:var(--accent)}.soft{color:var(--soft)}.badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 .6rem;margin:0 .25rem .15rem 0;
-font-size:.8rem;color:var(--soft);white-space:nowrap}.badge.strong{border-color:var(--accent);color:var(--accent)}.badge.private{border-color:var(--bad);color:var(--bad)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.8rem;margin:1rem 0}.tile{background:var(--panel);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
-.tile b{display:block;font-size:1.35rem;line-height:1.3}.tile span{color:var(--soft);font-size:.88rem}.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}th,td{padding:.38rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td.name{font-family:ui-monospace,monospace;font-size:.88rem;white-space:nowrap}tr.good td:last-child{color:var(--good)}tr.warn td:last-child{color:var(--warn)}tr.bad td:last-child,tr.bad .bad{color:var(--bad)}tr.muted td{color:var(--soft)}
-input[type=search]{font:inherit;width:100%;max-width:24rem;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;background:var(--paper);color:var(--ink)}
-svg text{fill:currentColor}svg .plain{fill:var(--panel);stroke:var(--line)}svg .line{stroke:var(--soft);fill:none}figure{margin:1rem 0;overflow-x:auto}
-.picture svg,svg.chart{background:#fff;border-radius:.4rem;color:#1b2430}svg.chart{max-width:100%;height:auto}.key{font-weight:600}.faint{opacity:.7}
-.depth1{padding-left:1.8rem}.depth2{padding-left:3rem}.depth3{padding-left:4.2rem}.depth4{padding-left:5.4rem}.depth5{padding-left:6.6rem}.depth6{padding-left:7.8rem}@media print{main{max-width:none}input{display:none}}
+:root{color-scheme:light dark;--ink:#1b2430;--soft:#5b6776;--line:#d9dfe6;--paper:#fff;
+  --panel:#f5f7f9;--accent:#0a6e6e;--good:#0b7a53;--warn:#9a6200;--bad:#b3391f}
+@media(prefers-color-scheme:dark){
+  :root{--ink:#e6ebf0;--soft:#9fabb8;--line:#33404d;--paper:#12181f;--panel:#1a222b;
+    --accent:#5cc5c0;--good:#4cc38a;--warn:#e0a64a;--bad:#f0836b}
+}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+main{max-width:72rem;margin:0 auto;padding:1.5rem}
+h1{font-size:1.9rem;line-height:1.2;margin:.2rem 0 .4rem}
+h2{font-size:1.3rem;margin:2.2rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}
+h3{font-size:1.05rem;margin:1.6rem 0 .4rem}
+p{max-width:60rem;margin:.4rem 0}
+a{color:var(--accent)}
+.soft{color:var(--soft)}
+.badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 .6rem;
+  margin:0 .25rem .15rem 0;font-size:.8rem;color:var(--soft);white-space:nowrap}
+.badge.strong{border-color:var(--accent);color:var(--accent)}
+.badge.private{border-color:var(--bad);color:var(--bad)}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.8rem;
+  margin:1rem 0}
+.tile{background:var(--panel);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
+.tile b{display:block;font-size:1.35rem;line-height:1.3}
+.tile span{color:var(--soft);font-size:.88rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.92rem}
+th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}
+th,td{padding:.38rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.name{font-family:ui-monospace,monospace;font-size:.88rem;white-space:nowrap}
+tr.good td:last-child{color:var(--good)}
+tr.warn td:last-child{color:var(--warn)}
+tr.bad td:last-child,tr.bad .bad{color:var(--bad)}
+tr.muted td{color:var(--soft)}
+input[type=search]{font:inherit;width:100%;max-width:24rem;padding:.4rem .7rem;
+  border:1px solid var(--line);border-radius:.4rem;background:var(--paper);color:var(--ink)}
+svg text{fill:currentColor}
+svg .plain{fill:var(--panel);stroke:var(--line)}
+svg .line{stroke:var(--soft);fill:none}
+figure{margin:1rem 0;overflow-x:auto}
+.picture svg,svg.chart{background:#fff;border-radius:.4rem;color:#1b2430}
+svg.chart{max-width:100%;height:auto}
+.key{font-weight:600}
+.faint{opacity:.7}
+.depth1{padding-left:1.8rem}
+.depth2{padding-left:3rem}
+.depth3{padding-left:4.2rem}
+.depth4{padding-left:5.4rem}
+.depth5{padding-left:6.6rem}
+.depth6{padding-left:7.8rem}
+@media print{main{max-width:none}input{display:none}}
 """
 _HTML_PAGE_TEMPLATE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" content="{{ policy }}"><title>{{ title }}</title>
-{%- for style in styles %}<style>{{ style|safe }}</style>{% endfor %}</head><body><main>{{ body }}</main>{% if script %}<script>{{ script|safe }}</script>{% endif %}</body></html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}"><title>{{ title }}</title>
+{%- for style in styles %}<style>{{ style|safe }}</style>{% endfor %}</head>
+<body><main>{{ body }}</main>
+{%- if script %}<script>{{ script|safe }}</script>{% endif %}</body></html>
 """
 
 
@@ -184,8 +225,13 @@ def schedule_words(schedule: str) -> str:
         return f"schedule {schedule}"
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #1c9c88fa
-_FIELD_ROW_TEMPLATE = """<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}{% if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td><td>{{ type }}</td>
-<td>{{ badges }}</td><td>{{ told }}{% for target in item.references %}<br><span class=soft>refers to {{ target }}</span>{% endfor %}</td></tr>"""
+_FIELD_ROW_TEMPLATE = """\
+<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}
+{%- if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td>
+<td>{{ type }}</td>
+<td>{{ badges }}</td><td>{{ told }}
+{%- for target in item.references %}<br><span class=soft>refers to {{ target }}</span>
+{%- endfor %}</td></tr>"""
 
 
 def _field_rows(fields: Iterable[Field], depth: int = 0) -> Markup:
@@ -252,12 +298,21 @@ _SEVERITY_WORDS = {
 }
 
 
-_MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }} <span class=soft>{{ model.table if model.title else "" }}</span></h2><p>{{ model.description|lines }}</p>
-{%- if model.granularity %}<p class=soft>{{ model.granularity|lines }}</p>{% endif %}{{ tags }}<div class=scroll><table><thead><tr><th scope=col>field</th><th scope=col>type</th><th scope=col></th>
+_MODEL_SECTION_TEMPLATE = """\
+<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }}
+<span class=soft>{{ model.table if model.title else "" }}</span></h2>
+<p>{{ model.description|lines }}</p>
+{%- if model.granularity %}<p class=soft>{{ model.granularity|lines }}</p>{% endif %}{{ tags }}
+<div class=scroll><table><thead><tr>
+<th scope=col>field</th><th scope=col>type</th><th scope=col></th>
 <th scope=col>meaning</th></tr></thead><tbody>{{ fields }}</tbody></table></div>
-{%- if rules %}<h3>Rules</h3><div class=scroll><table><thead><tr><th scope=col>what must hold</th><th scope=col>if it is broken, it</th><th scope=col>checked</th></tr></thead><tbody>
-{%- for rule in rules %}<tr{% if rule.not_executed %} class=muted{% endif %}><td>{{ rule.description|lines }}</td><td>{{ words[rule.severity] }}</td>
-<td>{% if rule.not_executed %}not executed: {{ rule.not_executed|lines }}{% else %}checked{% endif %}</td></tr>{% endfor %}</tbody></table></div>{% endif %}</section>"""
+{%- if rules %}<h3>Rules</h3><div class=scroll><table><thead><tr>
+<th scope=col>what must hold</th><th scope=col>if it is broken, it</th>
+<th scope=col>checked</th></tr></thead><tbody>
+{%- for rule in rules %}<tr{% if rule.not_executed %} class=muted{% endif %}>
+<td>{{ rule.description|lines }}</td><td>{{ words[rule.severity] }}</td>
+<td>{% if rule.not_executed %}not executed: {{ rule.not_executed|lines }}{% else %}checked
+{%- endif %}</td></tr>{% endfor %}</tbody></table></div>{% endif %}</section>"""
 
 
 def _model_section(model: Model, found: Iterable[Rule]) -> Markup:
@@ -301,10 +356,17 @@ _ARROW_TEMPLATE = (
     '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} '
     '{{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
 )
-_NODE_TEMPLATE = """<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/><text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
+_NODE_TEMPLATE = """\
+<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/>
+<text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
 <text class="faint" x="{{ x + 12 }}" y="{{ y + 42 }}" font-size="12">{{ key }}</text>"""
-_DIAGRAM_TEMPLATE = """<figure><svg role="img" aria-label="{{ told }}" viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}" width="{{ width }}" height="{{ height + bow }}" font-size="14">
-<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker></defs>{{ arrows }}{{ boxes }}</svg></figure>"""
+_DIAGRAM_TEMPLATE = """\
+<figure><svg role="img" aria-label="{{ told }}"
+viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}"
+width="{{ width }}" height="{{ height + bow }}" font-size="14">
+<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4"
+markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker>
+</defs>{{ arrows }}{{ boxes }}</svg></figure>"""
 
 
 def _render_model_diagram(contract: Contract) -> Markup:
@@ -447,9 +509,16 @@ def _lifecycle_words(workflow: Workflow) -> str:
     return "".join(said)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d7a1b8d1
-_CONTRACT_TEMPLATE = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>{{ contract.description.purpose|lines }}</p>{{ about }}{% if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
-<h2>What it holds</h2>{{ picture }}<ul>{% for model in contract.models %}<li><a href="#model-{{ model.name }}">{{ model.title or model.name }}</a> <span class=soft>{{ model.description|lines }}</span></li>{% endfor %}</ul>
-<p><label for="search" class=soft>Find a field</label><br><input type="search" id="search" autocomplete="off"></p>{{ sections }}"""
+_CONTRACT_TEMPLATE = """\
+<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}
+<p>{{ contract.description.purpose|lines }}</p>{{ about }}
+{%- if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
+<h2>What it holds</h2>{{ picture }}<ul>
+{%- for model in contract.models %}<li><a href="#model-{{ model.name }}">
+{{- model.title or model.name }}</a>
+<span class=soft>{{ model.description|lines }}</span></li>{% endfor %}</ul>
+<p><label for="search" class=soft>Find a field</label><br>
+<input type="search" id="search" autocomplete="off"></p>{{ sections }}"""
 _LEVEL_TEMPLATE = (
     "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines "
     "}}</span>{% endif %}"
@@ -528,11 +597,17 @@ def contract_page(contract: Contract) -> str:
     return render_html_page(contract.name or contract.id, body, _SEARCH_SCRIPT)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #932bff8c
-_CONTRACT_PART_TEMPLATE = """<p><b>{{ contract.name or contract.id }}</b> {{ contract.version }} {{ contract.status }}<br>{{ contract.description.purpose|lines }}</p>
+_CONTRACT_PART_TEMPLATE = """\
+<p><b>{{ contract.name or contract.id }}</b> {{ contract.version }} {{ contract.status }}<br>
+{{- contract.description.purpose|lines }}</p>
 {% for model, rows in models %}<p><b>{{ model.name }}</b> {{ model.description|lines }}</p>
-<table><thead><tr><th>field</th><th>type</th><th>key</th><th>required</th><th>personal</th><th>what it means</th></tr></thead><tbody>
-{% for path, field in rows %}<tr><td>{{ path }}</td><td>{{ type_words(field.type) }}</td><td>{{ field.primary_key or "" }}</td><td>{{ "yes" if field.required else "" }}</td>
-<td>{{ "yes" if field.pii else field.classification }}</td><td>{{ field.description|lines }}</td></tr>
+<table><thead><tr><th>field</th><th>type</th><th>key</th><th>required</th><th>personal</th>
+<th>what it means</th></tr></thead><tbody>
+{% for path, field in rows %}<tr><td>{{ path }}</td>
+<td>{{ type_words(field.type) }}</td><td>{{ field.primary_key or "" }}</td>
+<td>{{ "yes" if field.required else "" }}</td>
+<td>{{ "yes" if field.pii else field.classification }}</td>
+<td>{{ field.description|lines }}</td></tr>
 {% endfor %}</tbody></table>{% endfor %}"""
 
 

@@ -146,8 +146,8 @@ def format_constraint(column: str, item: Field) -> Constraint:
         return Constraint(
             "format",
             sentence,
-            not_executed="it says how a value is written, and the column holds the value itself; its type "
-            "is checked",
+            not_executed="it says how a value is written, and the column holds the value itself; "
+            "its type is checked",
         )
     if canonical_format(item.format):
         return Constraint("format", sentence, format_predicate(column, item.format))

@@ -18,13 +18,16 @@ AGGREGATE_FUNCTIONS = frozenset(
     re.findall(
         r"\w+",
         """
-any any_value approx_count_distinct approx_percentile approx_top_k approx_top_k_accumulate approx_top_k_combine array_agg avg bit_and bit_or bit_xor
-bitmap_and_agg bitmap_construct_agg bitmap_or_agg bool_and bool_or collect_list collect_set corr count count_if count_min_sketch covar_pop covar_samp every
-first first_value grouping grouping_id histogram_numeric hll_sketch_agg hll_union_agg kll_merge_agg_bigint kll_merge_agg_double kll_merge_agg_float
-kll_sketch_agg_bigint kll_sketch_agg_double kll_sketch_agg_float kurtosis last last_value listagg max max_by mean median min min_by mode percentile
-percentile_approx percentile_cont percentile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
-schema_of_variant_agg skewness some std stddev stddev_pop stddev_samp string_agg sum theta_intersection_agg theta_sketch_agg theta_union_agg try_avg try_sum
-var_pop var_samp variance
+any any_value approx_count_distinct approx_percentile approx_top_k approx_top_k_accumulate
+approx_top_k_combine array_agg avg bit_and bit_or bit_xor bitmap_and_agg bitmap_construct_agg
+bitmap_or_agg bool_and bool_or collect_list collect_set corr count count_if count_min_sketch
+covar_pop covar_samp every first first_value grouping grouping_id histogram_numeric hll_sketch_agg
+hll_union_agg kll_merge_agg_bigint kll_merge_agg_double kll_merge_agg_float kll_sketch_agg_bigint
+kll_sketch_agg_double kll_sketch_agg_float kurtosis last last_value listagg max max_by mean median
+min min_by mode percentile percentile_approx percentile_cont percentile_disc regr_avgx regr_avgy
+regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy schema_of_variant_agg
+skewness some std stddev stddev_pop stddev_samp string_agg sum theta_intersection_agg
+theta_sketch_agg theta_union_agg try_avg try_sum var_pop var_samp variance
 """,
     )
 )
@@ -61,43 +64,61 @@ VALUE_FUNCTIONS = {
     "operators": """
         and between case div ilike in like mod not or regexp rlike""",
     "numbers": """
-        abs acos acosh asin asinh atan atan2 atanh bin bit_count bit_get bround cbrt ceil ceiling conv cos cosh cot csc degrees e exp expm1 factorial floor
-        getbit greatest hex hypot isnan least ln log log10 log1p log2 nanvl negative pi pmod positive pow power radians rint round sec shiftleft shiftright
-        shiftrightunsigned sign signum sin sinh sqrt tan tanh try_add try_divide try_mod try_multiply try_subtract width_bucket""",
+        abs acos acosh asin asinh atan atan2 atanh bin bit_count bit_get bround cbrt ceil ceiling
+        conv cos cosh cot csc degrees e exp expm1 factorial floor getbit greatest hex hypot isnan
+        least ln log log10 log1p log2 nanvl negative pi pmod positive pow power radians rint round
+        sec shiftleft shiftright shiftrightunsigned sign signum sin sinh sqrt tan tanh try_add
+        try_divide try_mod try_multiply try_subtract width_bucket""",
     "texts": """
-        ascii base64 bit_length btrim char char_length character_length charindex chr collate collation concat concat_ws contains decode elt encode endswith
-        find_in_set format_number format_string initcap instr is_valid_utf8 lcase left len length levenshtein locate lower lpad ltrim luhn_check make_valid_utf8
-        mask octet_length overlay parse_url position printf quote regexp_count regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace
-        regexp_substr repeat replace reverse right rpad rtrim sentences soundex space split split_part startswith substr substring substring_index to_binary
-        to_char to_number to_varchar translate trim try_parse_url try_to_binary try_to_number try_url_decode try_validate_utf8 ucase unbase64 unhex upper
-        url_decode url_encode validate_utf8""",
+        ascii base64 bit_length btrim char char_length character_length charindex chr collate
+        collation concat concat_ws contains decode elt encode endswith find_in_set format_number
+        format_string initcap instr is_valid_utf8 lcase left len length levenshtein locate lower
+        lpad ltrim luhn_check make_valid_utf8 mask octet_length overlay parse_url position printf
+        quote regexp_count regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace
+        regexp_substr repeat replace reverse right rpad rtrim sentences soundex space split
+        split_part startswith substr substring substring_index to_binary to_char to_number
+        to_varchar translate trim try_parse_url try_to_binary try_to_number try_url_decode
+        try_validate_utf8 ucase unbase64 unhex upper url_decode url_encode validate_utf8""",
     "times": """
-        add_months convert_timezone curdate current_date current_time current_timestamp date_add date_diff date_format date_from_unix_date date_part date_sub
-        date_trunc dateadd datediff datepart day dayname dayofmonth dayofweek dayofyear extract from_unixtime from_utc_timestamp getdate hour last_day
-        localtimestamp make_date make_dt_interval make_interval make_time make_timestamp make_timestamp_ltz make_timestamp_ntz make_ym_interval minute month
-        monthname months_between next_day now quarter second session_window time_diff time_trunc timestamp_micros timestamp_millis timestamp_seconds
-        timestampadd timestampdiff to_date to_time to_timestamp to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp trunc try_make_interval
-        try_make_timestamp try_make_timestamp_ltz try_make_timestamp_ntz try_to_date try_to_time try_to_timestamp unix_date unix_micros unix_millis
-        unix_seconds unix_timestamp weekday weekofyear window window_time year""",
+        add_months convert_timezone curdate current_date current_time current_timestamp date_add
+        date_diff date_format date_from_unix_date date_part date_sub date_trunc dateadd datediff
+        datepart day dayname dayofmonth dayofweek dayofyear extract from_unixtime from_utc_timestamp
+        getdate hour last_day localtimestamp make_date make_dt_interval make_interval make_time
+        make_timestamp make_timestamp_ltz make_timestamp_ntz make_ym_interval minute month monthname
+        months_between next_day now quarter second session_window time_diff time_trunc
+        timestamp_micros timestamp_millis timestamp_seconds timestampadd timestampdiff to_date
+        to_time to_timestamp to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp
+        trunc try_make_interval try_make_timestamp try_make_timestamp_ltz try_make_timestamp_ntz
+        try_to_date try_to_time try_to_timestamp unix_date unix_micros unix_millis unix_seconds
+        unix_timestamp weekday weekofyear window window_time year""",
     "lists, maps and structs": """
-        aggregate array array_append array_compact array_contains array_distinct array_except array_insert array_intersect array_join array_max array_min
-        array_position array_prepend array_remove array_repeat array_size array_sort array_union arrays_overlap arrays_zip cardinality element_at exists filter
-        flatten forall get map map_concat map_contains_key map_entries map_filter map_from_arrays map_from_entries map_keys map_values map_zip_with
-        named_struct reduce sequence size slice sort_array str_to_map struct transform transform_keys transform_values try_element_at zip_with""",
+        aggregate array array_append array_compact array_contains array_distinct array_except
+        array_insert array_intersect array_join array_max array_min array_position array_prepend
+        array_remove array_repeat array_size array_sort array_union arrays_overlap arrays_zip
+        cardinality element_at exists filter flatten forall get map map_concat map_contains_key
+        map_entries map_filter map_from_arrays map_from_entries map_keys map_values map_zip_with
+        named_struct reduce sequence size slice sort_array str_to_map struct transform
+        transform_keys transform_values try_element_at zip_with""",
     "JSON, csv and variants": """
-        from_csv from_json get_json_object is_variant_null json_array_length json_object_keys parse_json schema_of_csv schema_of_json schema_of_variant to_csv
-        to_json to_variant_object try_parse_json try_variant_get variant_get""",
+        from_csv from_json get_json_object is_variant_null json_array_length json_object_keys
+        parse_json schema_of_csv schema_of_json schema_of_variant to_csv to_json to_variant_object
+        try_parse_json try_variant_get variant_get""",
     "conditions": """
-        coalesce equal_null if iff ifnull isnotnull isnull nullif nullifzero nvl nvl2 when zeroifnull""",
+        coalesce equal_null if iff ifnull isnotnull isnull nullif nullifzero nvl nvl2 when
+        zeroifnull""",
     "types": """
-        bigint binary boolean cast date decimal double float int smallint string time timestamp tinyint try_cast typeof""",
+        bigint binary boolean cast date decimal double float int smallint string time timestamp
+        tinyint try_cast typeof""",
     "hashes": """
         crc32 hash md5 sha sha1 sha2 xxhash64""",
     "sketches and places": """
-        approx_top_k_estimate bitmap_bit_position bitmap_bucket_number bitmap_count hll_sketch_estimate hll_union kll_sketch_get_n_bigint kll_sketch_get_n_double
-        kll_sketch_get_n_float kll_sketch_get_quantile_bigint kll_sketch_get_quantile_double kll_sketch_get_quantile_float kll_sketch_get_rank_bigint
-        kll_sketch_get_rank_double kll_sketch_get_rank_float kll_sketch_merge_bigint kll_sketch_merge_double kll_sketch_merge_float
-        kll_sketch_to_string_bigint kll_sketch_to_string_double kll_sketch_to_string_float st_asbinary st_geogfromwkb st_geomfromwkb st_setsrid st_srid
+        approx_top_k_estimate bitmap_bit_position bitmap_bucket_number bitmap_count
+        hll_sketch_estimate hll_union kll_sketch_get_n_bigint kll_sketch_get_n_double
+        kll_sketch_get_n_float kll_sketch_get_quantile_bigint kll_sketch_get_quantile_double
+        kll_sketch_get_quantile_float kll_sketch_get_rank_bigint kll_sketch_get_rank_double
+        kll_sketch_get_rank_float kll_sketch_merge_bigint kll_sketch_merge_double
+        kll_sketch_merge_float kll_sketch_to_string_bigint kll_sketch_to_string_double
+        kll_sketch_to_string_float st_asbinary st_geogfromwkb st_geomfromwkb st_setsrid st_srid
         theta_difference theta_intersection theta_sketch_estimate theta_union""",
 }
 ALLOWED_FUNCTIONS = (
@@ -111,20 +132,25 @@ ALLOWED_FUNCTIONS = (
 _REFUSAL_REASONS = {
     "it runs code that is not SQL": "java_method reflect try_reflect python_worker_logs",
     "it reads files, tables or services by itself": """
-        cloud_files cloud_files_state csv_files delta_files event_log http_request list_secrets read_files read_kafka read_kinesis read_pubsub read_pulsar
-        read_state_metadata read_statestore read_csv read_parquet remote_query table_changes table_changes_by_path vector_search
-        from_avro from_protobuf from_xml schema_of_avro schema_of_xml to_avro to_protobuf to_xml xpath xpath_boolean xpath_double xpath_float xpath_int
-        xpath_long xpath_number xpath_short xpath_string""",
+        cloud_files cloud_files_state csv_files delta_files event_log http_request list_secrets
+        read_files read_kafka read_kinesis read_pubsub read_pulsar read_state_metadata
+        read_statestore read_csv read_parquet remote_query table_changes table_changes_by_path
+        vector_search from_avro from_protobuf from_xml schema_of_avro schema_of_xml to_avro
+        to_protobuf to_xml xpath xpath_boolean xpath_double xpath_float xpath_int xpath_long
+        xpath_number xpath_short xpath_string""",
     "it asks a model": """
-        ai_analyze_sentiment ai_classify ai_extract ai_fix_grammar ai_forecast ai_gen ai_generate_text ai_mask ai_parse_document ai_query ai_similarity
-        ai_summarize ai_top_drivers ai_translate""",
+        ai_analyze_sentiment ai_classify ai_extract ai_fix_grammar ai_forecast ai_gen
+        ai_generate_text ai_mask ai_parse_document ai_query ai_similarity ai_summarize
+        ai_top_drivers ai_translate""",
     "it tells of secrets, the session or the machine": """
-        current_catalog current_database current_metastore current_oauth_custom_identity_claim current_recipient current_schema current_timezone current_user
-        current_version input_file_block_length input_file_block_start input_file_name is_account_group_member is_member secret session_user sql_keywords
-        collations try_secret user version""",
+        current_catalog current_database current_metastore current_oauth_custom_identity_claim
+        current_recipient current_schema current_timezone current_user current_version
+        input_file_block_length input_file_block_start input_file_name is_account_group_member
+        is_member secret session_user sql_keywords collations try_secret user version""",
     "a key does not belong into a contract": "aes_decrypt aes_encrypt try_aes_decrypt",
     "its answer is another one each time": """
-        monotonically_increasing_id rand randn random randstr shuffle spark_partition_id uniform uuid""",
+        monotonically_increasing_id rand randn random randstr shuffle spark_partition_id uniform
+        uuid""",
     "it ends the run, or makes rows out of nothing": "assert_true raise_error range",
 }
 REFUSED_FUNCTIONS = {

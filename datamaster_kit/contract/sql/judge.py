@@ -303,11 +303,14 @@ _ALLOWED_NODES = frozenset(
     re.findall(
         r"\w+",
         """
-Add Alias All And Anonymous Any Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor Boolean Bracket CTE Case Cast Collate Column ColumnDef
-Cube CurrentDate CurrentTimestamp DPipe DataType DataTypeParam Distinct Div Dot EQ Escape Except Exists Extract Filter From GT GTE Group GroupingSets Having HexString ILike
-Identifier If IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is JSONExtract JSONPath JSONPathKey JSONPathRoot JSONPathSubscript Join LT LTE Lambda Lateral Like Limit Literal
-Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias TimeUnit Trim TryCast
-Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
+Add Alias All And Anonymous Any Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr
+BitwiseRightShift BitwiseXor Boolean Bracket CTE Case Cast Collate Column ColumnDef Cube CurrentDate
+CurrentTimestamp DPipe DataType DataTypeParam Distinct Div Dot EQ Escape Except Exists Extract
+Filter From GT GTE Group GroupingSets Having HexString ILike Identifier If IgnoreNulls In IntDiv
+Intersect Interval IntervalSpan Is JSONExtract JSONPath JSONPathKey JSONPathRoot JSONPathSubscript
+Join LT LTE Lambda Lateral Like Limit Literal Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset
+Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias
+TimeUnit Trim TryCast Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
 """,
     )
 )
@@ -631,7 +634,9 @@ _JOINING_FUNCTIONS = frozenset(
     re.findall(
         r"\w+",
         """
-array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct zip_with
+array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws
+format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct
+zip_with
 """,
     )
 )
@@ -866,8 +871,9 @@ _BEFORE_BRACKETS = frozenset(
     re.findall(
         r"\w+",
         """
-all and any array as between by case cast cross cube decimal distinct div else end escape except exists extract filter from group having if ilike in intersect is join lateral like limit not
-offset on or order over rlike rollup select sets some then trim try_cast union using values when where xor
+all and any array as between by case cast cross cube decimal distinct div else end escape except
+exists extract filter from group having if ilike in intersect is join lateral like limit not offset
+on or order over rlike rollup select sets some then trim try_cast union using values when where xor
 """,
     )
 )
@@ -878,7 +884,9 @@ _ADDABLE_WORDS = frozenset(
     re.findall(
         r"\w+",
         """
-as cast try_cast not cross join on true between and current row partition order by rlike except any null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary timestamp void interval distinct
+as cast try_cast not cross join on true between and current row partition order by rlike except any
+null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary
+timestamp void interval distinct
 """,
     )
 )
@@ -886,7 +894,8 @@ _DROPPABLE_WORDS = frozenset(
     re.findall(
         r"\w+",
         """
-as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading trailing integer dec numeric byte short long real character varchar char null from is for placing
+as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading
+trailing integer dec numeric byte short long real character varchar char null from is for placing
 text bool precision int2 int4 float4 float8 timestamptz blob varbinary uuid
 """,
     )

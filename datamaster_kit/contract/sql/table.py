@@ -637,11 +637,11 @@ def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, .
         else {}
     )
     if table.properties or checks:
-        lines.append(
-            "TBLPROPERTIES "
-            f"({', '.join(f'{sql_literal(key)} = {sql_literal(value)}' for key, value in {**table.properties, **checks}.items())}"
-            ")"
+        properties = ", ".join(
+            f"{sql_literal(key)} = {sql_literal(value)}"
+            for key, value in {**table.properties, **checks}.items()
         )
+        lines.append(f"TBLPROPERTIES ({properties})")
     return (
         "\n".join(lines),
         *(_check_statements(table, name) if not checks else ()),

@@ -131,8 +131,8 @@ def _target_entry(
         **({"variables": {"warehouse_id": warehouse}} if warehouse else {}),
         "workspace": {
             "host": settings["host"],
-            "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/"
-            "${bundle.target}",
+            "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/"
+            "${bundle.name}/${bundle.target}",
         },
     }
 
@@ -140,7 +140,8 @@ def _target_entry(
 _BUNDLE_README_TEMPLATE = """\
 # The bundle of the domain {domain}
 
-Written by `datamaster deliver bundle` from the contracts and the project file: change those, and write it again. It deploys with Databricks' own command, of version 0.295 or later:
+Written by `datamaster deliver bundle` from the contracts and the project file: change those, and \
+write it again. It deploys with Databricks' own command, of version 0.295 or later:
 
 ```sh
 databricks bundle validate --target {target}
@@ -148,19 +149,25 @@ databricks bundle plan --target {target}
 databricks bundle deploy --target {target}
 ```
 
-Deploy as one principal: the files and the state of the deployment are in its home folder. `permissions` in `databricks.yml` lets those read them whom the jobs run as. Each deployment sets the jobs back to
+Deploy as one principal: the files and the state of the deployment are in its home folder. \
+`permissions` in `databricks.yml` lets those read them whom the jobs run as. Each deployment sets \
+the jobs back to
 these files, also whether their schedules are paused.
 
 ## Hand over what is there
 
-Schemas and volumes that `datamaster unity apply` made, and jobs that `datamaster deliver apply` made, are bound once a target. Without that they would be made a second time.
+Schemas and volumes that `datamaster unity apply` made, and jobs that `datamaster deliver apply` \
+made, are bound once a target. Without that they would be made a second time.
 
 ```sh
 {bindings}
 ```
 
-Each command shows what the next deployment would change, and asks; `--auto-approve` answers. The jobs come to run the files of the bundle: deploy once, and `databricks bundle plan` has nothing to do.
-From then on `datamaster deliver apply` is not to be used on that target: the two would undo each other's changes.
+Each command shows what the next deployment would change, and asks; `--auto-approve` answers. The \
+jobs come to run the files of the bundle: deploy once, and `databricks bundle plan` has nothing to \
+do.
+From then on `datamaster deliver apply` is not to be used on that target: the two would undo each \
+other's changes.
 
 ## Hand it back
 
@@ -170,17 +177,21 @@ What is unbound stays as it is, and the bundle knows it no more:
 {unbindings}
 ```
 
-Then `datamaster deliver apply --target {target}` takes the jobs again, with their ids and runs, and gives them a release of their own. Only after that:
+Then `datamaster deliver apply --target {target}` takes the jobs again, with their ids and runs, \
+and gives them a release of their own. Only after that:
 
 ```sh
 databricks bundle destroy --target {target}
 ```
 
-It deletes what is still bound, jobs with their runs, and the folder of the bundle, which jobs read that were not taken. Schemas and volumes that are still bound stop it: they have `prevent_destroy`.
+It deletes what is still bound, jobs with their runs, and the folder of the bundle, which jobs \
+read that were not taken. Schemas and volumes that are still bound stop it: they have \
+`prevent_destroy`.
 
 ## What the bundle does not hold
 
-It stays with `datamaster unity apply`, because a bundle has no resource for it or because tables and people depend on its order:
+It stays with `datamaster unity apply`, because a bundle has no resource for it or because tables \
+and people depend on its order:
 
 | what | here |
 |---|---|
@@ -189,8 +200,10 @@ It stays with `datamaster unity apply`, because a bundle has no resource for it 
 | external locations | of the containers {containers} |
 | catalog | `{names.catalog}` |
 | secret scope and its values | `{names.secret_scope}` |
-| users, groups, service principals, who is in which, who is in the workspace | `{names.group}`, `{names.service_principal}` |
-| grants on metastore, credential, locations, catalog, schemas, volumes and tables | those of the project and of the contracts' roles |
+| users, groups, service principals, who is in which, who is in the workspace | \
+`{names.group}`, `{names.service_principal}` |
+| grants on metastore, credential, locations, catalog, schemas, volumes and tables | \
+those of the project and of the contracts' roles |
 | tags of the catalog, its schemas and tables | those of the project and of the contracts |
 | tables with their columns, constraints and clustering; column masks and row filters | {tables} |
 

@@ -189,11 +189,11 @@ def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any)
             text, path, len(parent), _build_nested_value((step, *rest), value)[0]
         )
     if parent not in (None, "", [], {}):
+        kind = "mapping" if isinstance(parent, Mapping) else "plain value"
+        kind = "list" if isinstance(parent, list) else kind
         raise BadInput(
             _OTHER_FORM.fault(
-                f"{json_path(path)} is a "
-                f"{'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'}"
-                " in the file, which has no place for this answer"
+                f"{json_path(path)} is a {kind} in the file, which has no place for this answer"
             )
         )
     return apply_yaml_edits(text, {path: _build_nested_value((step, *rest), value)})

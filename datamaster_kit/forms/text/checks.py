@@ -111,16 +111,13 @@ def _check_limit(check: FormCheck) -> Any:
     it is none.
     """
     parts = [parse_plain_scalar(part.strip()) for part in check.limit.split(",")]
+    is_range = check.operator.endswith("Between")
     if any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts) or len(
         parts
-    ) != (2 if check.operator.endswith("Between") else 1):
-        raise BadInput(
-            _BAD_CHECK.fault(
-                f"the limit {check.limit!r} is not "
-                f"{'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"
-            )
-        )
-    return parts if check.operator.endswith("Between") else parts[0]
+    ) != (2 if is_range else 1):
+        needed = "two numbers with a comma between" if is_range else "a number"
+        raise BadInput(_BAD_CHECK.fault(f"the limit {check.limit!r} is not {needed}"))
+    return parts if is_range else parts[0]
 
 
 def _missing_check_parts(check: FormCheck, content: Content, model: str) -> tuple[str, ...]:

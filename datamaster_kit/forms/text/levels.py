@@ -201,7 +201,7 @@ MAIL_QUESTIONS = tuple(
 
 
 def has_header_line(content: Content) -> bool:
-    """The first line of a csv file names its columns, which is so unless the workflow says otherwise."""
+    """The first line of a csv file names its columns, unless the workflow says otherwise."""
     return (
         str(address_value(content.data, (*workflow_address(content), "source", "header"))).lower()
         != "false"

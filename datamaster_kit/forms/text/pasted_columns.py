@@ -31,8 +31,8 @@ _DIALECT_PATTERNS = {
     r"smalldatetime|rowversion|smallmoney|(?:non)?clustered)\b|\bidentity\s*\(|^\s*go\s*$",
     "postgres": r"\b(?:(?:big|small)?serial|timestamptz|jsonb?|bytea|citext|character\s+varying|"
     r"time\s+zone|comment\s+on)\b|::|\w\[\]|(?:^|[\s,(])\"\w",
-    "databricks": r"`|\busing\s+delta\b|\b(?:struct|array|map)\s*<|\bcomment\s+'|\b(?:timestamp_ntz|"
-    r"variant)\b",
+    "databricks": r"`|\busing\s+delta\b|\b(?:struct|array|map)\s*<|\bcomment\s+'|"
+    r"\b(?:timestamp_ntz|variant)\b",
 }
 
 

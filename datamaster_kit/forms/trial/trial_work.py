@@ -341,7 +341,7 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     """
     from datamaster_kit.ingest.checks import RULE_FAILED
     from datamaster_kit.ingest.holds import release_holds
-    from datamaster_kit.ingest.ingest import build_silver, ingest
+    from datamaster_kit.ingest.ingest import build_silver, ingest_files
     from datamaster_kit.observe.quality import latest_results
     from datamaster_kit.lakehouse.runs import new_run_id, read_runs
     from datamaster_kit.targets.local import LocalTarget
@@ -364,7 +364,7 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     report(WorkProgress("unity", 0.35, "Making the tables"))
     apply_catalog(plan_catalog(target, project, [contract], only_tables=True))
     for name, share, text, step in (
-        ("ingest", 0.5, "Bringing the rows to bronze", ingest),
+        ("ingest", 0.5, "Bringing the rows to bronze", ingest_files),
         ("silver", 0.75, "Bringing the good rows to silver", build_silver),
     ):
         report(WorkProgress(name, share, text))

@@ -282,10 +282,10 @@ def _render_json(value: Any) -> str:
         case _JsonNumber():
             return str(value)
         case dict():
-            return (
-                f"{{{','.join(f'{_render_json(str(name))}:{_render_json(part)}' for name, part in value.items())}"
-                f"}}"
+            members = (
+                f"{_render_json(str(name))}:{_render_json(part)}" for name, part in value.items()
             )
+            return f"{{{','.join(members)}}}"
         case list():
             return f"[{','.join(map(_render_json, value))}]"
     return json.dumps(value, ensure_ascii=False)

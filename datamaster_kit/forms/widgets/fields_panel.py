@@ -138,10 +138,9 @@ def fields_panel(file: OpenFile) -> Panel:
         show_details()
 
     def show_details() -> None:
-        here = (
-            f"{place.model}/{'/'.join(place.parts)}/{place.field} "
-            f"{any(one.has_parts for one in grid_field_rows(file.content, place.model, place.parts) if one.name == place.field)}"
-        )
+        rows = grid_field_rows(file.content, place.model, place.parts)
+        has_parts = any(row.has_parts for row in rows if row.name == place.field)
+        here = f"{place.model}/{'/'.join(place.parts)}/{place.field} {has_parts}"
         if not place.field:
             below.children, shown_field[0] = (), ""
         elif shown_field[0] != here:
@@ -178,7 +177,8 @@ def _paste_box(file: OpenFile, place: GridPosition) -> Any:
     message = HTML(layout={"display": "none"})
     pasted = Textarea(
         description="Paste here",
-        placeholder="id,name,opened_on   or   CREATE TABLE account (id BIGINT NOT NULL, opened_on DATE)",
+        placeholder="id,name,opened_on   or   "
+        "CREATE TABLE account (id BIGINT NOT NULL, opened_on DATE)",
         rows=4,
         layout={"width": "auto"},
     )

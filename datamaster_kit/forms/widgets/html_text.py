@@ -81,8 +81,12 @@ def paragraph(text: Any, kind: str = "") -> Markup:
     )
 
 
-_TABLE_TEMPLATE = """<div class="dm-scroll" tabindex="0"><table class="dm-table"><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
-{%- for row in rows %}<tr>{% for text, is_number in row %}<td{% if is_number %} class="dm-number"{% endif %}>{{ text }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
+_TABLE_TEMPLATE = """\
+<div class="dm-scroll" tabindex="0"><table class="dm-table"><thead><tr>
+{%- for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{%- for row in rows %}<tr>{% for text, is_number in row %}<td
+{%- if is_number %} class="dm-number"{% endif %}>{{ text }}</td>
+{%- endfor %}</tr>{% endfor %}</tbody></table></div>"""
 
 
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:

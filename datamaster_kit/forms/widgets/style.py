@@ -38,28 +38,50 @@ _THEME_COLOURS = {
 # %% ../../../nbs/forms/widgets/01_style.ipynb #81648db2
 _CSS_VARIABLES = "".join(f"--dm-{name}:{colour};" for name, colour in _THEME_COLOURS.items())
 _WIDGET_CSS = """
-.dm-form{color-scheme:light;background:var(--dm-paper);color:var(--dm-ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;max-width:84rem;margin:0 auto;padding:.75rem 1rem;box-sizing:border-box;overflow:visible;
---jp-widgets-color:var(--dm-ink);--jp-widgets-label-color:var(--dm-ink);--jp-widgets-readout-color:var(--dm-ink);--jp-widgets-font-size:15px;--jp-widgets-inline-height:32px;--jp-widgets-margin:2px;--jp-widgets-inline-label-width:9.5rem;
---jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);--jp-widgets-input-background-color:var(--dm-paper);--jp-widgets-input-border-color:var(--dm-edge);--jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
---jp-ui-font-color0:var(--dm-ink);--jp-ui-font-color1:var(--dm-ink);--jp-layout-color1:var(--dm-paper);--jp-layout-color2:var(--dm-panel);--jp-border-color1:var(--dm-line)}
+.dm-form{color-scheme:light;background:var(--dm-paper);color:var(--dm-ink);
+  font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;max-width:84rem;margin:0 auto;
+  padding:.75rem 1rem;box-sizing:border-box;overflow:visible;
+  --jp-widgets-color:var(--dm-ink);--jp-widgets-label-color:var(--dm-ink);
+  --jp-widgets-readout-color:var(--dm-ink);--jp-widgets-font-size:15px;
+  --jp-widgets-inline-height:32px;--jp-widgets-margin:2px;--jp-widgets-inline-label-width:9.5rem;
+  --jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);
+  --jp-widgets-input-background-color:var(--dm-paper);
+  --jp-widgets-input-border-color:var(--dm-edge);
+  --jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
+  --jp-ui-font-color0:var(--dm-ink);--jp-ui-font-color1:var(--dm-ink);
+  --jp-layout-color1:var(--dm-paper);--jp-layout-color2:var(--dm-panel);
+  --jp-border-color1:var(--dm-line)}
 .dm-form *{box-sizing:border-box}
 .dm-form .dm-form{padding:0;margin:0;max-width:none;width:100%}
 .dm-form .jupyter-widgets{min-width:0;max-width:100%;overflow:visible}
-.dm-form .widget-label,.dm-form .widget-html-content,.dm-form input,.dm-form select,.dm-form textarea,.dm-form button{font-family:inherit;line-height:1.5}
+.dm-form .widget-label,.dm-form .widget-html-content,
+.dm-form input,.dm-form select,.dm-form textarea,.dm-form button{
+  font-family:inherit;line-height:1.5}
 .dm-form .widget-label{white-space:normal;text-align:left;line-height:1.3;overflow-wrap:anywhere}
-.dm-form :is(input:not([type=checkbox],[type=radio]),select,textarea){border:1px solid var(--dm-edge);border-radius:4px;background-color:var(--dm-paper);color:var(--dm-ink);padding:3px 8px}
+.dm-form :is(input:not([type=checkbox],[type=radio]),select,textarea){
+  border:1px solid var(--dm-edge);border-radius:4px;background-color:var(--dm-paper);
+  color:var(--dm-ink);padding:3px 8px}
 .dm-form textarea{padding:6px 8px}
 .dm-form input::placeholder,.dm-form textarea::placeholder{color:var(--dm-soft);opacity:1}
-.dm-form input[type=checkbox]{width:18px;height:18px;margin:0 6px 0 0;flex:none;accent-color:var(--dm-accent)}
+.dm-form input[type=checkbox]{width:18px;height:18px;margin:0 6px 0 0;flex:none;
+  accent-color:var(--dm-accent)}
 .dm-form .widget-checkbox .widget-label-basic{display:flex;align-items:center;min-height:32px}
-.dm-form .jupyter-button{width:auto;height:auto;min-height:34px;line-height:1.3;padding:5px 14px;border:1px solid var(--dm-edge);border-radius:4px;background:var(--dm-panel);color:var(--dm-ink);box-shadow:none;white-space:normal;font-size:15px}
+.dm-form .jupyter-button{width:auto;height:auto;min-height:34px;line-height:1.3;padding:5px 14px;
+  border:1px solid var(--dm-edge);border-radius:4px;background:var(--dm-panel);color:var(--dm-ink);
+  box-shadow:none;white-space:normal;font-size:15px}
 .dm-form .jupyter-button:hover:enabled{background:#e3e8ed;box-shadow:none}
-.dm-form .jupyter-button.mod-primary{background:var(--dm-accent);border-color:var(--dm-accent);color:#fff;font-weight:600}
+.dm-form .jupyter-button.mod-primary{background:var(--dm-accent);border-color:var(--dm-accent);
+  color:#fff;font-weight:600}
 .dm-form .jupyter-button.mod-primary:hover:enabled{background:#084747}
-.dm-form .jupyter-button:disabled,.dm-form .jupyter-button.mod-primary:disabled{background:var(--dm-panel);color:var(--dm-soft);border-color:var(--dm-line);cursor:not-allowed;opacity:1}
-.dm-form .jupyter-button.dm-link{border-color:transparent;background:transparent;color:var(--dm-accent);text-decoration:underline;text-underline-offset:2px;text-align:left;padding:5px 4px;font-weight:600;overflow-wrap:anywhere}
+.dm-form .jupyter-button:disabled,.dm-form .jupyter-button.mod-primary:disabled{
+  background:var(--dm-panel);color:var(--dm-soft);border-color:var(--dm-line);
+  cursor:not-allowed;opacity:1}
+.dm-form .jupyter-button.dm-link{border-color:transparent;background:transparent;
+  color:var(--dm-accent);text-decoration:underline;text-underline-offset:2px;text-align:left;
+  padding:5px 4px;font-weight:600;overflow-wrap:anywhere}
 .dm-form .jupyter-button.dm-link:hover:enabled{background:var(--dm-panel)}
-.dm-form :is(button,input,select,textarea,[tabindex]):focus-visible{outline:3px solid var(--dm-focus)!important;outline-offset:1px;z-index:1}
+.dm-form :is(button,input,select,textarea,[tabindex]):focus-visible{
+  outline:3px solid var(--dm-focus)!important;outline-offset:1px;z-index:1}
 """
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #fb6b0033
@@ -68,37 +90,72 @@ _PART_CSS = """
 .dm-form h1{font-size:1.6rem}.dm-form h2{font-size:1.25rem}.dm-form h3{font-size:1.05rem}
 .dm-form p{margin:.25rem 0;max-width:70rem;white-space:pre-line;overflow-wrap:anywhere}
 .dm-form .dm-soft{color:var(--dm-soft)}
-.dm-form .dm-error{color:var(--dm-error)}.dm-form .dm-warning{color:var(--dm-warning)}.dm-form .dm-note{color:var(--dm-note)}.dm-form .dm-ok{color:var(--dm-ok)}
-.dm-form .dm-notice{padding:.4rem .7rem;border-left:4px solid currentColor;border-radius:3px;background:var(--dm-note-paper)}
-.dm-form .dm-badge{display:inline-block;padding:0 .55rem;border:1px solid currentColor;border-radius:1rem;font-size:.86rem;line-height:1.5;white-space:nowrap;background:var(--dm-note-paper)}
-.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-error{background:var(--dm-error-paper)}.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-warning{background:var(--dm-warning-paper)}
-.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-ok{background:var(--dm-ok-paper)}.dm-form .dm-line.dm-note{background:var(--dm-note-paper)}
-.dm-form .dm-card{border:1px solid var(--dm-line);border-radius:6px;padding:.8rem 1rem;margin:.5rem 0;background:var(--dm-paper)}
+.dm-form .dm-error{color:var(--dm-error)}
+.dm-form .dm-warning{color:var(--dm-warning)}
+.dm-form .dm-note{color:var(--dm-note)}
+.dm-form .dm-ok{color:var(--dm-ok)}
+.dm-form .dm-notice{padding:.4rem .7rem;border-left:4px solid currentColor;border-radius:3px;
+  background:var(--dm-note-paper)}
+.dm-form .dm-badge{display:inline-block;padding:0 .55rem;border:1px solid currentColor;
+  border-radius:1rem;font-size:.86rem;line-height:1.5;white-space:nowrap;
+  background:var(--dm-note-paper)}
+.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-error{background:var(--dm-error-paper)}
+.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-warning{background:var(--dm-warning-paper)}
+.dm-form :is(.dm-notice,.dm-badge,.dm-line).dm-ok{background:var(--dm-ok-paper)}
+.dm-form .dm-line.dm-note{background:var(--dm-note-paper)}
+.dm-form .dm-card{border:1px solid var(--dm-line);border-radius:6px;padding:.8rem 1rem;
+  margin:.5rem 0;background:var(--dm-paper)}
 .dm-form .dm-toolbar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.4rem 0}
 .dm-form .dm-grid{gap:.25rem .5rem;align-items:center}
 .dm-form .dm-head{color:var(--dm-soft);font-weight:600;font-size:.9rem}
 .dm-form .dm-across{grid-column:1/-1!important}
-.dm-form :is(.widget-inline-hbox,.widget-inline-hbox>.widget-label){height:auto;min-height:var(--jp-widgets-inline-height)}
+.dm-form :is(.widget-inline-hbox,.widget-inline-hbox>.widget-label){
+  height:auto;min-height:var(--jp-widgets-inline-height)}
 .dm-form .dm-scroll{overflow-x:auto;max-width:100%}
 .dm-form .dm-table{border-collapse:collapse;font-size:.95rem;min-width:min(100%,30rem)}
-.dm-form .dm-table :is(th,td){text-align:left;vertical-align:top;padding:.3rem .7rem;border-bottom:1px solid var(--dm-line);white-space:pre-line}
-.dm-form .dm-table th{color:var(--dm-soft);font-weight:600;white-space:nowrap}.dm-form .dm-table .dm-number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.dm-form .dm-code{margin:.4rem 0;padding:.6rem .8rem;background:var(--dm-panel);color:var(--dm-ink);border:1px solid var(--dm-line);border-radius:4px;overflow:auto;max-height:34rem;font:13.5px/1.5 ui-monospace,Consolas,monospace;white-space:pre;tab-size:2}
+.dm-form .dm-table :is(th,td){text-align:left;vertical-align:top;padding:.3rem .7rem;
+  border-bottom:1px solid var(--dm-line);white-space:pre-line}
+.dm-form .dm-table th{color:var(--dm-soft);font-weight:600;white-space:nowrap}
+.dm-form .dm-table .dm-number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.dm-form .dm-code{margin:.4rem 0;padding:.6rem .8rem;background:var(--dm-panel);color:var(--dm-ink);
+  border:1px solid var(--dm-line);border-radius:4px;overflow:auto;max-height:34rem;
+  font:13.5px/1.5 ui-monospace,Consolas,monospace;white-space:pre;tab-size:2}
 .dm-form .dm-line{display:block;min-height:1.5em}
 .dm-form .dm-list{grid-template-columns:minmax(12rem,17rem) minmax(0,1fr);gap:0;width:100%}
-.dm-form .dm-list>*,.dm-form .dm-list>.jupyter-button.dm-link{border:0;border-bottom:1px solid var(--dm-line);margin:0;border-radius:0;padding:.4rem .3rem;align-self:stretch}
-.dm-form .dm-list>.jupyter-button.dm-link{display:flex;align-items:flex-start;justify-content:flex-start}
-.dm-form .dm-parts{display:grid;grid-template-columns:minmax(5.5rem,.7fr) minmax(7rem,1fr) minmax(7.5rem,1fr) minmax(9rem,1.35fr) minmax(10rem,1.6fr);gap:.2rem .8rem;line-height:1.4;overflow-wrap:anywhere}
+.dm-form .dm-list>*,.dm-form .dm-list>.jupyter-button.dm-link{
+  border:0;border-bottom:1px solid var(--dm-line);margin:0;border-radius:0;padding:.4rem .3rem;
+  align-self:stretch}
+.dm-form .dm-list>.jupyter-button.dm-link{display:flex;align-items:flex-start;
+  justify-content:flex-start}
+.dm-form .dm-parts{display:grid;
+  grid-template-columns:minmax(5.5rem,.7fr) minmax(7rem,1fr) minmax(7.5rem,1fr)
+    minmax(9rem,1.35fr) minmax(10rem,1.6fr);
+  gap:.2rem .8rem;line-height:1.4;overflow-wrap:anywhere}
 .dm-form .dm-parts>span{white-space:pre-line}
 .dm-form .dm-list>.dm-head{padding-top:.2rem}
 .dm-form .widget-vbox>.jupyter-button{align-self:flex-start}
 .dm-form .dm-hidden-label{position:relative}
-.dm-form .dm-hidden-label>.widget-label,.dm-form .dm-hidden-label>.widget-label-basic>span{position:absolute!important;width:1px!important;height:1px!important;min-width:0;margin:0!important;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap;border:0}
-.dm-form .widget-tab>.lm-TabBar .lm-TabBar-tab,.dm-form .jupyter-widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:0;max-width:none;height:auto;padding:.35rem .9rem;color:var(--dm-ink);background:var(--dm-panel);border:1px solid var(--dm-line)}
+.dm-form .dm-hidden-label>.widget-label,
+.dm-form .dm-hidden-label>.widget-label-basic>span{position:absolute!important;
+  width:1px!important;height:1px!important;min-width:0;margin:0!important;padding:0;overflow:hidden;
+  clip-path:inset(50%);white-space:nowrap;border:0}
+.dm-form .widget-tab>.lm-TabBar .lm-TabBar-tab,
+.dm-form .jupyter-widget-tab>.lm-TabBar .lm-TabBar-tab{
+  flex:0 1 auto;min-width:0;max-width:none;height:auto;padding:.35rem .9rem;color:var(--dm-ink);
+  background:var(--dm-panel);border:1px solid var(--dm-line)}
 .dm-form .lm-TabBar-content{flex-wrap:wrap}
-.dm-form .lm-TabBar .lm-TabBar-tab.lm-mod-current{background:var(--dm-paper);font-weight:650;box-shadow:inset 0 3px 0 var(--dm-accent)}
-@media(max-width:60rem){.dm-form .dm-head{font-size:.78rem}.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}.dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}.dm-form .dm-parts{grid-template-columns:1fr 1fr}.dm-form .dm-list>.dm-head{display:none}}
-@media(prefers-reduced-motion:reduce){.dm-form *{transition:none!important;animation:none!important}}
+.dm-form .lm-TabBar .lm-TabBar-tab.lm-mod-current{background:var(--dm-paper);font-weight:650;
+  box-shadow:inset 0 3px 0 var(--dm-accent)}
+@media(max-width:60rem){
+  .dm-form .dm-head{font-size:.78rem}
+  .dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}
+  .dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}
+  .dm-form .dm-parts{grid-template-columns:1fr 1fr}
+  .dm-form .dm-list>.dm-head{display:none}
+}
+@media(prefers-reduced-motion:reduce){
+  .dm-form *{transition:none!important;animation:none!important}
+}
 """
 _FORM_CSS = f".dm-form{{{_CSS_VARIABLES}}}{_WIDGET_CSS}{_PART_CSS}"
 

@@ -130,8 +130,10 @@ def _trust_options(folder: Path) -> list[str]:
     named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not named.is_file():
         return []
+    pem = named.read_text(encoding="utf-8", errors="replace")
+    store = _write_trust_store(pem, folder / "trust.jks")
     return [
-        f"-Djavax.net.ssl.trustStore={_write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}",
+        f"-Djavax.net.ssl.trustStore={store}",
         "-Djavax.net.ssl.trustStorePassword=changeit",
     ]
 

@@ -144,29 +144,52 @@ FORM_BY_TYPE: dict[str, _AcceptedForm] = {
 # %% ../../../nbs/targets/readers/00_accepted_forms.ipynb #a3ff1b6b
 _INTRODUCTION = """# How values may be written
 
-A value is what was written, or it is rescued: its column stays NULL, its text is kept in `carlton_rescued`, and the row breaks the rule `FIELD.type`, which keeps it out of silver. No cast guesses, rounds, cuts off, completes
-from the clock, or drops a character. This is so for csv, JSON, avro and parquet, and whichever way a file is read; `tests/targets/test_value_kinds.py` tries each type with texts near the borders.
+A value is what was written, or it is rescued: its column stays NULL, its text is kept in \
+`carlton_rescued`, and the row breaks the rule `FIELD.type`, which keeps it out of silver. No cast \
+guesses, rounds, cuts off, completes
+from the clock, or drops a character. This is so for csv, JSON, avro and parquet, and whichever \
+way a file is read; `tests/targets/test_value_kinds.py` tries each type with texts near the borders.
 
-Blanks, tabs and ends of lines around a value that is not text are no part of it. A text is taken as it is; lengths, patterns and the like are rules, and not casts.
+Blanks, tabs and ends of lines around a value that is not text are no part of it. A text is taken \
+as it is; lengths, patterns and the like are rules, and not casts.
 
 | type | written as | and | accepted | rescued |
 |---|---|---|---|---|
 """
 _CLOSING = """
-- **JSON**: a number and a text are read alike: `"1.50"` is what `1.50` is, and `"1,50"` is rescued. A number that is nobody's text (`1.0` for a whole number) is rescued as it was written; in a field of text it is the text that was written (`1.50`, `1e2`). A line, or with `multiLine` a file, is one value: where
-  anything stands behind it, or a text has half of a surrogate pair, it is kept whole, as `_corrupt_record`.
-- **avro and parquet**: a column of the contract's type is taken as it is, but for what no reader of a table could give: days and moments outside the years from 1 to 9999 are rescued. One of another type is taken as its text would be, so that `5` fits a decimal and `5.5` and `1.0` no integer. A moment with a time zone is no moment without one, and bytes are
-  text where they are UTF-8. A float or double is filled by each number that is given again when it is turned back: any float fits a double, as the same number (1.1 as `1.100000023841858`), while 0.1 as a double is rescued for a float,
-  and 2^53 + 1 for a double. A union of several types in avro gives its value as the field's type asks; a time, and a moment in nanoseconds, is its text (`10:00:00.005`), of which a timestamp takes what has no digit behind the sixth. All of
-  this is so within lists, maps and structs as for a column. A parquet file whose moments of the old kind (INT96) have nanoseconds is refused by name,
-  and so is one with times, floats of 16 bits or decimals of more than 38 digits. A file of either format with a column of text whose bytes are no UTF-8 is refused, and the column is named.
-- **binary** takes the bytes of a csv cell, and base 64 within JSON, at the top as within a struct. **variant**, which takes no number that it would round, and of a text what is within lists, maps and structs, is JSON; each part follows the table.
-- **aliases**: a column under one of a field's former names fills the field. Where both names are there, the present one is taken, and the other is rescued beside the row.
+- **JSON**: a number and a text are read alike: `"1.50"` is what `1.50` is, and `"1,50"` is \
+rescued. A number that is nobody's text (`1.0` for a whole number) is rescued as it was written; \
+in a field of text it is the text that was written (`1.50`, `1e2`). A line, or with `multiLine` a \
+file, is one value: where
+  anything stands behind it, or a text has half of a surrogate pair, it is kept whole, as \
+`_corrupt_record`.
+- **avro and parquet**: a column of the contract's type is taken as it is, but for what no reader \
+of a table could give: days and moments outside the years from 1 to 9999 are rescued. One of \
+another type is taken as its text would be, so that `5` fits a decimal and `5.5` and `1.0` no \
+integer. A moment with a time zone is no moment without one, and bytes are
+  text where they are UTF-8. A float or double is filled by each number that is given again when \
+it is turned back: any float fits a double, as the same number (1.1 as `1.100000023841858`), while \
+0.1 as a double is rescued for a float,
+  and 2^53 + 1 for a double. A union of several types in avro gives its value as the field's type \
+asks; a time, and a moment in nanoseconds, is its text (`10:00:00.005`), of which a timestamp \
+takes what has no digit behind the sixth. All of
+  this is so within lists, maps and structs as for a column. A parquet file whose moments of the \
+old kind (INT96) have nanoseconds is refused by name,
+  and so is one with times, floats of 16 bits or decimals of more than 38 digits. A file of either \
+format with a column of text whose bytes are no UTF-8 is refused, and the column is named.
+- **binary** takes the bytes of a csv cell, and base 64 within JSON, at the top as within a \
+struct. **variant**, which takes no number that it would round, and of a text what is within \
+lists, maps and structs, is JSON; each part follows the table.
+- **aliases**: a column under one of a field's former names fills the field. Where both names are \
+there, the present one is taken, and the other is rescued beside the row.
 
 ## An absent value breaks no rule but `required`
 
-A rule on a value is asked only where there is one: a pattern, a format, an `enum`, a limit, a length, a metric of invalid values, a reference and a uniqueness pass over NULL, as SQL's own CHECK does. `required`, a key, and the
-metrics that count what is missing are about absence itself. A condition in SQL is broken by a row for which it is false; where it is neither true nor false, because a value is absent, it is kept.
+A rule on a value is asked only where there is one: a pattern, a format, an `enum`, a limit, a \
+length, a metric of invalid values, a reference and a uniqueness pass over NULL, as SQL's own \
+CHECK does. `required`, a key, and the
+metrics that count what is missing are about absence itself. A condition in SQL is broken by a row \
+for which it is false; where it is neither true nor false, because a value is absent, it is kept.
 """
 
 

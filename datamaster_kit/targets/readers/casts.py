@@ -422,15 +422,15 @@ def _cast_fitting_part(
             )
             return let_sql(_variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
         case Struct(members):
-            each = ", ".join(
-                f"{sql_literal(item.column)}, "
-                f"{_cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}"
-                for item in members
-            )
+            named = []
+            for member in members:
+                column = sql_literal(member.column)
+                cast = _cast_fitting_part(f"{parts}[{column}]", member.type, options, depth + 1)
+                named.append(f"{column}, {cast}")
             return let_sql(
                 _variant_parts(part, "map"),
                 parts,
-                f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END",
+                f"CASE WHEN {parts} IS NOT NULL THEN named_struct({', '.join(named)}) END",
             )
     return _cast_part(part, type, options, depth)
 
@@ -652,10 +652,8 @@ def refusal_query(
     members = {"event": EVENT_TYPE} if source.is_captured else {}
     members |= {"envelope": _ENVELOPE_TYPE} if source.keeps_envelope else {}
     more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
-    return (
-        "SELECT "
-        f"{', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
-    )
+    file = file_literal(path, name, size, modified, f"CAST({size} AS BIGINT)", more)
+    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file])}"
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:
@@ -747,9 +745,6 @@ def rest_of_row(
         parts[READY_COLUMN.format(position)] = (
             f"coalesce({values[position]}, {cast})" if position in values else cast
         )
-    return let_sql(
-        f"named_struct({', '.join(found)})",
-        "_texts",
-        f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())}"
-        ")",
-    )
+    parts.update(more or {})
+    named = ", ".join(f"{sql_literal(name)}, {sql}" for name, sql in parts.items())
+    return let_sql(f"named_struct({', '.join(found)})", "_texts", f"named_struct({named})")

@@ -50,10 +50,11 @@ def _column_text(column: str, type: DataType) -> str:
     """
     match type:
         case Union(members):
-            return (
-                f"coalesce({', '.join(_column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}"
-                ", NULL)"
+            texts = (
+                _column_text(f"{column}._{number}", item.type)
+                for number, item in enumerate(members)
             )
+            return f"coalesce({', '.join(texts)}, NULL)"
         case LogicalNumber():
             return (
                 f"CASE WHEN {_is_logical_number(column, type)} THEN "
@@ -78,14 +79,15 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
     item, key = f"item_{depth}", f"key_{depth}"
     match type:
         case Union(members):
-            parts = [
-                (_json_value_sql(f"{column}._{number}", part.type, depth), part.type)
-                for number, part in enumerate(members)
-            ]
-            return (
-                f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}"
-                ", NULL)"
-            )
+            values = []
+            for number, part in enumerate(members):
+                sql = _json_value_sql(f"{column}._{number}", part.type, depth)
+                values.append(
+                    f"CAST({sql} AS VARIANT)"
+                    if isinstance(part.type, Scalar)
+                    else f"to_variant_object({sql})"
+                )
+            return f"coalesce({', '.join(values)}, NULL)"
         case Array(element):
             return (
                 f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
@@ -360,12 +362,8 @@ def _fit_members(
         for item in wanted
     }
     fits = " AND ".join(["true", *(unknown if depth else []), *(fits for fits, _ in each.values())])
-    return (
-        fits,
-        f"CASE WHEN {value} IS NOT NULL THEN "
-        f"named_struct({', '.join(f'{sql_literal(name)}, {cast}' for name, (_, cast) in each.items())}"
-        ") END",
-    )
+    named = ", ".join(f"{sql_literal(name)}, {cast}" for name, (_, cast) in each.items())
+    return fits, f"CASE WHEN {value} IS NOT NULL THEN named_struct({named}) END"
 
 
 def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
@@ -397,10 +395,11 @@ def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
     names = {item.column for item in wanted.fields}
     match there:
         case Union(members):
-            return (
-                f"coalesce({', '.join(_unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}"
-                ", NULL)"
+            texts = (
+                _unknown_text(f"{column}._{number}", item.type, wanted)
+                for number, item in enumerate(members)
             )
+            return f"coalesce({', '.join(texts)}, NULL)"
         case Struct(members):
             unknown = [
                 f"{sql_literal(item.name)}, {_json_value_sql(f'{column}._{number}', item.type)}"

@@ -215,11 +215,12 @@ def _is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
         case Scalar("decimal"):
             return f"({value} IS NULL OR try_cast({value} AS {sql_type(type)}) = {value})"
         case Scalar("float" | "double"):
-            return (
-                f"({value} IS NULL OR "
-                f"{f'NOT contains({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'}"
-                ")"
+            is_finite = (
+                f"NOT contains({value}, 'Infinity')"
+                if parsed == "STRING"
+                else f"abs({value}) != double('Infinity')"
             )
+            return f"({value} IS NULL OR {is_finite})"
         case Scalar(kind) if parsed == "STRING":
             begins = f"ascii({value})"
             is_text = (
@@ -283,10 +284,8 @@ def _is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, 
     exact = filter(
         None, (_is_exact_value(record, name, type, parsed[name]) for name, type in types.items())
     )
-    return (
-        f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}"
-        ", false)"
-    )
+    conditions = [f"{record} IS NOT NULL", f"{record}._corrupt_record IS NULL", *exact]
+    return f"coalesce({' AND '.join(conditions)}, false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #1cc81d48
 def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
@@ -294,12 +293,10 @@ def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = 
     else a former one, NULL where there is none.
     """
     own = _exact_member_sql(name, names)
-    return (
-        f"coalesce({', '.join([own, *(_exact_member_sql(alias, names) for alias in aliases if alias not in names)])}"
-        ")"
-        if aliases
-        else own
-    )
+    if not aliases:
+        return own
+    former = [_exact_member_sql(alias, names) for alias in aliases if alias not in names]
+    return f"coalesce({', '.join([own, *former])})"
 
 
 def _exact_member_sql(name: str, names: Sequence[str]) -> str:
@@ -486,21 +483,18 @@ def _any_record(
         list(types),
         f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)",
     )
-    used = (
-        "CASE WHEN _record IS NOT NULL THEN "
-        f"array({', '.join(_field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}"
-        ") END"
+    members = ", ".join(
+        _field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names
     )
+    used = f"CASE WHEN _record IS NOT NULL THEN array({members}) END"
     texts = [
         f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}"
         for index in range(len(names))
     ]
     told = f"to_json({escape_ingest_names('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    rest = (
-        "'_datamaster_extra', "
-        f"{let_sql(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END')}"
-    )
+    extra = f"CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END"
+    rest = f"'_datamaster_extra', {let_sql(left, '_left', extra)}"
     return let_sql(
         record,
         "_record",

@@ -403,7 +403,10 @@ UNDIVIDED_BYTES = 1 << 14
 
 
 def _parse_json_lines(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table | None:
-    """Return the rows of lines that are as they should be, or None where one is not; that an object begins with each line and none is nested makes one of each line."""
+    """Return the rows of lines that are as they should be, or None where one is not.
+
+    That an object begins with each line and none is nested makes one of each line.
+    """
     import numpy as np
     import pyarrow as pa
     from pyarrow import json
@@ -444,7 +447,10 @@ def _may_have_half(lines: bytes) -> bool:
 
 
 def _unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
-    """Return the names of members in lines of JSON that no field has in any case; none where there are too many to look for."""
+    """Return the names of members in lines of JSON that no field has in any case.
+
+    There are none where there are too many to look for.
+    """
     taken = {name.strip().lower() for name in (*known, *INGEST_MEMBER_NAMES)}
     found = frozenset(
         name
@@ -464,7 +470,10 @@ _MOST_NAMES = 100
 
 
 def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[bytes | None]] | None:
-    """Return lines of JSON without their members of these names, and those of each line as an object; None where there are none, where it is not sure, or where a line has one twice."""
+    """Return lines of JSON without their members of these names, and those of each as an object.
+
+    Return None where there are none, where it is not sure, or where a line has one twice.
+    """
     import numpy as np
 
     if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _may_have_half(lines)):
@@ -518,7 +527,11 @@ def _last_byte_index(lines: bytes, index: int) -> int:
 def tables_of_json(
     lines: bytes, kinds: Mapping[str, pyarrow.DataType], unknown: Collection[bytes] = ()
 ) -> Iterator[pyarrow.Table | bytes]:
-    """Yield the rows of lines of JSON, in their order: parsed, with EXTRA where members of the `unknown` names were cut out, or where that cannot be, the lines themselves."""
+    """Yield the rows of lines of JSON, in their order.
+
+    They are parsed, with EXTRA where members of the `unknown` names were cut out; where they
+    cannot be, the lines themselves are given.
+    """
     import pyarrow as pa
 
     table, extra = _parse_json_lines(lines, kinds), None

@@ -833,8 +833,8 @@ def _find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[
     if any(item.primary_key for item in source.fields):
         return {}
     return {
-        item.file: f"{item.reason}; nothing of it is taken until it is whole, because the model has no "
-        "key"
+        item.file: f"{item.reason}; nothing of it is taken until it is whole, "
+        "because the model has no key"
         for item in items
         if item.has_row and not item.is_refused
     }

@@ -123,10 +123,9 @@ def _folder_struct(name: str, type: DataType, index: int, source: FileSource, ro
     )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
     text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"
-    return (
-        f"{let_sql(_folder_texts(_folder_spellings(name, source), root), '_texts', let_sql(text, '_text', let_sql(value, '_value', struct)))}"
-        f" AS {_FOLDER_COLUMN.format(index)}"
-    )
+    texts = _folder_texts(_folder_spellings(name, source), root)
+    judged = let_sql(text, "_text", let_sql(value, "_value", struct))
+    return f"{let_sql(texts, '_texts', judged)} AS {_FOLDER_COLUMN.format(index)}"
 
 
 def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource) -> DataFrame:

@@ -1,4 +1,7 @@
-"""What a task's run leaves: its output, and its notebook as the page that Databricks exports (reference page *Jobs*, get the output of a run, export a run)."""
+"""What a task's run leaves: its output, and its notebook as the page that Databricks exports.
+
+Reference page *Jobs*: get the output of a run, export a run.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from .runs import ENDED, need_run, script
 from .state import Json, State
 
 LIMIT = 5 * 1024 * 1024
+# Databricks' own page is drawn by a script of its network; what is in the body here stands in for
+# that.
 PAGE = """<!DOCTYPE html>
 <html>
 <head>
@@ -25,16 +30,19 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 </head>
 <body>
-<script>window.settings = {{"enableStaticNotebook":true}}; var __DATABRICKS_NOTEBOOK_MODEL = '{model}';
+<script>window.settings = {{"enableStaticNotebook":true}}; \
+var __DATABRICKS_NOTEBOOK_MODEL = '{model}';
 </script>
 {body}
 </body>
 </html>
-"""  # Databricks' own page is drawn by a script of its network; what is in the body here stands in for that
+"""
 
 
 def task_run(state: State, request: Request) -> tuple[Json, Json]:
-    """Return the run and the task of which a request names the run, or of which it names a run of one task."""
+    """Return the run and the task of which a request names the run, or of which it names a run of
+    one task.
+    """
     identity = int(request["run_id"])
     run = next(
         (
@@ -49,7 +57,8 @@ def task_run(state: State, request: Request) -> tuple[Json, Json]:
     need_run(state, request, run, "CAN_VIEW")
     if identity == run["run_id"] and len(run["tasks"]) > 1:
         raise invalid(
-            "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."
+            "Retrieving the output of runs with multiple tasks is not supported. "
+            "Please retrieve the output of each individual task run instead."
         )
     return run, run["tasks"][0] if identity == run["run_id"] else next(
         item for item in run["tasks"] if item["run_id"] == identity
@@ -58,7 +67,9 @@ def task_run(state: State, request: Request) -> tuple[Json, Json]:
 
 @serves(jobs.JobsAPI.get_run_output, "workspace/jobs/getrunoutput")
 def get_run_output(state: State, request: Request) -> Json:
-    """Return the output of a task's run, or of a run that has one task: 5 MB of what the notebook gives back, or of what the program prints."""
+    """Return the output of a task's run, or of a run that has one task: 5 MB of what the notebook
+    gives back, or of what the program prints.
+    """
     run, task = task_run(state, request)
     made = state.run_outputs.get(task["run_id"], {})
     failed = task["state"].get("result_state") in ("FAILED", "TIMEDOUT")
@@ -183,7 +194,9 @@ def result_of(kind: str, data: Any) -> Json:
 
 
 def command_of(cell: Json, position: int) -> Json:
-    """Return a cell as the model has it: text with the magic `%md`, outputs as a list of results, an error apart from them."""
+    """Return a cell as the model has it: text with the magic `%md`, outputs as a list of results,
+    an error apart from them.
+    """
     source = "".join(cell["source"])
     command: Json = {
         "version": "CommandV1",

@@ -156,10 +156,8 @@ def text_of(kind: Any) -> str:
         return f"array<{text_of(kind['elementType'])}>"
     if kind["type"] == "map":
         return f"map<{text_of(kind['keyType'])},{text_of(kind['valueType'])}>"
-    return (
-        f"struct<{','.join(quoted(item['name']) + ':' + text_of(item['type']) for item in kind['fields'])}"
-        ">"
-    )
+    members = [f"{quoted(item['name'])}:{text_of(item['type'])}" for item in kind["fields"]]
+    return f"struct<{','.join(members)}>"
 
 
 def without_lengths(kind: Any) -> Any:

@@ -113,11 +113,16 @@ def merge_statement(source: str, silver: str, contract: Contract, model: Model, 
         f"{content_hash(model, 's')} <> {content_hash(model, 't')} "
         f"ELSE {version_struct(contract, model, 's')} > {version_struct(contract, model, 't')} END"
     )
+    names = ", ".join(columns)
+    values = ", ".join(f"s.{column}" for column in columns)
+    assignments = ", ".join(f"t.{column} = s.{column}" for column in columns)
     return f"""
         MERGE INTO {silver} t USING {source} s ON {is_same_key(model, "t", "s")}
         WHEN MATCHED AND {is_due} AND s._is_deletion THEN DELETE
-        WHEN MATCHED AND {is_due} THEN UPDATE SET {", ".join(f"t.{column} = s.{column}" for column in columns)}, t.carlton_changed_by = {written}
-        WHEN NOT MATCHED AND NOT s._is_deletion THEN INSERT ({", ".join(columns)}, carlton_changed_by) VALUES ({", ".join(f"s.{column}" for column in columns)}, {written})
+        WHEN MATCHED AND {is_due} THEN
+            UPDATE SET {assignments}, t.carlton_changed_by = {written}
+        WHEN NOT MATCHED AND NOT s._is_deletion THEN
+            INSERT ({names}, carlton_changed_by) VALUES ({values}, {written})
     """
 
 

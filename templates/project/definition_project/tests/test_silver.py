@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import upper
 
-from datamaster_kit.ingest.ingest import ingest
+from datamaster_kit.ingest.ingest import ingest_files
 from datamaster_kit.project.project_file import read_contracts, read_project
 from datamaster_kit.lakehouse.runs import read_runs
 from datamaster_kit.targets.jvm.session import local_session
@@ -60,7 +60,7 @@ class Lake:
         Path(self.target.landing_folder("sale"), f"{name}.csv").write_text(
             "\n".join(["id,state,amount,at", *rows, ""]), encoding="utf-8"
         )
-        ingest(self.target, self.project, self.contract)
+        ingest_files(self.target, self.project, self.contract)
 
     def fill(self, *more: str) -> int:
         """Run the package, and return how many rows it changed."""
@@ -144,7 +144,14 @@ RAW = """
 dataContractSpecification: 1.1.0
 id: urn:example:raw
 info: {title: Raw sales, version: 1.0.0}
-models: {sale: {fields: {id: {type: string}, state: {type: string}, amount: {type: string}, at: {type: string}, extra: {type: string}}}}
+models:
+  sale:
+    fields:
+      id: {type: string}
+      state: {type: string}
+      amount: {type: string}
+      at: {type: string}
+      extra: {type: string}
 workflow: {source: {type: adls, format: csv}}
 """
 
