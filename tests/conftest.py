@@ -60,9 +60,8 @@ os.environ.setdefault(
     " ".join([*(f"--conf {name}={setting}" for name, setting in NO_CODE.items()), "pyspark-shell"]),
 )
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
-tried.register_profile(
-    "on a busy machine", deadline=None
-)  # how long an example may take is no promise
+# how long an example may take is no promise
+tried.register_profile("on a busy machine", deadline=None)
 tried.load_profile("on a busy machine")
 
 
@@ -104,9 +103,8 @@ def session() -> Iterator[SparkSession]:
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.delenv(
-                "SPARK_HOME", raising=False
-            )  # it stays to the end, and nobody else could have it
+            # it stays to the end, and nobody else could have it
+            patch.delenv("SPARK_HOME", raising=False)
             made = local_session(state)
         yield made
         return

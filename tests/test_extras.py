@@ -113,9 +113,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_has_a_list_of_what_it_is_made_of(wheel: Path) -> None:
-    document = json.loads(
-        wheel.with_suffix(".cdx.json").read_text(encoding="utf-8")
-    )  # valid, or it would not have been written
+    # valid, or it would not have been written
+    document = json.loads(wheel.with_suffix(".cdx.json").read_text(encoding="utf-8"))
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     root = document["metadata"]["component"]
     assert root["hashes"] == [

@@ -22,12 +22,13 @@ from terraform import ROOT, wheel
 REQUIREMENT = "datacontract-cli==1.2.8"
 COMMAND = "python tools/datacontract_cli.py"
 VERDICTS = ROOT / "tests" / "datacontract_verdicts.json"
+# references are addresses elsewhere
 OPTIONS = (
     "--all-errors",
     "--no-inline-references",
     "--output-format",
     "json",
-)  # references are addresses elsewhere
+)
 
 
 def contract_files() -> list[Path]:

@@ -138,10 +138,11 @@ def _default_answer(
     return "" if wrong_answer(question, default) else default
 
 
+# an account that happens to be logged in is offered to a person, and not taken without one
 _OPTIONAL_ANSWERS = (
     "subscription",
     "principal_user",
-)  # an account that happens to be logged in is offered to a person, and not taken without one
+)
 
 
 def collect_answers(
@@ -177,10 +178,11 @@ def collect_answers(
     return answers
 
 # %% ../../nbs/cli/10_init.ipynb #00590830
+# the pattern also leaves out a link of that name
 _GITIGNORE_PATTERNS = {
     ".datamaster/": ".datamaster",
     "runs/": "runs/",
-}  # the pattern also leaves out a link of that name
+}
 
 
 def _missing_gitignore_lines(folder: Path) -> list[str]:

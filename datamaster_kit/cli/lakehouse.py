@@ -124,9 +124,8 @@ def _step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
         case {"runs": [*runs]}:
-            taken = sum(
-                run.get("rows_written", run.get("rows_merged")) or 0 for run in runs
-            )  # by ingest, by silver
+            # by ingest, by silver
+            taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)
             return f"{taken:,} rows, {_count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
             return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())

@@ -148,9 +148,8 @@ def _install_log_formatter() -> None:
     """
     if logging.lastResort:
         logging.lastResort.setFormatter(_VisibleFormatter())
-    logging.getLogger("azure").setLevel(
-        logging.ERROR
-    )  # who is not logged in is told by the toolkit, with what to do
+    # who is not logged in is told by the toolkit, with what to do
+    logging.getLogger("azure").setLevel(logging.ERROR)
 
 
 def main() -> None:

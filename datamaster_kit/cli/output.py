@@ -204,12 +204,13 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     console.print(plan_summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
+# which GitHub colours in a block of the language `diff`
 _CHANGE_SIGNS = {
     "create": "+",
     "update": "!",
     "delete": "-",
     "unchanged": " ",
-}  # which GitHub colours in a block of the language `diff`
+}
 _MAX_SUMMARY_LENGTH = 200_000
 
 

@@ -514,9 +514,8 @@ def parse_document(content: bytes | str, file: str) -> Document:
         message = (
             getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
         )
-        found = (
-            _YAML_TOO_DEEP if "nesting depth" in message else _YAML_SYNTAX
-        )  # newer versions of libyaml have a limit of their own
+        # newer versions of libyaml have a limit of their own
+        found = _YAML_TOO_DEEP if "nesting depth" in message else _YAML_SYNTAX
         place = f"column {mark.column + 1}: " if mark else ""
         raise BadInput(
             *builder.faults, found.fault(place + message, line=line, file=file)

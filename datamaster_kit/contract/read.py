@@ -317,13 +317,11 @@ def examine_document(
     except BAD_SHAPE_ERRORS:
         if not any(fault.severity == "error" for fault in faults):
             raise
-        return contract, _add_reading_faults(
-            document, {}, faults
-        )  # what breaks its schema has faults enough
+        # what breaks its schema has faults enough
+        return contract, _add_reading_faults(document, {}, faults)
     if any(fault.severity == "error" for fault in faults) and not contract.models:
-        sense = tuple(
-            finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL
-        )  # they may be what could not be read
+        # they may be what could not be read
+        sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)
     faults = (*faults, *_find_misread_values(document, contract))
     faults = (
         *faults,

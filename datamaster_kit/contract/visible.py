@@ -22,9 +22,8 @@ _CONTROL_PICTURES = {
 }
 DEVOPS_COMMAND = r"(?<=#)#(?=\[|vso\[)"
 LOG_COMMAND = re.compile(rf"(?<=:):(?=[A-Za-z][\w-]*(?: .*)?::)|{DEVOPS_COMMAND}")
-_COMMAND_BEGINNING = re.compile(
-    rf"(?<=:):(?=[A-Za-z])|{DEVOPS_COMMAND}"
-)  # in a text that may be divided into lines anew
+# in a text that may be divided into lines anew
+_COMMAND_BEGINNING = re.compile(rf"(?<=:):(?=[A-Za-z])|{DEVOPS_COMMAND}")
 
 
 def visible_text(value: Any) -> str:

@@ -132,6 +132,7 @@ WORKFLOW_VALUE_KINDS: dict[str, type] = {
     "tasks": list,
 }
 NOTIFICATION_EVENTS = ("on_start", "on_success", "on_failure")
+# read where jobs and topics are made
 _JOB_KEYS = {
     "maximum_duration",
     "timeout",
@@ -139,7 +140,7 @@ _JOB_KEYS = {
     "retries",
     "parameters",
     "topic",
-}  # read where jobs and topics are made
+}
 _WORKFLOW_KEYS = {
     "model",
     "models",

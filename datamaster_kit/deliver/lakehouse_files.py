@@ -45,9 +45,8 @@ _INDEX_INSTALL_STEP = (
     "Install the toolkit in its version, and what it requires by hash",
     "--no-deps --only-binary :all: --requirement requirements.txt",
 )
-_TEMPLATE_FILE_NAMES = {
-    "gitignore": ".gitignore"
-}  # whose own name would have this repository's git leave files out
+# whose own name would have this repository's git leave files out
+_TEMPLATE_FILE_NAMES = {"gitignore": ".gitignore"}
 
 
 def _find_shipped_folder(root: Path, packaged: str, checkout: str) -> Path:

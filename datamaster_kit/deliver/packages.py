@@ -142,13 +142,13 @@ _NOT_PURE = code(
     "build it where jobs run, and give the task `libraries:` with its wheel",
 )
 _DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
+# which brings them, in the versions that are tested
 _BUILD_EXTRA_MODULES, _BUILD_EXTRA = (
     ("setuptools", "poetry.core"),
     "'datamaster_kit[databricks]'",
-)  # which brings them, in the versions that are tested
-_OLDER_BACK_ENDS = {
-    "poetry.masonry.api": "poetry.core.masonry.api"
-}  # the name until poetry 1.0, which poetry-core has not
+)
+# the name until poetry 1.0, which poetry-core has not
+_OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}
 _SOURCE_DATE_EPOCH = "315532800"  # 1980, the first that an archive can say
 _BUILD_SCRIPT = """
 import functools, importlib, sys

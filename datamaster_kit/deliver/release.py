@@ -45,11 +45,12 @@ def build_toolkit_wheel() -> tuple[str, bytes]:
     """Return the file name and the content of a wheel of the toolkit as it is installed here."""
     name, version = "datamaster_kit", datamaster_kit.__version__
     root, about = Path(datamaster_kit.__file__).parent, f"{name}-{version}.dist-info"
+    # of a checkout, where they are not in the package
     beside = [
         path
         for folder in _SHIPPED_FOLDERS
         for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))
-    ]  # of a checkout, where they are not in the package
+    ]
     shipped = {f"{name}/{path.parent.name}/{path.name}": path.read_bytes() for path in beside}
     files = {
         f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes()

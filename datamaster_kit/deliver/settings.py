@@ -290,10 +290,11 @@ def new_cluster(compute: Compute, release: Release) -> dict[str, Any]:
         if least == most
         else {"autoscale": {"min_workers": least, "max_workers": most}}
     )
+    # the driver is never taken away
     spot = {
         "first_on_demand": 1,
         "availability": "SPOT_WITH_FALLBACK_AZURE",
-    }  # the driver is never taken away
+    }
     said = {
         "spark_version": compute.runtime,
         "node_type_id": compute.node_type,

@@ -160,9 +160,8 @@ def _append_bronze_batch(
     if batch_id == claim.pending:
         append_once(passing, table, application, batch_id)
         return aggregate_values(_batch_rows(step, claim, batch_id), counted)
-    observation = (
-        Observation()
-    )  # Spark Connect tells observations of one session apart by their names alone
+    # Spark Connect tells observations of one session apart by their names alone
+    observation = Observation()
     append_once(
         passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id
     )

@@ -190,9 +190,8 @@ def _run_cell(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseExcept
     tracebacks: list[list[str]] = []
     shell._showtraceback = lambda kind, value, lines: tracebacks.append(lines)
     with capture_output() as captured:
-        shell.display_trap.hook = (
-            sys.displayhook
-        )  # a last expression's value is kept as a table or a picture, not printed as text
+        # a last expression's value is kept as a table or a picture, not printed as text
+        shell.display_trap.hook = sys.displayhook
         result = shell.run_cell(source, store_history=False)
     outputs = [
         new_output("stream", name=name, text=text)
@@ -229,9 +228,8 @@ def _fresh_shell() -> Iterator[Any]:
         shell: Any = InteractiveShell.instance(
             ipython_dir=folder, config=Config({"HistoryManager": {"enabled": False}})
         )
-        shell.enable_gui = lambda gui=None: (
-            None
-        )  # `%matplotlib inline` asks for an event loop, of which there is none
+        # `%matplotlib inline` asks for an event loop, of which there is none
+        shell.enable_gui = lambda gui=None: None
         try:
             yield shell
         finally:
@@ -434,9 +432,8 @@ def run_step_notebook(
         ):  # Ctrl-C is no failure of the cell that it met
             raise KeyboardInterrupt from error
         raise _step_error(step, notebook, error) from error
-    page = notebook.with_suffix(
-        ".html"
-    )  # of a step that ran in its workspace, whose notebook here is empty
+    # of a step that ran in its workspace, whose notebook here is empty
+    page = notebook.with_suffix(".html")
     if (
         before is not None and page.exists() and not result_path.exists()
     ):  # the run was there already, and its result was fetched then

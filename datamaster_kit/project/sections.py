@@ -69,9 +69,8 @@ def _is_public_range(value: Any) -> bool:
     )
 
 
-OBJECT_TYPE = choice_form(
-    "User", "Group", "ServicePrincipal"
-)  # Azure, *Role assignments - Create*: principalType
+# Azure, *Role assignments - Create*: principalType
+OBJECT_TYPE = choice_form("User", "Group", "ServicePrincipal")
 REPOSITORY = text_form(
     "a repository of GitHub",
     r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}",
@@ -346,6 +345,7 @@ def _is_period(value: Any) -> bool:
 
 
 _PERIOD = ValueForm("a period", _is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
+# Azure, *Event Hubs quotas and limits*
 _TOPICS_KEYS = FixedKeys(
     {
         "partitions": integer_form(1, 100),
@@ -353,7 +353,7 @@ _TOPICS_KEYS = FixedKeys(
         "capture_window": _PERIOD,
         "capture_megabytes": integer_form(10, 500),
     }
-)  # Azure, *Event Hubs quotas and limits*
+)
 CLUSTER_KEYS = FixedKeys(
     {**CLUSTER_VALUES, **{key: OpenKeys(of, by=by) for key, (by, of) in CLUSTER_ENTRIES.items()}}
 )

@@ -195,9 +195,8 @@ def _project_machines(project: Project) -> tuple[_ClusterMachines, ...]:
     key = "jobs.cluster.node_type" if compute.node_type else "unity.node_type"
     is_apart = bool(compute.driver_node_type) and compute.driver_node_type.lower() != size.lower()
     driver = 0 if is_apart or compute.driver_pool else 1
-    workers = (
-        (0, 0) if compute.spot else compute.workers
-    )  # those that may be taken away have a quota of their own
+    # those that may be taken away have a quota of their own
+    workers = (0, 0) if compute.spot else compute.workers
     counts = [max(driver + count, 1) for count in workers]
     found.append(
         _ClusterMachines(
@@ -344,9 +343,8 @@ def storage_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
         item["name"]: item.get("sku", {}).get("name", "").partition("_")[2]
         for item in azure.resources("/providers/Microsoft.Storage/storageAccounts", "2023-05-01")
     }
-    needed = 2 * (names.storage_account not in there) + (
-        names.state_account not in there
-    )  # the lake comes with the workspace's own
+    # the lake comes with the workspace's own
+    needed = 2 * (names.storage_account not in there) + (names.state_account not in there)
     copies = (
         _replication_check(name, region, replication, offered, abroad, there.get(account, ""))
         for name, account, replication in wanted

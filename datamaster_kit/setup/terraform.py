@@ -233,11 +233,12 @@ def _execute_terraform(
         log.write(f"# terraform -chdir={terraform.folder} {' '.join(arguments)}\n")
 
         def take(line: str) -> None:
+            # a state has to stay as it is
             printed.append(
                 line
                 if arguments[0] == "state"
                 else scrub_secrets(scrub_secrets(line, spelled), hidden)
-            )  # a state has to stay as it is
+            )
             if arguments[0] not in (
                 "show",
                 "output",

@@ -155,10 +155,11 @@ def grant_change(
     )
 
 
+# principals that Databricks itself makes and grants to
 _SYSTEM_PRINCIPALS = (
     "_workspace_",
     "System user",
-)  # principals that Databricks itself makes and grants to
+)
 
 
 def is_exempt_principal(principal: str, owners: Collection[str]) -> bool:

@@ -246,9 +246,8 @@ def plan_tables(
             for table in desired.tables
             for change in _table_grants(target, desired, table, observed, allow_delete)
         ]
-        changes += sorted(
-            grants, key=lambda change: change.kind
-        )  # "grants" before "surplus grants"
+        # "grants" before "surplus grants"
+        changes += sorted(grants, key=lambda change: change.kind)
     return Plan(tuple(changes))
 
 # %% ../../nbs/unity/07_tables.ipynb #551b2ddc
@@ -286,9 +285,8 @@ def _apply_table_changes(
     """Apply a plan and return what failed."""
     at_once = _PARALLEL_CHANGES if isinstance(target, DatabricksTarget) else 1
     if isinstance(target, LocalTarget) and any(map(_needs_spark, plan.pending)):
-        target.sql(
-            "SELECT 1"
-        )  # what keeps Spark from starting is told once, and not of every table
+        # what keeps Spark from starting is told once, and not of every table
+        target.sql("SELECT 1")
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:

@@ -125,8 +125,7 @@ def test_runs_that_were_never_recorded_are_told_with_what_makes_their_table(
     spark: Any, tmp_path: Path
 ) -> None:
     target = LocalTarget(Project(tmp_path, names("none", "none")), spark)
-    spark.sql(
-        f"DROP TABLE IF EXISTS {target.sql_name(runs_name('cnone'))}"
-    )  # another test's, whose session this is
+    # another test's, whose session this is
+    spark.sql(f"DROP TABLE IF EXISTS {target.sql_name(runs_name('cnone'))}")
     with pytest.raises(DatamasterError, match="runs is not there"):
         read_runs(target, "cnone")

@@ -125,6 +125,7 @@ def test_every_answer_by_flags_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_person_is_asked_again_until_the_answer_can_be_used(tmp_path: Path) -> None:
+    # domain twice, catalog, environment, project, user, subscription, host
     typed = [
         "Risk",
         "risk",
@@ -134,7 +135,7 @@ def test_a_person_is_asked_again_until_the_answer_can_be_used(tmp_path: Path) ->
         "",
         "",
         "",
-    ]  # domain twice, catalog, environment, project, user, subscription, host
+    ]
     result = init(tmp_path, answers="\n".join(typed) + "\n")
     assert result.returncode == 0, result.stderr
     assert (

@@ -641,9 +641,8 @@ def test_whatever_is_put_together_is_refused_or_harmless(pieces: list[str]) -> N
 @given(st.text(st.sampled_from("a'\"\\`$%_{}nrtZ0u041-*/\n\r\té😀"), max_size=30))
 @settings(max_examples=150)
 def test_a_text_is_written_so_that_spark_and_the_judge_read_it_back(spark, text: str) -> None:
-    spark.conf.set(
-        "spark.sql.variable.substitute", "true"
-    )  # as on serverless compute, where it cannot be turned off
+    # as on serverless compute, where it cannot be turned off
+    spark.conf.set("spark.sql.variable.substitute", "true")
     try:
         assert (
             spark.sql(f"SELECT {sql_literal(text)}").collect()[0][0]
@@ -799,9 +798,8 @@ def test_what_is_written_is_what_was_read() -> None:
     def query(sql: str) -> str:
         return read_query(sql, BANK, ACCOUNT).query
 
-    assert (
-        "max(id & 1 << 2)" in query("SELECT max(id & 1 << 2) FROM account").lower()
-    )  # a function would have another order
+    # a function would have another order
+    assert "max(id & 1 << 2)" in query("SELECT max(id & 1 << 2) FROM account").lower()
     assert query("SELECT count(*) FROM account WHERE (name <=> doc) = is_open").endswith(
         "(name <=> doc) = is_open"
     )

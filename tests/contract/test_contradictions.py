@@ -37,8 +37,8 @@ schema:
   - name: m
     properties:
       - {name: a, logicalType: string, FIELD}
-      - {name: b, logicalType: array, items: {logicalType: object, properties: [
-          {name: c, logicalType: string, FIELD}]}}
+      - {name: b, logicalType: array, items: {logicalType: object, properties: \
+          [{name: c, logicalType: string, FIELD}]}}
 """
 DEFAULTS = {
     "MODEL": "description: m",

@@ -222,9 +222,8 @@ def test_an_entry_that_is_removed_takes_its_lines(text: str, data: st.DataObject
     old = lines_of(text)
     parent = span(text, path[:-1])[0]
     went, came = Counter(old) - Counter(lines_of(after)), Counter(lines_of(after)) - Counter(old)
-    following = next(
-        (line for line in old[last + 1 :] if not is_comment(line)), ""
-    )  # it may get the dash
+    # it may get the dash
+    following = next((line for line in old[last + 1 :] if not is_comment(line)), "")
     own = {*old[first : last + 1], old[parent], following}
     assert all(line in own or is_comment(line) for line in went), f"\n{text}\n=====\n{after}"
     assert came.total() <= 2, f"\n{text}\n=====\n{after}"

@@ -413,9 +413,8 @@ def test_one_plan_has_the_jobs_of_the_pair_its_topic_and_its_releases_and_a_seco
             ("job", "prep-risk-permissions"),
             ("topic", "topic-risk-permissions"),
         ]
-        assert (
-            len([change for change in plan.pending if change.kind == "release"]) == 2
-        )  # the wheels, and the files of the pair
+        # the wheels, and the files of the pair
+        assert len([change for change in plan.pending if change.kind == "release"]) == 2
         apply_delivery(delivery, plan)
         assert plan_delivery(observed()).is_empty
         contracts = read_contracts(project)

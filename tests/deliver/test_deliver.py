@@ -1182,11 +1182,12 @@ def test_the_command_line_ends_with_1_where_topics_cannot_be_read(
     )
     for verb in ("plan", "apply"):
         line, environment = command(server, "deliver", verb)
+        # where there is no az
         alone = {
             **environment,
             "PATH": str(tmp_path),
             "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
-        }  # where there is no az
+        }
         done = subprocess.run(
             line, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=120
         )

@@ -249,9 +249,8 @@ def test_an_update_brings_what_nobody_changed_and_keeps_what_somebody_did(lakeho
     before = texts(lakehouse)
     (lakehouse / "definition_project" / "definition_project" / "silver.py").write_text("mine\n")
     (lakehouse / "contracts" / "ingest-permissions.yaml").unlink()
-    (lakehouse / "Makefile").write_bytes(
-        before["Makefile"].replace("\n", "\r\n").encode()
-    )  # as git has it on another machine
+    # as git has it on another machine
+    (lakehouse / "Makefile").write_bytes(before["Makefile"].replace("\n", "\r\n").encode())
     assert datamaster("new", "lakehouse", "--update", ".", cwd=lakehouse).stdout.splitlines() == [
         "contracts/ingest-permissions.yaml: you removed it",
         "definition_project/definition_project/silver.py: yours",

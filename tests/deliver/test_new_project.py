@@ -202,9 +202,8 @@ def test_a_package_of_poetry_is_built_offline_to_the_same_wheel_every_time(
     (package / "pyproject.toml").write_text(
         f'[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "{back_end}"\n{said}'
     )
-    package.rename(
-        folder / "package"
-    )  # its name is what poetry's section says, and not the folder's
+    # its name is what poetry's section says, and not the folder's
+    package.rename(folder / "package")
     project = read_project(folder)
     wheels = build_project_wheels(project, read_contracts(project))
     assert wheels == build_project_wheels(project, read_contracts(project)) and list(wheels) == [

@@ -157,9 +157,10 @@ def test_a_websocket_is_refused_as_any_request_is(server: Server) -> None:
     )
     assert server.ask(path, Cookie=cookie, Origin=own, **upgrade).status == 101
     xsrf = re.search(r"_xsrf=([^;]+)", cookie)
+    # what a page may do needs its other cookie, too
     assert (
         server.ask(f"/api/kernels/{kernel[1]}", "DELETE", Cookie=cookie, Origin=own).status == 403
-    )  # what a page may do needs its other cookie, too
+    )
     assert (
         xsrf is not None
         and server.ask(
@@ -175,9 +176,8 @@ def test_a_websocket_is_refused_as_any_request_is(server: Server) -> None:
 
 def test_the_token_becomes_a_cookie_and_leaves_the_address(server: Server) -> None:
     query = urlsplit(server.address).query
-    answer = server.ask(
-        f"/?{query}", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate"
-    )  # a link somewhere that brings the token
+    # a link somewhere that brings the token
+    answer = server.ask(f"/?{query}", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
     cookies = {
         value.split("=")[0]: value for name, value in answer.getheaders() if name == "Set-Cookie"
     }
@@ -392,9 +392,8 @@ def test_what_a_contract_says_is_never_markup(server: Server, browser: Browser) 
         at.append(made); }""")
     page.locator("#bait").click()
     page.wait_for_timeout(500)
-    assert (
-        page.evaluate("window.ran") is None
-    )  # were markup ever let in, it could still run nothing
+    # were markup ever let in, it could still run nothing
+    assert page.evaluate("window.ran") is None
     page.context.close()
 
 

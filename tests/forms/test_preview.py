@@ -461,9 +461,10 @@ def test_what_a_preview_calls_rescued_is_what_ingest_rescues(
         spark, [f"file://{file}"], FileSource(format, str(tmp_path), MODEL.fields, options)
     )
     assert rows is not None
+    # every column, as ingest takes them: Spark checks a record by the columns that are asked for
     rescued = [
         {*json.loads(row["carlton_rescued"] or "{}")} - {"_file_path"} for row in rows.collect()
-    ]  # every column, as ingest takes them: Spark checks a record by the columns that are asked for
+    ]
     whole = [keys for keys in rescued if keys == {"_corrupt_record"}]
     assert len(whole) == len(found.broken) and len(rescued) == len(found.broken) + len(found.rows)
     told = [

@@ -243,7 +243,9 @@ def test_a_file_that_is_not_as_it_was_exported_is_told_and_an_unknown_member_of_
     lake = Lake(spark, tmp_path, {"format": "json"}, ("kind",), {"o": KINDS["o"]})
     lake.land(
         "a.json",
-        b'{"id":"1","n":"bad","o":{"x":1,"q":"kept"}}\n{"id":"2","n":"7.5","o":{"x":2,"q":"kept"}}\n{"id":"3","o":{"x":\n',
+        b'{"id":"1","n":"bad","o":{"x":1,"q":"kept"}}\n'
+        b'{"id":"2","n":"7.5","o":{"x":2,"q":"kept"}}\n'
+        b'{"id":"3","o":{"x":\n',
     )
     lake.run()
     file = tmp_path / "corrections" / "kind.csv"

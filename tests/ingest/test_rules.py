@@ -544,13 +544,14 @@ def test_declared_metrics_and_conditions_decide_each_row(spark: SparkSession) ->
         [{"a b": value} for value in ("a", "b", "n/a", "", None)],
     )
     short = [{name.removeprefix("a b.") for name in row} for row in found]
+    # an absent value keeps a condition
     assert short == [
         set(),
         {"invalid", "count", "kept"},
         {"missing"},
         {"empty", "invalid"},
         {"null", "missing", "empty"},
-    ]  # an absent value keeps a condition
+    ]
 
 
 @pytest.mark.spark

@@ -170,9 +170,8 @@ def test_texts_and_names_come_back_from_tables_as_they_were_written_also_where_s
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.now = nasty_contract()
-    lake.spark.conf.set(
-        "spark.sql.variable.substitute", "true"
-    )  # as on serverless compute, where it cannot be turned off
+    # as on serverless compute, where it cannot be turned off
+    lake.spark.conf.set("spark.sql.variable.substitute", "true")
     try:
         assert lake.apply() == [], "the second plan is empty"
         found = {
@@ -289,9 +288,8 @@ def test_two_names_that_look_the_same_are_warned_of_and_ordinary_ones_are_not() 
     "name", ["a:b", "a/b", "..", "x" * 256, "CON", "nul.txt", "a|b", 'a"b', "a<b", "a\\b", " a"]
 )
 def test_a_models_name_that_a_catalog_or_a_path_refuses_is_refused(name: str) -> None:
-    physical = (
-        "physical-name-path" if "." in name else "name-refused"
-    )  # a path is its source's, and the table has the model's own name
+    # a path is its source's, and the table has the model's own name
+    physical = "physical-name-path" if "." in name else "name-refused"
     for model, told in (
         (Model(name, (Field("id"),)), "name-refused"),
         (Model("a", (Field("id"),), physical_name=name), physical),

@@ -53,8 +53,9 @@ jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", \
   ingest_per: contract, cluster: {CLUSTER}}}
 topics: {{partitions: 4, retention: 2 days, capture_window: PT5M, capture_megabytes: 300}}
 environments:
-  prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{pool: , driver_pool: , \
-    node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, spot: true}}}}, \
+  prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{\
+    pool: , driver_pool: , node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, \
+    spot: true}}}}, \
     setup: {{budget: {{amount: 9000}}}}}}
 setup:
   subscription: {GUID}
@@ -147,9 +148,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 
 def test_the_whole_file_above_has_every_key_there_is() -> None:
     said = paths_of(yaml.safe_load(WHOLE), PROJECT_FILE_KEYS)
+    # a pool and machines exclude one another
     lacking = (
         keys_of(PROJECT_FILE_KEYS) - said - {path.removeprefix(".environments.*") for path in said}
-    )  # a pool and machines exclude one another
+    )
     assert {
         path
         for path in lacking

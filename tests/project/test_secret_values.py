@@ -159,7 +159,8 @@ def test_the_parts_of_a_connection_string_and_the_lines_of_a_key_are_secret_alon
     )
     found = environment_secrets(
         {
-            "HUB_CONNECTION_STRING": "Endpoint=sb://x/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0LWtleQ==",
+            "HUB_CONNECTION_STRING": "Endpoint=sb://x/;SharedAccessKeyName=root;"
+            "SharedAccessKey=c2VjcmV0LWtleQ==",
             "PRIVATE_KEY": pem,
         }
     )

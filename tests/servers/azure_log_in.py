@@ -285,9 +285,8 @@ def log_in(job: Job, given: Mapping[str, str]) -> None:
         "client_assertion": assertion,
         "scope": f"{MANAGEMENT}/.default",
     }
-    entra = job.env["ACTIONS_ID_TOKEN_REQUEST_URL"].partition("/token")[
-        0
-    ]  # the same server, without the proxy
+    # the same server, without the proxy
+    entra = job.env["ACTIONS_ID_TOKEN_REQUEST_URL"].partition("/token")[0]
     try:
         urllib.request.urlopen(
             f"{entra}/{who['tenant']}/oauth2/v2.0/token", urlencode(form).encode()
@@ -349,9 +348,8 @@ class Names(Served):
                     parts = urlsplit(leads[host])
                     server = socket.create_connection((str(parts.hostname), int(parts.port or 0)))
                     client = contexts[host].wrap_socket(client, server_side=True)
-                    client.settimeout(
-                        600
-                    )  # with one, Python waits outside of OpenSSL, and the other thread may write
+                    # with one, Python waits outside of OpenSSL, and the other thread may write
+                    client.settimeout(600)
                 else:
                     try:
                         server = upstream(host, int(port))

@@ -31,10 +31,11 @@ from typing import Any
 LEASES = 60  # a Java is ended after so many, so that what they leave does not add up
 CLASS_PATH = "spark.driver.extraClassPath"
 IDLE_SECONDS = 120.0  # and when nobody has asked for it for so long
+# and the variables that name the folders there
 MOUNTED = {
     "/Volumes": "POOL_VOLUMES",
     "/Workspace": "POOL_WORKSPACE",
-}  # and the variables that name the folders there
+}
 REMOUNT = (
     'for at in /Volumes /Workspace; do umount -l $at; done; mount --bind "$1" /Volumes && mount '
     '--bind "$2" /Workspace'

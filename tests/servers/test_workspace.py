@@ -76,12 +76,13 @@ def test_every_route_names_a_page_of_the_reference_and_none_is_served_twice() ->
         for route in ROUTES
         if not route.page.startswith("https://docs.databricks.com/api/azure/")
     ]
+    # of the SDK's log-in, and of the compute that runs tasks
     assert sorted(others) == [
         "/.well-known/databricks-config",
         "/oidc/.well-known/oauth-authorization-server",
         "/runtime/sql",
         "/runtime/table",
-    ]  # of the SDK's log-in, and of the compute that runs tasks
+    ]
     served = [(route.call.method, route.call.path) for route in ROUTES]
     assert len(served) == len(set(served)) > 150
 

@@ -60,11 +60,12 @@ def terraform(request: pytest.FixtureRequest) -> Terraform:
     """Terraform with the real providers or stand-ins; the test run says which."""
     found = Terraform(tools.terraform(), tools.providers())
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        # the one stream that a process of pytest-xdist has
         print(
             f"\ninfra: {found('version', folder=INFRA).stdout.splitlines()[0]} with "
             f"{found.providers}",
             file=sys.stderr,
-        )  # the one stream that a process of pytest-xdist has
+        )
     return found
 
 

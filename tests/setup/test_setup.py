@@ -257,10 +257,11 @@ def test_outputs_are_what_the_next_steps_read(made: Place) -> None:
     assert found["state"]["backend"]["storage_account_name"] == "stadrisktf"
     assert {"workspace_url", "container_urls", "eventhub_bootstrap_servers"} <= set(found["azure"])
     lines = made.run("output", "--part", "azure")[0].splitlines()
+    # whole, however narrow the terminal is
     assert (
         f"  workspace_url: {found['azure']['workspace_url']}" in lines
         and f"    raw: {found['azure']['container_urls']['raw']}" in lines
-    )  # whole, however narrow the terminal is
+    )
 
 
 def test_the_ids_that_the_project_file_lacks_are_told(made: Place) -> None:
@@ -440,9 +441,8 @@ def test_a_role_that_does_not_count_yet_is_waited_for(place: Place) -> None:
         and place.pending("--part", "state") == []
     )
     place.store.refusals = 1
-    assert (
-        "error[state-not-allowed]" in place.run("plan", "--part", "state", code=1)[1]
-    )  # who is no writer does not wait
+    # who is no writer does not wait
+    assert "error[state-not-allowed]" in place.run("plan", "--part", "state", code=1)[1]
 
 
 @pytest.mark.parametrize(

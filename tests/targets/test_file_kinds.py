@@ -462,10 +462,11 @@ def test_bytes_that_are_no_text_refuse_their_file_and_name_the_column_at_any_dep
         fields={"parts": {"type": "array", "items": {"type": "string"}}},
     )
     places = b"".join(place.to_bytes(4, "little") for place in (0, 2, 4))
+    # the second value of the latter ends within a letter
     texts = {
         "good": "\u00e9\u00df".encode(),
         "half": b"\xc3\xa9\xc3 ",
-    }  # the second value of the latter ends within a letter
+    }
     for name, content in texts.items():
         column = pyarrow.Array.from_buffers(
             pyarrow.string(), 2, [None, pyarrow.py_buffer(places), pyarrow.py_buffer(content)]
@@ -541,12 +542,13 @@ def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_sto
     spark.sql("SELECT '9' AS id, INTERVAL '1' DAY AS d").write.parquet(str(tmp_path / "written"))
     shutil.copy(next((tmp_path / "written").glob("*.parquet")), lake.land("interval.parquet", b""))
     spark.sql("SELECT '10' AS id, TIMESTAMP'9999-12-31' AS t").write.parquet(str(tmp_path / "far"))
+    # nanoseconds go round before that year
     lake.land(
         "far.parquet",
         next((tmp_path / "far").glob("*.parquet"))
         .read_bytes()
         .replace(b"org.apache.spark.version", b"of.another.tool__version"),
-    )  # nanoseconds go round before that year
+    )
     read = local_files.read_columnar
 
     def read_but_odd(spark: Any, files: Any, *more: Any) -> Any:

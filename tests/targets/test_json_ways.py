@@ -369,7 +369,8 @@ def test_a_number_of_json_is_the_text_that_it_is_written_in(
     misfits = by_spark_and_by_arrow(
         spark,
         tmp_path,
-        b'{"n":1e0}\n{"n":1.50}\n{"d":1e400}\n{"d":1e-400}\n{"n":"1.50"}\n{"id":"1.50"}\n{"id":"0","n":-0}\n',
+        b'{"n":1e0}\n{"n":1.50}\n{"d":1e400}\n{"d":1e-400}\n{"n":"1.50"}\n'
+        b'{"id":"1.50"}\n{"id":"0","n":-0}\n',
         fields,
         monkeypatch,
     )

@@ -62,10 +62,11 @@ _VALUE_KIND_PHRASES: dict[type, str] = {
     float: "a number",
     bool: "true or false",
 }
+# what a definition says of itself, and a field that points at it does not repeat
 _DEFINITION_KEYS = {
     "name",
     "domain",
-}  # what a definition says of itself, and a field that points at it does not repeat
+}
 
 
 class DcsReader:
@@ -267,9 +268,8 @@ def _read_unused_type_parts(
     """Return the parts of a type that the field's type has not, to be kept as properties, with a
     warning for each.
     """
-    is_whole = any(
-        bracket in str(item.get("type")) for bracket in "<("
-    )  # array<string>, decimal(10,2): the type's own text has said it all
+    # array<string>, decimal(10,2): the type's own text has said it all
+    is_whole = any(bracket in str(item.get("type")) for bracket in "<(")
     is_decimal = isinstance(type, Scalar) and type.name == "decimal" and not is_whole
     rest = {
         key: item[key]

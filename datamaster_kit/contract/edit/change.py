@@ -37,9 +37,8 @@ from .splice import insert_value, remove_value, set_value
 __all__ = ['Operation', 'Splice', 'refuse_unreadable', 'edit_yaml_at']
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #2c77a30a
-_PLAIN_TEXT_DIGESTS: OrderedDict[bytes, None] = (
-    OrderedDict()
-)  # digests of texts that are readable, and whose lines tell their structure
+# digests of texts that are readable, and whose lines tell their structure
+_PLAIN_TEXT_DIGESTS: OrderedDict[bytes, None] = OrderedDict()
 
 
 def _text_digest(text: str) -> bytes:
@@ -238,9 +237,8 @@ def _expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
     return text
 
 
-_BLANK_LINE_PATTERN = re.compile(
-    r"^ +$", re.M
-)  # to a block that comes to stand above, such a line may be text
+# to a block that comes to stand above, such a line may be text
+_BLANK_LINE_PATTERN = re.compile(r"^ +$", re.M)
 
 
 def _close_last_line(text: str) -> str:

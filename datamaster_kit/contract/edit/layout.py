@@ -49,9 +49,8 @@ class UnusualLayoutError(Exception):
     """The text is laid out as no edit can handle: a key behind a question mark."""
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #7a614524
-_BEFORE_DASH = re.compile(
-    r"(?:[&!]\S*|\s+|#[^\n]*)*-"
-)  # between a list's start, or an item's end, and the dash, there are only comments
+# between a list's start, or an item's end, and the dash, there are only comments
+_BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")
 
 
 def _block_scalar_end(text: str, start: int, end: int) -> int:

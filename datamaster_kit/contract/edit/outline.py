@@ -104,9 +104,8 @@ def _inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -
     return start
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #06ab9872
-_OMISSION_TOKEN = secrets.token_hex(
-    16
-)  # names what is left out, in a way that no text of a file or a form does
+# names what is left out, in a way that no text of a file or a form does
+_OMISSION_TOKEN = secrets.token_hex(16)
 _MIN_OMISSION = 100  # characters that are worth leaving out
 
 

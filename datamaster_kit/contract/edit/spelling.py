@@ -110,9 +110,8 @@ def roundtrip_value(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a33bccf4
-_PLAIN_SCALAR = re.compile(
-    r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*"
-)  # what may begin a text without quotes
+# what may begin a text without quotes
+_PLAIN_SCALAR = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")
 _NOT_PLAIN_SCALAR = re.compile(
     r""":(?:\s|$)|\s\#|^\s|\s$|[\x85\xa0\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]|^(?:\.\.\.|<<|=$|~)
     |^(?:y|n|yes|no|on|off|true|false|null)$
@@ -120,9 +119,8 @@ _NOT_PLAIN_SCALAR = re.compile(
     re.X | re.I,
 )
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_YAML_ESCAPABLE = re.compile(
-    '["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]'
-)  # line breaks, and marks that would show a text otherwise than it is
+# line breaks, and marks that would show a text otherwise than it is
+_YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')
 
 
 def _quote_yaml(text: str, quote: str) -> str:

@@ -167,9 +167,8 @@ def parse_flag(value: Any) -> bool:
 
 def parse_whole_number(value: Any) -> int:
     """Read a whole number, also as text; raises ValueError."""
-    is_text = isinstance(value, str) and re.fullmatch(
-        "[-+]?[0-9]+", value
-    )  # Python's own `int` takes 1_000, and digits of other alphabets
+    # Python's own `int` takes 1_000, and digits of other alphabets
+    is_text = isinstance(value, str) and re.fullmatch("[-+]?[0-9]+", value)
     if not is_text and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"{value!r} is not a whole number")
     return int(value)

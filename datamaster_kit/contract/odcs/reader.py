@@ -563,10 +563,11 @@ def read_odcs(
             return bare, (*faults, *notes, *broken)
         if not hasattr(error, "errors"):
             raise
+        # a key that its version leaves open
         problems = [
             document.fault(BREACH, problem["msg"], tuple(problem["loc"]))
             for problem in error.errors()
-        ]  # a key that its version leaves open
+        ]
         return bare, (*faults, *notes, *broken, *problems)
     unknown = tuple(fault for fault in more if fault.code == ODCS_UNKNOWN_KEY.name)
     found = merge_breaches(broken, unknown)

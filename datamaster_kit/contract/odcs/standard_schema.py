@@ -254,10 +254,11 @@ def _forbidden_key_faults(
             yield fault if path[-2:] in _TOLERATED_KEYS else replace(fault, severity="error")
 
 
+# what they say is read: the standard has no other place for it
 _TOLERATED_KEYS = (
     ("logicalTypeOptions", "precision"),
     ("logicalTypeOptions", "scale"),
-)  # what they say is read: the standard has no other place for it
+)
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #d80e71cf
 _STUB = {"name": "stub", "logicalType": "boolean"}

@@ -398,8 +398,7 @@ def convert(document: Document, root: Path | None = None) -> Conversion:
     from datamaster_kit.contract.read import translate_document
 
     def read(source: Document, folder: Path | None) -> tuple[Contract | None, tuple[Fault, ...]]:
-        return translate_document(
-            source, folder or Path(), lenient=source is not document
-        )  # what is changed to trace it need not be valid
+        # what is changed to trace it need not be valid
+        return translate_document(source, folder or Path(), lenient=source is not document)
 
     return trace_conversion(document, read, root)

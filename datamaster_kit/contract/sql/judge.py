@@ -147,6 +147,7 @@ def _contract_dialect() -> Any:
     from sqlglot.generators.databricks import DatabricksGenerator
     from sqlglot.parsers.databricks import DatabricksParser
 
+    # into what older engines read
     translated = (
         exp.Select,
         exp.Table,
@@ -154,7 +155,7 @@ def _contract_dialect() -> Any:
         exp.WithinGroup,
         exp.BitwiseLeftShift,
         exp.BitwiseRightShift,
-    )  # into what older engines read
+    )
 
     class Spoken(Databricks):
         class Parser(DatabricksParser):
@@ -640,6 +641,7 @@ zip_with
 """,
     )
 )
+# by their own signs
 _GROWTH_FACTORS = {
     "hex": 2,
     "base64": 2,
@@ -649,7 +651,7 @@ _GROWTH_FACTORS = {
     "to_csv": 2,
     "quote": 2,
     "try_to_binary": 1,
-}  # by their own signs
+}
 _ROW_SOURCE_ARGUMENTS = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
 _CHOICE_FUNCTIONS = frozenset(
     ("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when")

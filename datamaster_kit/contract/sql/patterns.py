@@ -88,9 +88,8 @@ def as_java(pattern: str) -> str:
     """
     if len(pattern) > 10_000:
         raise ValueError("it has more than 10,000 characters")
-    pattern = re.sub(
-        r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern
-    )  # flags before the anchor mean the same, and Python's reader takes them there only
+    # flags before the anchor mean the same, and Python's reader takes them there only
+    pattern = re.sub(r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern)
     is_multiline, java = [False], ""
     at = 0
     for kind, text in pattern_parts(pattern):
@@ -208,9 +207,8 @@ def python_pattern(java: str, others: str) -> str:
             )
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
-    apart = (
-        "(?=)" if others == _EVERY_CHARACTER else ""
-    )  # Python's reader would join alternatives, which Java tries one by one
+    # Python's reader would join alternatives, which Java tries one by one
+    apart = "(?=)" if others == _EVERY_CHARACTER else ""
     return "".join(
         part_text(kind, text) + (apart if (kind, text) == ("character", "|") else "")
         for kind, text in pattern_parts(java)

@@ -119,9 +119,8 @@ def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
         for item in model.fields
         for name in (item.name, item.column)
     }
-    has_others = (
-        tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None
-    )  # whose columns need not be the models'
+    # whose columns need not be the models'
+    has_others = tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None
     for column in tree.find_all(exp.Column):
         first = column.parts[0].name.lower()
         if (

@@ -35,9 +35,8 @@ _REGEX_ARGUMENTS = dict.fromkeys(
     (1,),
 ) | {"str_to_map": (1, 2)}
 _LIKE_FUNCTIONS = ("like", "ilike")
-_PatternPlace = tuple[
-    "exp.Expr", "exp.Expr", bool
-]  # the value that is matched, the pattern, and whether it is one of LIKE
+# the value that is matched, the pattern, and whether it is one of LIKE
+_PatternPlace = tuple["exp.Expr", "exp.Expr", bool]
 
 
 def _pattern_places(tree: exp.Expr) -> Iterator[_PatternPlace]:
@@ -109,9 +108,8 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
         raise ValueError(f"the pattern {text!r} may not be run: {error}") from None
     except ValueError as error:
         raise ValueError(f"the pattern {text!r} cannot be judged: {error}") from None
-    runs = (
-        java if "\\z" in text else java.replace("\\z", "$")
-    )  # SQL's patterns are Java's, whose $ may stand before a last line end
+    # SQL's patterns are Java's, whose $ may stand before a last line end
+    runs = java if "\\z" in text else java.replace("\\z", "$")
     return text if is_like else make_possessive(
         runs
     ) if judged.is_possessive else runs, judged.longest

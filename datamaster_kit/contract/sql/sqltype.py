@@ -295,9 +295,8 @@ def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
     if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
         name = "binary" if name == "varbinary" else "string"
     name = {"character": "char", "varying": "varchar", "varchar2": "varchar"}.get(name, name)
-    most = (
-        2 if _SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1
-    )  # FLOAT(7,4) is written for other servers
+    # FLOAT(7,4) is written for other servers
+    most = 2 if _SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1
     if len(arguments) > most or (is_longest and name not in ("string", "binary")):
         raise ValueError(f"{reader.text!r} has more in brackets than {name} takes.")
     if name in ("varchar", "char"):

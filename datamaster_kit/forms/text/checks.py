@@ -162,11 +162,12 @@ def _render_check(check: FormCheck, content: Content, model: str) -> dict[str, A
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
+        # ODCS wants an operator also of a condition
         wants = (
             {check.operator: _check_limit(check)}
             if is_query(check.detail) or content.specification == "odcs"
             else {}
-        )  # ODCS wants an operator also of a condition
+        )
         return head | said | {"query": check.detail.strip()} | wants | tail
     return (
         head
@@ -203,13 +204,14 @@ def _metric_arguments(check: FormCheck, content: Content, model: str) -> dict[st
     )
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #2adc4f2f
+# says nothing of what is counted, and stays as it is
 _UNASKED_KEYS = {
     "id",
     "dimension",
     "businessImpact",
     "tags",
     "authoritativeDefinitions",
-}  # says nothing of what is counted, and stays as it is
+}
 _UNDERSTOOD_KEYS = {
     "type",
     "name",

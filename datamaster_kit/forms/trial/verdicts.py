@@ -21,9 +21,8 @@ from ...targets.readers.casts import BEYOND_VARIANT, bronze_type
 __all__ = ['datetime_regex', 'json_value_text', 'parse_json_text', 'rescue_reason']
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #06bbee8b
-_CAST_BLANKS = (
-    "".join(map(chr, range(33))) + "\x7f"
-)  # what Spark takes away around a text before it casts it
+# what Spark takes away around a text before it casts it
+_CAST_BLANKS = "".join(map(chr, range(33))) + "\x7f"
 _CAST_INTEGER_BITS = {"byte": 7, "short": 15, "integer": 31, "long": 63}
 _BOOLEAN_TEXTS = {"t", "true", "y", "yes", "1", "f", "false", "n", "no", "0"}
 _FLOAT_TEXT_PATTERN = re.compile(
@@ -135,6 +134,7 @@ def _is_zone(text: str) -> bool:
     return text in _SHORT_ZONES or text in available_timezones()
 
 
+# Java, ZoneId.SHORT_IDS
 _SHORT_ZONES = {
     "Z",
     "UTC",
@@ -168,7 +168,7 @@ _SHORT_ZONES = {
     "EST",
     "MST",
     "HST",
-}  # Java, ZoneId.SHORT_IDS
+}
 
 
 def _date_misfit(text: str) -> str:

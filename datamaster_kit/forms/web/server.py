@@ -284,9 +284,10 @@ async def serve_forms(
     sockets = _listen_on_port(port)
     door = new_token_auth(sockets[0].getsockname()[1])
     ticket = new_token_auth(door.port)
+    # a kernel imports nothing from the project's folder
     os.environ.update(
         DATAMASTER_PROJECT=str(project), PYTHONSAFEPATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1"
-    )  # a kernel imports nothing from the project's folder
+    )
     app = build_voila(web_folder(), project, door, idle_seconds)
     settings = app.init_settings() | {
         "allow_remote_access": False,

@@ -98,10 +98,11 @@ def bind_control(
     """
     from ipywidgets import HTML, VBox
 
+    # being typed into, being refreshed
     message, typing = (
         HTML(layout={"display": "none"}),
         [False, False],
-    )  # being typed into, being refreshed
+    )
 
     def save_value(change: dict[str, Any]) -> None:
         if typing[1]:

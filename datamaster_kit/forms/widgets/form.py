@@ -259,9 +259,8 @@ class TabbedForm:
         if self.said_of != self.file.editing.text:
             self.said_of = self.file.editing.text
             show_html(self.message, "")
-        (self.widget.add_class if self.is_unsaved else self.widget.remove_class)(
-            "dm-unsaved"
-        )  # a web page asks before it is left
+        # a web page asks before it is left
+        (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")
         self.undo.disabled, self.redo.disabled, self.save.disabled = (
             not self.file.editing.past,
             not self.file.editing.future,

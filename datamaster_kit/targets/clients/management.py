@@ -56,9 +56,8 @@ def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") ->
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
 
-    logging.getLogger("azure").addHandler(
-        logging.NullHandler()
-    )  # the package prints a page for each log-in that it tried and did not find
+    # the package prints a page for each log-in that it tried and did not find
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     credential = DefaultAzureCredential()
 
     def token() -> str:
@@ -141,10 +140,11 @@ def _parse_body(content: bytes) -> Any:
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #384961ce
 _TRANSIENT_STATUSES = (0, 408, 429, 500, 502, 503, 504)
+# conflicts that waiting does not end: a quota, a resource provider that is not registered
 _LASTING_ERROR_CODES = (
     "40300",
     "MissingSubscriptionRegistration",
-)  # conflicts that waiting does not end: a quota, a resource provider that is not registered
+)
 
 
 def _is_transient(answer: Answer) -> bool:
@@ -279,6 +279,5 @@ def list_items(management: Management, path: str) -> Iterator[dict[str, Any]]:
         answer = call_azure(management, "GET", path)
         page = answer.body if answer.status != 404 else {}
         yield from page.get("value", ())
-        path = (
-            page.get("nextLink") or page.get("@odata.nextLink") or ""
-        )  # the latter in Microsoft Graph
+        # the latter in Microsoft Graph
+        path = page.get("nextLink") or page.get("@odata.nextLink") or ""

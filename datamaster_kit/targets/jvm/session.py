@@ -111,9 +111,8 @@ def process_session() -> SparkSession | None:
     if pyspark is None:
         return None
     of_thread = pyspark.SparkSession.getActiveSession()
-    return of_thread or getattr(
-        pyspark.SparkSession, "_instantiatedSession", None
-    )  # Spark Connect's class has none
+    # Spark Connect's class has none
+    return of_thread or getattr(pyspark.SparkSession, "_instantiatedSession", None)
 
 
 def local_session(state_folder: Path) -> SparkSession:

@@ -436,11 +436,12 @@ def _cast_fitting_part(
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
+# of what ingest says of a row, beside what did not fit
 INGEST_MEMBER_NAMES = (
     "_file_path",
     "_corrupt_record",
     "_unreadable",
-)  # of what ingest says of a row, beside what did not fit
+)
 IS_RECORD = (
     f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND "
     f"array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "

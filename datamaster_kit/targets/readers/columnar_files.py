@@ -507,9 +507,10 @@ def read_columnar(
         for index, name in extras.items()
     ]
     every = [_RAW_COLUMN.format(index) for index in range(len(there))]
+    # a file may have a column of that name, or of none
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(
         *every, "_metadata"
-    )  # a file may have a column of that name, or of none
+    )
     plain = [
         column
         if index in same or isinstance(item.type, Scalar)

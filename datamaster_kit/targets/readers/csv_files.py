@@ -473,6 +473,7 @@ def read_csv(
     """
     texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
+    # it is the byte 0 where none is said, and goes out of cells
     options = {
         "header": has_header(source.options),
         "mode": "PERMISSIVE",
@@ -482,7 +483,7 @@ def read_csv(
         "escape": quote_escape(source.options),
         "multiLine": has_long_records,
         "charToEscapeQuoteEscaping": quote_escape(source.options),
-    }  # it is the byte 0 where none is said, and goes out of cells
+    }
     options |= {"quote": _NO_QUOTE} if source.options.get("quote") == "" else {}
     raw = spark.read.schema(schema).options(**options).csv(list(map(escape_glob, files)))
     if is_enveloped:

@@ -478,9 +478,8 @@ def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[by
 
     if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _may_have_half(lines)):
         return None
-    shadow = (
-        re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines
-    )  # as long, and every quote begins or ends a text
+    # as long, and every quote begins or ends a text
+    shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines
     text = np.frombuffer(shadow, np.uint8)
     ends, quotes = np.flatnonzero(text == LINE_FEED), np.flatnonzero(text == ord('"'))
     member = re.compile(

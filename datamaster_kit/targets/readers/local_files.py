@@ -130,6 +130,7 @@ class BatchFile:
 
 
 _UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
+# of a plain file with such a name, Spark reads nothing
 _UNPACKED_BY_NAME = (
     ".gz",
     ".bz2",
@@ -137,7 +138,7 @@ _UNPACKED_BY_NAME = (
     ".lz4",
     ".snappy",
     ".zst",
-)  # of a plain file with such a name, Spark reads nothing
+)
 _TEXT_FORMATS = ("csv", "json")
 
 

@@ -36,9 +36,8 @@ _PACKING_BY_SUFFIX = {".deflate": "deflate", ".lz4": "lz4 blocks", ".snappy": "s
 ARCHIVES = ("zip", "7z", "rar", "snappy frame")
 
 
-_SKIPPABLE = re.compile(
-    rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL
-)  # a frame that says nothing, of zstd and of lz4, begins with it and its size
+# a frame that says nothing, of zstd and of lz4, begins with it and its size
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 
 
 def packing_of(path: Path) -> str:

@@ -45,10 +45,11 @@ ACCOUNT = re.compile(
     r"([a-z0-9]{3,24})",
     re.IGNORECASE,
 )
+# partitions, hours, event hubs
 LIMITS = {
     "Standard": (32, 7 * 24, 10),
     "Premium": (100, 90 * 24, 100),
-}  # partitions, hours, event hubs
+}
 
 
 @dataclass

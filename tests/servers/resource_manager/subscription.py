@@ -63,12 +63,13 @@ class Subscription:
             "southcentralus": "South Central US",
         }
     )
+    # and the pair
     geographies: dict[str, tuple[str, str]] = field(
         default_factory=lambda: {
             "brazilsouth": ("Brazil", "southcentralus"),
             "southcentralus": ("United States", "northcentralus"),
         }
-    )  # and the pair
+    )
     unregistered: set[str] = field(default_factory=set)
     not_offered: set[tuple[str, str]] = field(default_factory=set)  # resource type, region
     replications: dict[str, tuple[str, ...]] = field(

@@ -41,10 +41,11 @@ QUICK_COMPILER = (
 )
 # Nor does generated code earn what it costs to compile, where it is for a few rows.
 NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+# Spark's own defaults
 GENERATED_CODE = {
     "spark.sql.codegen.wholeStage": "true",
     "spark.sql.codegen.factoryMode": "FALLBACK",
-}  # Spark's own defaults
+}
 # A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one,
 # or a user namespace does.
 MOUNTS = (
