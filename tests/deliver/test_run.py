@@ -365,7 +365,7 @@ def test_a_step_runs_by_plain_papermill_in_a_kernel_of_its_own(tmp_path: Path) -
         "local",
         "--no-progress-bar",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(notebooks.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(notebooks.__file__).parents[2])}
     subprocess.run(
         command, cwd=tmp_path, check=True, capture_output=True, timeout=600, env=environment
     )
