@@ -181,8 +181,9 @@ def said(there: list[Path], name: str) -> list[str]:
 
 
 def processes(root: int) -> list[Path]:
-    """Return the folders in which Linux tells of a process and of those that it began; none on
-    another system.
+    """Return the folders in which Linux tells of a process and of those that it began.
+
+    None on another system.
     """
     parents = {}
     for path in Path("/proc").glob("[0-9]*"):

@@ -1,5 +1,6 @@
-"""Peers on the same rows and the same rules, beside the toolkit's ingest to bronze; ratios of one
-run, interleaved, medians.
+"""Peers on the same rows and the same rules, beside the toolkit's ingest to bronze.
+
+Ratios of one run, interleaved, medians.
 
 Each peer is a script in `peers/`, run by a process of its own in an environment of its own under
 .datamaster/peers/, which is made here from pinned versions. All are given TPC-H's
@@ -293,8 +294,9 @@ def job_text(file: Path, warm_file: Path, folder: Path) -> str:
 
 
 def environment(peer: Peer) -> Path:
-    """Return the Python of a peer's environment, made where its pins are not those installed;
-    raises CalledProcessError where pip fails.
+    """Return the Python of a peer's environment, made where its pins are not those installed.
+
+    Raises CalledProcessError where pip fails.
     """
     if not peer.packages:
         return Path(sys.executable)
@@ -314,8 +316,9 @@ def environment(peer: Peer) -> Path:
 
 
 def measured(peer: Peer, sample: Sample) -> dict[str, Any]:
-    """Return what one run of a peer measured, or the last line of its error; `end` is how the
-    process ended where it failed after all was done.
+    """Return what one run of a peer measured, or the last line of its error.
+
+    `end` is how the process ended where it failed after all was done.
     """
     with tempfile.TemporaryDirectory(dir=sample.file.parent) as folder:
         job = Path(folder, "job.json")
@@ -352,8 +355,9 @@ def checked(found: int | None, true: int) -> str:
 def measured_line(
     peer: Peer, runs: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]], truth: Truth
 ) -> str:
-    """Return a peer's row of the table: medians of its runs, ratios taken round by round; without
-    times where it stopped.
+    """Return a peer's row of the table: medians of its runs, ratios taken round by round.
+
+    Without times where it stopped.
     """
     last = runs[-1]
     if last.get("note"):

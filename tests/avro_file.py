@@ -14,8 +14,9 @@ MARK = b"0123456789abcdef"
 
 
 def encoded(value: Any, schema: Any, named: dict[str, Any]) -> bytes:
-    """Return a value as its schema says; `named` are the named types that came before, by their
-    last names.
+    """Return a value as its schema says.
+
+    `named` are the named types that came before, by their last names.
     """
     if isinstance(schema, list):
         place, inner = value

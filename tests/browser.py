@@ -56,8 +56,9 @@ class Server:
         return [child for child in psutil.Process(self.process.pid).children() if is_kernel(child)]
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> HTTPResponse:
-        """Return the answer to a request, with its body read as `body`; `_` in a header's name
-        stands for `-`.
+        """Return the answer to a request, with its body read as `body`.
+
+        `_` in a header's name stands for `-`.
         """
         connection = HTTPConnection(self.host, timeout=SLOW / 1000)
         connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
@@ -93,8 +94,9 @@ def is_kernel(process: psutil.Process) -> bool:
 
 @contextmanager
 def serving(project: Path, *options: str, code: str = COMMAND) -> Iterator[Server]:
-    """Run `datamaster forms` on a project file at a free port; it is ended, and whatever it leaves
-    behind fails the test.
+    """Run `datamaster forms` on a project file at a free port.
+
+    It is ended, and whatever it leaves behind fails the test.
     """
     command = [
         sys.executable,

@@ -95,8 +95,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def session() -> Iterator[SparkSession]:
-    """The process's Spark session, with the jars that `make setup` fetched; with
-    DATAMASTER_CONNECT=1, one through Spark Connect.
+    """The process's Spark session, with the jars that `make setup` fetched.
+
+    With DATAMASTER_CONNECT=1, one through Spark Connect.
     """
     from datamaster_kit.targets.jvm.session import local_session
 
@@ -127,8 +128,9 @@ def session() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def spark(session: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
-    """The process's Spark session; it generates code, as a user's does, for the files whose subject
-    is what comes of values.
+    """The process's Spark session.
+
+    It generates code, as a user's does, for the files whose subject is what comes of values.
     """
     for name, setting in (GENERATED_CODE if request.path.stem in OF_VALUES else NO_CODE).items():
         session.conf.set(name, setting)

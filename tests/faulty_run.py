@@ -1,5 +1,6 @@
-"""A process that works on a lakehouse and may be killed: `python faulty_run.py FOLDER STEP...`;
-tests start it, and DATAMASTER_KILL_AT names the point at which it dies.
+"""A process that works on a lakehouse and may be killed: `python faulty_run.py FOLDER STEP...`.
+
+Tests start it, and DATAMASTER_KILL_AT names the point at which it dies.
 """
 
 from __future__ import annotations

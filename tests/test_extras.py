@@ -51,8 +51,9 @@ def found_pythons() -> dict[str, str]:
 
 
 def is_version(python: str, minor: str) -> bool:
-    """Whether a program is a Python of a version that can make environments; a shim of pyenv's may
-    be none.
+    """Whether a program is a Python of a version that can make environments.
+
+    A shim of pyenv's may be none.
     """
     code = "import ensurepip, venv, sys; print('{}.{}'.format(*sys.version_info))"
     said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
@@ -322,8 +323,9 @@ def answered(server: subprocess.Popen[bytes], address: str, seconds: float) -> b
 
 
 def does_databricks(here: Installed) -> None:
-    """What needs no Spark is done from here, and a step that needs it runs in the workspace; no
-    Spark is here.
+    """What needs no Spark is done from here, and a step that needs it runs in the workspace.
+
+    No Spark is here.
     """
     assert (
         here.python(

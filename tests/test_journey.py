@@ -31,8 +31,9 @@ MODELS = ("account", "consents")
 
 
 def new_project(folder: Path, workspace: Workspace) -> None:
-    """Write the sample project, without the large contract, with the workspace as its target; the
-    workspace has the group of its engineers.
+    """Write the sample project, without the large contract, with the workspace as its target.
+
+    The workspace has the group of its engineers.
     """
     (folder / "contracts").mkdir(parents=True)
     for model in MODELS:

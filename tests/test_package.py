@@ -371,8 +371,9 @@ def test_the_wheel_carries_every_package_the_step_notebooks_and_the_web_page(
 
 @pytest.mark.parametrize("page", ["README.md", "README.pt-BR.md", "docs/setup.md"])
 def test_a_page_names_the_warehouse_before_what_asks_it(page: str) -> None:
-    """`unity` asks a SQL warehouse of a workspace; nobody who follows the page gets there without
-    one.
+    """`unity` asks a SQL warehouse of a workspace.
+
+    Nobody who follows the page gets there without one.
     """
     text = (ROOT / page).read_text(encoding="utf-8")
     made, asked = (

@@ -1,5 +1,6 @@
-"""The benchmark beside peers holds what they count against what it broke; that truth is tested
-here.
+"""The benchmark beside peers holds what they count against what it broke.
+
+That truth is tested here.
 """
 
 import csv

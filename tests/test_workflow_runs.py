@@ -151,8 +151,9 @@ class People(Directory):
 
 @dataclass
 class Github:
-    """A repository on GitHub with all that its workflows reach; `files` are those of the checkout
-    that are its own.
+    """A repository on GitHub with all that its workflows reach.
+
+    `files` are those of the checkout that are its own.
     """
 
     folder: Path

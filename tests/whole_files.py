@@ -1,5 +1,6 @@
-"""Files read whole, as a batch of the local target reads them; their copies are kept until the
-process ends.
+"""Files read whole, as a batch of the local target reads them.
+
+Their copies are kept until the process ends.
 """
 
 from __future__ import annotations

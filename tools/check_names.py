@@ -1,5 +1,6 @@
-"""Check the rule of names on the package: `python tools/check_names.py`; exit 1 with what breaks
-it.
+"""Check the rule of names on the package: `python tools/check_names.py`.
+
+Exit 1 with what breaks it.
 
 A function is named by a verb or a noun, never by a participle alone. A name of a module stands once
 in the package, and begins with an underscore where no other file uses it.

@@ -1,5 +1,6 @@
-"""Check that the notebooks are clean and that the generated package and README are what they make;
-exit 1 with the remedy.
+"""Check that the notebooks are clean and that the generated package and README are what they make.
+
+Exit 1 with the remedy.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ def playwright_build() -> Path:
 
 
 def chromium() -> str:
-    """Return the Chromium that the tests take: the one on PATH, else playwright's own; raises
-    SystemExit with what to do where there is none.
+    """Return the Chromium that the tests take: the one on PATH, else playwright's own.
+
+    Raises SystemExit with what to do where there is none.
     """
     found = next(filter(None, map(shutil.which, NAMES)), "")
     if found:
@@ -55,8 +56,9 @@ def attempts() -> list[list[list[str]]]:
 
 
 def install() -> None:
-    """Install Chromium where it is missing; raises SystemExit with what each attempt said and what
-    to do.
+    """Install Chromium where it is missing.
+
+    Raises SystemExit with what each attempt said and what to do.
     """
     said = []
     for commands in attempts():

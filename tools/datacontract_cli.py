@@ -46,8 +46,9 @@ def file_digest(path: Path) -> str:
 
 
 def ask_verdict(program: Path, path: Path) -> dict[str, Any]:
-    """Run `datacontract lint` on a file; returns the digest of the file, the result and the first
-    line of each reason.
+    """Run `datacontract lint` on a file.
+
+    Returns the digest of the file, the result and the first line of each reason.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.json")

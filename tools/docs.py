@@ -77,8 +77,9 @@ def chapter_title(notebook: Path) -> str:
 
 
 def parts() -> list[str]:
-    """Return every folder that has a notebook, in reading order; one that the order does not name
-    comes last.
+    """Return every folder that has a notebook, in reading order.
+
+    One that the order does not name comes last.
     """
     folders = {
         path.parent.relative_to(NOTEBOOKS).as_posix()

@@ -61,8 +61,9 @@ def take_oldest_jars() -> None:
 
 
 def pytest_configure() -> None:
-    """Have the tests take the oldest runtime; this file is a plug-in of the pytest that it
-    starts.
+    """Have the tests take the oldest runtime.
+
+    This file is a plug-in of the pytest that it starts.
     """
     import pyspark
 

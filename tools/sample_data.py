@@ -97,8 +97,9 @@ def write(file: Path, columns: list[str], rows: list[dict[str, str]], delimiter:
 
 
 def accounts(folder: Path) -> list[dict[str, str]]:
-    """Write two files of accounts; the second is ordered otherwise, has a column more, newer
-    versions of some rows, and mistakes.
+    """Write two files of accounts.
+
+    The second is ordered otherwise, has a column more, newer versions of some rows, and mistakes.
     """
     chance = random.Random(20260131)
     rows = [account(number, chance) for number in range(1, 2001)]

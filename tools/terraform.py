@@ -84,8 +84,9 @@ def run(command: list[str], **options: Any) -> str:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Keep other processes from changing what is under .datamaster/tools; Windows has no such
-    lock.
+    """Keep other processes from changing what is under .datamaster/tools.
+
+    Windows has no such lock.
     """
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
@@ -178,8 +179,9 @@ def environment(mirror: Path | None = None) -> dict[str, str]:
 
 
 def pins() -> dict[str, str]:
-    """Return the exact version of each provider, by its address, from the folders of `infra/`;
-    raises SystemExit where two differ.
+    """Return the exact version of each provider, by its address, from the folders of `infra/`.
+
+    Raises SystemExit where two differ.
     """
     found: dict[str, str] = {}
     for folder in FOLDERS:
@@ -204,8 +206,9 @@ def system() -> str:
 
 
 def providers() -> Providers:
-    """Return the real providers where they were fetched or can be, and stand-ins otherwise; the
-    choice is made anew at each call.
+    """Return the real providers where they were fetched or can be, and stand-ins otherwise.
+
+    The choice is made anew at each call.
     """
     real = TOOLS / ("real-" + "-".join(pinned for _, pinned in sorted(pins().items())))
     reached = real / "complete"
@@ -359,8 +362,9 @@ def recording(schemas: Iterable[Mapping[str, Any]], kinds: set[str]) -> dict[str
 
 
 def record(files: list[str]) -> None:
-    """Write the stand-ins' schemas from files of `terraform providers schema -json`; the same
-    schemas make the same bytes.
+    """Write the stand-ins' schemas from files of `terraform providers schema -json`.
+
+    The same schemas make the same bytes.
     """
     texts = (
         gzip.decompress(Path(file).read_bytes())

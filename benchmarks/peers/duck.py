@@ -54,8 +54,10 @@ def query(job: Job, file: Path) -> str:
 
 @contextmanager
 def reading(job: Job, file: Path) -> Iterator[RecordBatchReader]:
-    """Give the rows of the query, as they come; the connection is closed here, and not by whichever
-    thread of the writer lets go of the rows last.
+    """Give the rows of the query, as they come.
+
+    The connection is closed here, and not by whichever thread of the writer lets go of the rows
+    last.
     """
     with duckdb.connect() as connection:
         yield connection.sql(query(job, file)).to_arrow_reader(ROWS)
@@ -67,8 +69,9 @@ def kept(schema: pa.Schema) -> pa.Schema:
 
 
 def parted(batches: RecordBatchReader) -> Iterator[tuple[RecordBatch, RecordBatch]]:
-    """Yield the good rows and the bad rows of each batch; the bad ones with what they break and
-    what could not be read.
+    """Yield the good rows and the bad rows of each batch.
+
+    The bad ones with what they break and what could not be read.
     """
     for batch in batches:
         is_good = pc.equal(batch.column("broken_rules"), "")

@@ -1,5 +1,6 @@
-"""What every peer is given, and how it is measured; standard library only, since each peer has an
-environment of its own.
+"""What every peer is given, and how it is measured.
+
+Standard library only, since each peer has an environment of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows that were kept or set aside, rows that break a rule, and broken rules over all rows;
+    """Rows that were kept or set aside, rows that break a rule, and broken rules over all rows.
+
     None where the peer does not say.
     """
 
@@ -72,8 +74,9 @@ def job_of(text: str) -> Job:
 
 
 def processes() -> list[Path]:
-    """Return the folders in /proc of this process and of those that it started (a JVM); none off
-    Linux.
+    """Return the folders in /proc of this process and of those that it started (a JVM).
+
+    None off Linux.
     """
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
@@ -88,15 +91,17 @@ def processes() -> list[Path]:
 
 
 def fields(stat: Path) -> list[str]:
-    """Return the fields of a /proc/PID/stat from the third on (the state); the second is a name
-    that may hold blanks (proc_pid_stat(5)).
+    """Return the fields of a /proc/PID/stat from the third on (the state).
+
+    The second is a name that may hold blanks (proc_pid_stat(5)).
     """
     return stat.read_text().rpartition(")")[2].split()
 
 
 def peak_mb() -> float | None:
-    """Return the peak resident memory of these processes, each at its own peak, in MB; None off
-    Linux.
+    """Return the peak resident memory of these processes, each at its own peak, in MB.
+
+    None off Linux.
     """
     said = [
         dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())

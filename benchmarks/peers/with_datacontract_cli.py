@@ -1,5 +1,6 @@
-"""datacontract-cli: `datacontract test` of the file against the contract, in its DuckDB; it counts
-per check, and writes and parts nothing.
+"""datacontract-cli: `datacontract test` of the file against the contract, in its DuckDB.
+
+It counts per check, and writes and parts nothing.
 """
 
 from datacontract.data_contract import DataContract
@@ -21,8 +22,9 @@ def ingest(task: Task) -> None:
 
 
 def counts(task: Task) -> Counts:
-    """Return what it counted: the rows, and those that break each check; what stopped it where no
-    check was executed.
+    """Return what it counted: the rows, and those that break each check.
+
+    What stopped it where no check was executed.
     """
     checks = RUNS[task.folder.name].checks
     without = [check for check in checks if check.result is None]

@@ -1,5 +1,6 @@
-"""The floor: plain Spark reads the file with the contract's types and appends it to a Delta table;
-no rule is looked at.
+"""The floor: plain Spark reads the file with the contract's types and appends it to a Delta table.
+
+No rule is looked at.
 """
 
 from job import Counts, Task, measure

@@ -1,5 +1,6 @@
-"""spark-expectations: its decorator on a function that reads the file; good rows to the target
-table, others with what they break to `<target>_error`, and statistics.
+"""spark-expectations: its decorator on a function that reads the file.
+
+Good rows to the target table, others with what they break to `<target>_error`, and statistics.
 
 It goes over what the function returns several times (counts, the error table, the target table), so
 the function returns a cached frame: less processor time than

@@ -213,8 +213,9 @@ _NO_SUCH_VERSION = code(
 
 
 def _odcs_version(version: str, form: _ContractExportFormat) -> str:
-    """Return the version of ODCS that is to be written; raises BadInput for one that is not known,
-    or where something else is written.
+    """Return the version of ODCS that is to be written.
+
+    Raises BadInput for one that is not known, or where something else is written.
     """
     from datamaster_kit.contract.document import nearest_name_hint
     from datamaster_kit.contract.odcs.standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS

@@ -125,8 +125,9 @@ def deliver_plan_command(
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is
-    changed.
+    """Show what would change in the jobs of a workspace, and in the topics of contracts.
+
+    Nothing is changed.
 
     Where topics cannot be looked at, the jobs are shown all the same; it ends with 1 then.
 

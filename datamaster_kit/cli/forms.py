@@ -22,8 +22,9 @@ FormsProjectFile = Annotated[
 
 
 def _project_file(path: Path) -> Path:
-    """Return the whole path of a project file, given it or its folder; raises BadInput where it is
-    not there.
+    """Return the whole path of a project file, given it or its folder.
+
+    Raises BadInput where it is not there.
     """
     from datamaster_kit.project.project_file import NO_PROJECT
 

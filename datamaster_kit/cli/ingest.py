@@ -62,8 +62,9 @@ def load_target_project(
 
 
 def contracts_with_model(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
-    """Return the contracts that have a model, all where none is named; raises BadInput where no
-    contract has it.
+    """Return the contracts that have a model, all where none is named.
+
+    Raises BadInput where no contract has it.
     """
     found = tuple(
         item for item in contracts if not model or model in [one.name for one in item.models]
@@ -127,8 +128,9 @@ _ENDED_WITH_2 = re.compile(r"SystemExit: 2\b")
 
 
 def _parse_logged_json(logs: str) -> Any:
-    """Return the JSON that a command printed among other lines; raises DatamasterError where it is
-    not there whole.
+    """Return the JSON that a command printed among other lines.
+
+    Raises DatamasterError where it is not there whole.
     """
     found = re.search(r"^\{$.*?^\}$", logs, re.MULTILINE | re.DOTALL)
     if not found:

@@ -27,8 +27,9 @@ __all__ = ['older_answers', 'collect_answers', 'init_command']
 
 # %% ../../nbs/cli/10_init.ipynb #4af463ce
 def _command_output(*command: str) -> str:
-    """Return what a command prints, without the white space around it; empty where it is not there,
-    fails or takes too long.
+    """Return what a command prints, without the white space around it.
+
+    Empty where it is not there, fails or takes too long.
     """
     if not shutil.which(command[0]):
         return ""
@@ -85,8 +86,9 @@ _OLDER_FILES = ("strife_config.yaml", "strife_env/strife_config.yaml")
 
 
 def older_answers(folder: Path) -> dict[str, str]:
-    """Return the answers in the older project file of a folder, none where there is no such file;
-    raises BadInput with its faults.
+    """Return the answers in the older project file of a folder, none where there is no such file.
+
+    Raises BadInput with its faults.
     """
     from datamaster_kit.project.project_file import read_project
 
@@ -123,8 +125,9 @@ def _prompt_answer(question: InitQuestion, default: str) -> str:
 def _default_answer(
     question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]
 ) -> str:
-    """Return the answer that is offered to a question after the answers so far; empty where none
-    could be used. A workspace is asked for its account.
+    """Return the answer that is offered to a question after the answers so far.
+
+    Empty where none could be used. A workspace is asked for its account.
     """
     from datamaster_kit.project.project_text import wrong_answer
     from datamaster_kit.setup.databricks_account import find_account_id
@@ -186,8 +189,9 @@ _GITIGNORE_PATTERNS = {
 
 
 def _missing_gitignore_lines(folder: Path) -> list[str]:
-    """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git
-    does not read.
+    """Return the lines that the `.gitignore` of a folder lacks.
+
+    None where a file is there that git does not read.
     """
     if _command_output("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
         ignored = _command_output(
@@ -198,8 +202,9 @@ def _missing_gitignore_lines(folder: Path) -> list[str]:
 
 
 def _append_gitignore(file: Path, lines: Sequence[str]) -> None:
-    """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is
-    written.
+    """Append lines to a `.gitignore`, with the ends of line that it has.
+
+    One that is not there is written.
     """
     existing = file.read_bytes() if file.exists() else b""
     end = b"\r\n" if b"\r\n" in existing else b"\n"

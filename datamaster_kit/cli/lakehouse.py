@@ -142,8 +142,9 @@ def _count_phrase(count: int, noun: str) -> str:
 
 
 def _require_target(names: list[str], given: Mapping[str, str]) -> None:
-    """Raise BadInput where steps are given a target that the project file does not name; the Azure
-    side, which only setup has, is looked at by setup.
+    """Raise BadInput where steps are given a target that the project file does not name.
+
+    The Azure side, which only setup has, is looked at by setup.
     """
     from datamaster_kit.deliver.step_start import find_project
     from datamaster_kit.project.project_file import read_project
@@ -170,8 +171,9 @@ def run_steps_command(
     ] = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Run step notebooks by papermill, several in one Spark session; the executed notebooks stay in
-    runs/.
+    """Run step notebooks by papermill, several in one Spark session.
+
+    The executed notebooks stay in runs/.
 
     A step that needs Spark, and whose target is a workspace, runs there once: it is followed, its
     result and its notebook are fetched, and SIGTERM or Ctrl-C cancels it.

@@ -153,8 +153,9 @@ def _install_log_formatter() -> None:
 
 
 def main() -> None:
-    """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task
-    of a job would take for a failure.
+    """Run the command line, and raise SystemExit with its exit code.
+
+    Not with 0, which a wheel task of a job would take for a failure.
     """
     try:
         _run_app()

@@ -43,8 +43,9 @@ _ABFSS_PREFIX = "abfss://"
 
 
 def workspace_fs_utility(out: str) -> Any:
-    """Return the workspace's utility of files (Databricks, *File system utility*); raises BadInput
-    outside of a workspace.
+    """Return the workspace's utility of files (Databricks, *File system utility*).
+
+    Raises BadInput outside of a workspace.
     """
     from datamaster_kit.targets.databricks import RUNTIME_VERSION
 
@@ -70,8 +71,10 @@ def volume_of(file: Path) -> Path | None:
 
 @contextmanager
 def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
-    """Give the folder to write to; for one of Azure storage a folder beside the contract, in its
-    volume, from which the files are copied.
+    """Give the folder to write to.
+
+    For one of Azure storage a folder beside the contract, in its volume, from which the files are
+    copied.
     """
     if not out.startswith(_ABFSS_PREFIX):
         if Path(out).is_file():

@@ -63,8 +63,9 @@ _LakehouseFolder = Annotated[
 
 
 def _domain_from_folder(folder: Path) -> str:
-    """Return a folder's name as that of a domain: lower-case letters and digits, 18 at most; `lake`
-    where nothing is left.
+    """Return a folder's name as that of a domain: lower-case letters and digits, 18 at most.
+
+    `lake` where nothing is left.
     """
     return (
         re.sub(r"^[0-9]+", "", re.sub(r"[^a-z0-9]", "", folder.resolve().name.lower()))[:18]

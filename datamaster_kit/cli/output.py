@@ -32,8 +32,9 @@ def visible_line(value: Any) -> str:
 
 
 def visible_json(value: Any) -> str:
-    """Return a value as JSON; what is not seen, and what a log takes for a command, is written by
-    its number.
+    """Return a value as JSON.
+
+    What is not seen, and what a log takes for a command, is written by its number.
     """
     text = json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n"
     text = re.sub(DEVOPS_COMMAND, r"\\u0023", text)

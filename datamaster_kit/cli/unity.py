@@ -63,8 +63,9 @@ def _build_unity_plan(
     contract: str = "",
     only_tables: bool = False,
 ) -> CatalogPlan:
-    """Return the plan that brings a target to what the project and its contracts ask for; raises
-    BadInput where a single contract is to decide on more than its tables.
+    """Return the plan that brings a target to what the project and its contracts ask for.
+
+    Raises BadInput where a single contract is to decide on more than its tables.
     """
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of

@@ -212,8 +212,10 @@ def _is_folder_name(name: str) -> bool:
 
 
 def folder_name(name: str) -> str:
-    """Return a model's or table's name where it is to be part of a path; raises BadInput where it
-    is not the name of one folder, whoever made the contract and whether it was checked.
+    """Return a model's or table's name where it is to be part of a path.
+
+    Raises BadInput where it is not the name of one folder, whoever made the contract and whether it
+    was checked.
     """
     if not _is_folder_name(name):
         raise BadInput(
@@ -616,8 +618,9 @@ _WIDE_DECIMAL_CONTEXT = Context(prec=400)
 
 
 def _pattern_findings(model: str, path: str, pattern: str) -> Iterator[ContractFinding]:
-    """Yield that a pattern explodes; one that Spark cannot run for another reason is a rule that is
-    not executed.
+    """Yield that a pattern explodes.
+
+    One that Spark cannot run for another reason is a rule that is not executed.
     """
     try:
         java_pattern(pattern)
@@ -681,8 +684,9 @@ _MOMENT_PATTERN = re.compile("(?=.*(yy|MM|dd|HH|mm|ss))([GyMLdDahKkHmsSVzOXx]|[^
 
 
 def _parse_limit(value: Any, name: str) -> Any:
-    """Return a limit as a value that compares; raises ValueError or ArithmeticError where it is
-    none of the type.
+    """Return a limit as a value that compares.
+
+    Raises ValueError or ArithmeticError where it is none of the type.
     """
     if name in NUMERIC_TYPE_NAMES:
         if not _is_decimal_text(str(value)):
@@ -873,8 +877,9 @@ SCHEMA_EVOLUTION_MODES = ("rescue", "add", "widen", "fail")
 def _table_lifecycle_findings(
     contract: Contract, models: dict[str, set[str]]
 ) -> Iterator[ContractFinding]:
-    """Yield what the workflow says of the life of a table and cannot mean; `models` are the names
-    of each model's fields.
+    """Yield what the workflow says of the life of a table and cannot mean.
+
+    `models` are the names of each model's fields.
     """
     workflow = contract.workflow or Workflow()
     for name, item in (

@@ -35,8 +35,9 @@ OLDEST_RUNTIME_RELEASE = 17
 
 
 def _runtime_release(version: str) -> int | None:
-    """Return the first number of a runtime's release; None for what names none, as serverless
-    compute and an image of one's own do.
+    """Return the first number of a runtime's release.
+
+    None for what names none, as serverless compute and an image of one's own do.
     """
     found = re.match(r"(\d+)\.", version)
     return int(found[1]) if found else None

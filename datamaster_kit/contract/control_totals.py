@@ -64,8 +64,9 @@ class ControlTotals:
         return next(iter(found.groupdict().values())) if found else ""
 
     def totals_file_name(self, name: str) -> str:
-        """Return the name of the file with the totals of a file of that name; an empty text where
-        they are in the file itself.
+        """Return the name of the file with the totals of a file of that name.
+
+        An empty text where they are in the file itself.
         """
         return self.name.replace("{name}", name).replace("{stem}", _stem_of(name))
 
@@ -86,8 +87,9 @@ def _text(value: Any) -> str:
 
 
 def control_problems(value: Any, format: str) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with a source's `control`, each with a hint; nothing where it can be
-    read.
+    """Yield what is wrong with a source's `control`, each with a hint.
+
+    Nothing where it can be read.
     """
     if not isinstance(value, Mapping):
         yield (
@@ -168,8 +170,9 @@ def _place_problems(value: Mapping[str, Any], place: str, format: str) -> Iterat
 
 
 def read_control_totals(value: Any, format: str) -> ControlTotals | None:
-    """Return where the control totals are; None where none are named, or what is said of them is
-    wrong.
+    """Return where the control totals are.
+
+    None where none are named, or what is said of them is wrong.
     """
     if value is None or any(control_problems(value, format)):
         return None
@@ -190,8 +193,10 @@ _CONTROL_NUMBER_PATTERN = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
 
 @dataclass(frozen=True)
 class TotalComparison:
-    """One total of a file: `name` is records or a field; `expected` is the text that the file says,
-    empty where it says nothing, `found` the number that it has.
+    """One total of a file: `name` is records or a field.
+
+    `expected` is the text that the file says, empty where it says nothing, `found` the number that
+    it has.
     """
 
     name: str

@@ -92,8 +92,9 @@ _UNIX_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (
 
 
 def schedule_hint(value: Any) -> str:
-    """Return which part of a schedule, in cron's five parts or in Quartz's six or seven, cannot be;
-    empty where each can.
+    """Return which part of a schedule, in cron's five parts or in Quartz's six or seven, cannot be.
+
+    Empty where each can.
     """
     text = str(value).strip()
     if not text.isascii() or len(text) > 1000:
@@ -146,8 +147,9 @@ def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[s
 
 
 def describe_cron(cron: str) -> str:
-    """Return in words when a Quartz cron expression falls due; raises BadInput with a sentence that
-    names the part that is wrong.
+    """Return in words when a Quartz cron expression falls due.
+
+    Raises BadInput with a sentence that names the part that is wrong.
     """
     from cron_descriptor import (
         ExpressionDescriptor,

@@ -184,8 +184,9 @@ _YAML_SCALAR_WORDS = {
 
 
 def parse_plain_scalar(text: str) -> Any:
-    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises
-    OverflowError for a number beyond a double.
+    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text.
+
+    Raises OverflowError for a number beyond a double.
     """
     if text in _YAML_SCALAR_WORDS:
         return _YAML_SCALAR_WORDS[text]
@@ -280,8 +281,9 @@ def _attach_value(builder: _DocumentBuilder, value: Any, line: int) -> None:
 
 # %% ../../nbs/contract/04_document.ipynb #6d038241
 def _begin_key(builder: _DocumentBuilder, text: str, line: int, is_plain: bool = False) -> None:
-    """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any
-    other.
+    """Take a scalar as the next key of the mapping that is open.
+
+    `<<` in quotes is a key like any other.
     """
     frame = builder.stack[-1]
     path = (*frame.path, text)
@@ -442,8 +444,9 @@ _BYTE_ORDER_MARKS = {
 
 
 def byte_order_mark_encoding(head: bytes) -> str:
-    """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are;
-    an empty text where they are none (Unicode, *Byte order mark*).
+    """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are.
+
+    An empty text where they are none (Unicode, *Byte order mark*).
     """
     return next(
         (encoding for mark, encoding in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), ""
@@ -463,8 +466,9 @@ def detect_utf_encoding(head: bytes) -> str:
 
 
 def not_utf8_fault(content: bytes, file: str) -> Fault | None:
-    """Return that bytes are no text in UTF-8, and the encoding that they show; None where they
-    are.
+    """Return that bytes are no text in UTF-8, and the encoding that they show.
+
+    None where they are.
     """
     if encoding := detect_utf_encoding(content):
         told = (
@@ -535,8 +539,9 @@ def parse_document(content: bytes | str, file: str) -> Document:
 
 # %% ../../nbs/contract/04_document.ipynb #5360035e
 def read_document(path: Path | str) -> Document:
-    """Return the document in a file; raises BadInput where the file cannot be read or has
-    faults.
+    """Return the document in a file.
+
+    Raises BadInput where the file cannot be read or has faults.
     """
     path = Path(path)
     try:

@@ -38,8 +38,9 @@ CODES: dict[str, Code] = {}
 
 
 def code(name: str, meaning: str, remedy: str, severity: Severity = "error") -> Code:
-    """Register a kind of fault and return it; raises ValueError where the name already means
-    something else.
+    """Register a kind of fault and return it.
+
+    Raises ValueError where the name already means something else.
     """
     registered = CODES.setdefault(name, Code(name, meaning, remedy, severity))
     if registered != Code(name, meaning, remedy, severity):
@@ -93,8 +94,9 @@ class BadInput(DatamasterError):
 
 # %% ../../nbs/contract/02_fault.ipynb #eabd87d9
 def first_line(said: object) -> str:
-    """Return the first line with a word in it, of a text or of what an error says; of an error
-    without a word, the name of its kind.
+    """Return the first line with a word in it, of a text or of what an error says.
+
+    Of an error without a word, the name of its kind.
     """
     lines = filter(None, map(str.strip, str(said).splitlines()))
     return next(lines, type(said).__name__ if isinstance(said, BaseException) else "")

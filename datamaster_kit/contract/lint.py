@@ -48,8 +48,9 @@ _NO_CONTRACT_FILE = code(
 
 
 def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
-    """Return the files of paths, folders (their *.yaml and *.yml) and globs, each once; raises
-    BadInput naming every path that finds none.
+    """Return the files of paths, folders (their *.yaml and *.yml) and globs, each once.
+
+    Raises BadInput naming every path that finds none.
     """
     files: dict[Path, None] = {}
     faults = []
@@ -89,8 +90,9 @@ _TODO_COMMENT_PATTERN = re.compile(r"[\w-]+:\s*(.*?)\s+# TODO: (.+)")
 
 
 def _open_todo_notes(path: Path, document: Document) -> Iterator[Fault]:
-    """Yield a note for each TODO of a draft whose value is empty; an identifier has one until its
-    comment is gone.
+    """Yield a note for each TODO of a draft whose value is empty.
+
+    An identifier has one until its comment is gone.
     """
     places = {
         line: place for place, line in sorted(document.lines.items(), key=lambda item: len(item[0]))

@@ -45,8 +45,9 @@ def _is_invisible(letter: str) -> bool:
 
 
 def lookalike_reasons(name: str) -> list[str]:
-    """Return what makes a name look like another, each as the end of a sentence; superscripts such
-    as those of `nº` are none.
+    """Return what makes a name look like another, each as the end of a sentence.
+
+    Superscripts such as those of `nº` are none.
     """
     unseen = [
         f"U+{ord(letter):04X}"

@@ -354,8 +354,9 @@ class EmailNotifications:
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from: `type` is adls (files) or eventhub; `options` are the reader's (header,
-    delimiter, encoding ...).
+    """Where rows come from: `type` is adls (files) or eventhub.
+
+    `options` are the reader's (header, delimiter, encoding ...).
 
     `is_given` is False for the source of a contract that names none.
     """
@@ -498,8 +499,9 @@ class Contract:
         return tuple(model.field(name) for name in said.get(model.name, said.get("*", ())))
 
     def delete_when(self, model: Model) -> Mapping[str, tuple[str, ...]]:
-        """Return the values, by field, that mark a row of a model as deleted; empty where none
-        does.
+        """Return the values, by field, that mark a row of a model as deleted.
+
+        Empty where none does.
         """
         said = (self.workflow or Workflow()).delete_when
         return said.get(model.name, said.get("*", {}))

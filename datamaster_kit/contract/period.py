@@ -139,8 +139,9 @@ def _build_period(parts: Iterable[tuple[str, Decimal]]) -> Period:
 
 # %% ../../nbs/contract/06_period.ipynb #e5c7c845
 def parse_period(text: str) -> Period:
-    """Return the period that a text says, in ISO 8601 or words; raises ValueError where it says
-    none.
+    """Return the period that a text says, in ISO 8601 or words.
+
+    Raises ValueError where it says none.
 
     ISO 8601 (5.5.2) is read whole: parts by their letters, of which the last may have a fraction,
     and the alternative form `P0001-06-00T00:00:00`.
@@ -205,8 +206,9 @@ def is_ambiguous(text: str) -> bool:
 
 
 def retention_period(value: object, unit: str, options: Mapping[str, object]) -> Period | None:
-    """Return how long data is kept, None where it has no end; raises ValueError for what is no
-    period, or may be two.
+    """Return how long data is kept, None where it has no end.
+
+    Raises ValueError for what is no period, or may be two.
     """
     if value is None or is_unlimited(value, options):
         return None

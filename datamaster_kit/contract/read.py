@@ -47,8 +47,10 @@ _UNKNOWN_SPECIFICATION = code(
 def translate_document(
     document: Document, root: Path, lenient: bool = False
 ) -> tuple[Contract | None, tuple[Fault, ...]]:
-    """Return the contract of a document and its faults; None where the specification is not
-    recognised. `lenient` warns of what the standard's schema forbids.
+    """Return the contract of a document and its faults.
+
+    None where the specification is not recognised. `lenient` warns of what the standard's schema
+    forbids.
     """
     if "dataContractSpecification" in document.data:
         return read_dcs(document, root)
@@ -67,8 +69,9 @@ def translate_document(
 
 # %% ../../nbs/contract/14_read.ipynb #2c0b518e
 def document_path(document: Document, model: str, field: str) -> tuple[str | int, ...]:
-    """Return the path, in the document, of a model or of a dotted field of it; without a model, of
-    a dotted part of the contract itself.
+    """Return the path, in the document, of a model or of a dotted field of it.
+
+    Without a model, of a dotted part of the contract itself.
     """
     if not model:
         return part_path(document, *field.split("."))
@@ -242,8 +245,9 @@ _NUMERIC_KEYS = frozenset(
 
 
 def _is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
-    """A value is a number, or a period, by where it stands; `kinds` are the names of the fields'
-    types by their paths.
+    """A value is a number, or a period, by where it stands.
+
+    `kinds` are the names of the fields' types by their paths.
     """
     names = [part for part in at if isinstance(part, str)]
     around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None

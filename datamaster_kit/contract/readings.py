@@ -59,8 +59,9 @@ def _yaml_form(value: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def differing_readings(text: str) -> str:
-    """Return what readers make of a text without quotes, as a sentence; empty where every one takes
-    it for the text.
+    """Return what readers make of a text without quotes, as a sentence.
+
+    Empty where every one takes it for the text.
     """
     if len(text) > _LONGEST_DOUBTFUL_TEXT or not _DOUBTFUL.fullmatch(text):
         return ""

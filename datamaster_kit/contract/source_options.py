@@ -133,8 +133,9 @@ _USUAL_ENCODING_NAMES = (
 
 
 def codec_of(name: str) -> str:
-    """Return the name of Python's codec of an encoding, by any of its usual names; an empty text
-    for one that is not known.
+    """Return the name of Python's codec of an encoding, by any of its usual names.
+
+    An empty text for one that is not known.
     """
     text = name.strip().lower()
     text = {
@@ -170,8 +171,9 @@ _CHARACTER_ESCAPES = {
 
 
 def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source's options with the names and values that readers take; options of another
-    format, and where control totals are, are left out.
+    """Return a source's options with the names and values that readers take.
+
+    Options of another format, and where control totals are, are left out.
     """
     known = {"sep": "delimiter"}
     of_reader = {
@@ -227,8 +229,9 @@ def moment_pattern_problem(pattern: str) -> str:
 
 
 def century_problem(pattern: str) -> str:
-    """Return that a pattern has a year of two digits, so that its century is guessed; empty where
-    it has not.
+    """Return that a pattern has a year of two digits, so that its century is guessed.
+
+    Empty where it has not.
     """
     plain = re.sub("'[^']*'", "", pattern)
     return (

@@ -76,8 +76,9 @@ def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
 
 
 def partner_contracts(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts that have the other layer of models of a contract; those that are given
-    have been joined.
+    """Return the contracts that have the other layer of models of a contract.
+
+    Those that are given have been joined.
     """
     mine = {name.lower(): layer for name, layer in contract.layers.items()}
     return tuple(
@@ -116,8 +117,9 @@ class Conflict:
 
 
 def _claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model]]:
-    """Yield what a contract claims: the claim as it is compared, how it is written, and the model;
-    the models' own tables and folders come first.
+    """Yield what a contract claims: the claim as it is compared, how it is written, and the model.
+
+    The models' own tables and folders come first.
     """
     models = (*contract.workflow_models, *contract.gold_models)
     names = {model.name: table_names(contract, model) for model in models}

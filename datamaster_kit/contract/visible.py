@@ -27,8 +27,9 @@ _COMMAND_BEGINNING = re.compile(rf"(?<=:):(?=[A-Za-z])|{DEVOPS_COMMAND}")
 
 
 def visible_text(value: Any) -> str:
-    """Return a value as one line of text in which nothing acts and nothing is hidden; None is
-    empty.
+    """Return a value as one line of text in which nothing acts and nothing is hidden.
+
+    None is empty.
     """
     text = "" if value is None else str(value)
     shown = (
@@ -60,8 +61,9 @@ def escape_log_commands(text: str) -> str:
 
 
 def _visible_character(character: str) -> str:
-    """Return what is shown for a character that is not printable; a space of any width is a
-    space.
+    """Return what is shown for a character that is not printable.
+
+    A space of any width is a space.
     """
     if character.isspace() and ord(character) > 160 and character not in "\u2028\u2029":
         return " "

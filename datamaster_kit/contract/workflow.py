@@ -90,8 +90,9 @@ def _read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
 
 # %% ../../nbs/contract/09_workflow.ipynb #2e70d26a
 def _read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the marking values by model and field; a field with its values is for every model,
-    under `*`.
+    """Return the marking values by model and field.
+
+    A field with its values is for every model, under `*`.
     """
     given = _mapping_items(value)
     flat = {
@@ -118,8 +119,9 @@ def read_share(value: Any) -> float | None:
 
 # %% ../../nbs/contract/09_workflow.ipynb #95022a04
 def _read_compute(value: Any) -> dict[str, Any]:
-    """Return what is said of the compute, a word as its kind; nothing where the value is neither a
-    word nor a mapping.
+    """Return what is said of the compute, a word as its kind.
+
+    Nothing where the value is neither a word nor a mapping.
     """
     return {"kind": value} if isinstance(value, str) and value else _mapping_items(value)
 

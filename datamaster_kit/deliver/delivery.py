@@ -104,16 +104,18 @@ def contracts_with_files(
 
 
 def _wheel_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
-    """Return the toolkit's wheel, and those of the project's own packages, by file name; raises
-    BadInput or DatamasterError where one cannot be built.
+    """Return the toolkit's wheel, and those of the project's own packages, by file name.
+
+    Raises BadInput or DatamasterError where one cannot be built.
     """
     wheel, content = build_toolkit_wheel()
     return {wheel: content, **build_project_wheels(project, contracts)}
 
 
 def complete_release_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
-    """Return the files of a release of everything: those that jobs read, and the wheels; raises
-    BadInput or DatamasterError where one cannot be built.
+    """Return the files of a release of everything: those that jobs read, and the wheels.
+
+    Raises BadInput or DatamasterError where one cannot be built.
     """
     return {**project_files(project, contracts), **_wheel_files(project, contracts)}
 
@@ -130,8 +132,10 @@ def wheels_of(files: Iterable[str]) -> tuple[str, ...]:
 def _desired_jobs_and_topics(
     project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()
 ) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
-    """Return the jobs and topics that contracts ask for; raises BadInput with everything in them
-    that neither takes, and with what is missing for them in the workspace.
+    """Return the jobs and topics that contracts ask for.
+
+    Raises BadInput with everything in them that neither takes, and with what is missing for them in
+    the workspace.
     """
     found, faults = list[Any](), list[Fault](missing)
     for work in (
@@ -149,8 +153,9 @@ def _desired_jobs_and_topics(
 # %% ../../nbs/deliver/14_delivery.ipynb #29454bce
 @dataclass(frozen=True)
 class DeliveryScope:
-    """What of a delivery is looked at: the contract of a file, and the jobs of some purposes; where
-    empty, all.
+    """What of a delivery is looked at: the contract of a file, and the jobs of some purposes.
+
+    Where empty, all.
 
     Topics go with the purpose `ingest`. What is not of the part is left as it is.
     """
@@ -170,8 +175,9 @@ _FULL_SCOPE = DeliveryScope()
 def _jobs_and_topics_in_scope(
     part: DeliveryScope, project: Project, contracts: Sequence[Contract], release: Release
 ) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
-    """Return the jobs and topics of a part; raises BadInput where the project has no such
-    contract.
+    """Return the jobs and topics of a part.
+
+    Raises BadInput where the project has no such contract.
     """
     place = (project.root / part.contract).resolve()
     chosen = [
@@ -341,8 +347,9 @@ def observe_delivery(
     old_topics: bool = False,
     part: DeliveryScope = _FULL_SCOPE,
 ) -> Delivery:
-    """Return what should be and what is; raises BadInput with everything in the contracts that jobs
-    or topics do not take.
+    """Return what should be and what is.
+
+    Raises BadInput with everything in the contracts that jobs or topics do not take.
 
     Azure is asked only where a contract has a topic or, with `old_topics`, where the project has a
     subscription: who has no topics need not be logged in to it.
@@ -414,8 +421,9 @@ def plan_delivery(delivery: Delivery, allow_delete: bool = False) -> Plan:
 
 
 def delivery_to_destroy(delivery: Delivery) -> Delivery:
-    """Return a delivery with what the toolkit made as found, and nothing as desired; raises
-    DatamasterError where topics could not be looked at.
+    """Return a delivery with what the toolkit made as found, and nothing as desired.
+
+    Raises DatamasterError where topics could not be looked at.
     """
     check_topics(delivery)
     folder = delivery.release.folder.rpartition("/")[0]
@@ -458,8 +466,10 @@ def _release_operations(delivery: Delivery) -> Operations:
 def apply_delivery(
     delivery: Delivery, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome
 ) -> tuple[ChangeOutcome, ...]:
-    """Apply a plan of this chapter, and keep a record of it; raises DatamasterError with every
-    change that failed, and all that could not be looked at, after the others were made.
+    """Apply a plan of this chapter, and keep a record of it.
+
+    Raises DatamasterError with every change that failed, and all that could not be looked at, after
+    the others were made.
     """
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 

@@ -53,8 +53,9 @@ def find_job_id(
     model: str,
     purpose: str,
 ) -> int:
-    """Return the id of the job of a model for a purpose, or of that of its contract; raises
-    BadInput where there is no such purpose, DatamasterError where there is no job.
+    """Return the id of the job of a model for a purpose, or of that of its contract.
+
+    Raises BadInput where there is no such purpose, DatamasterError where there is no job.
     """
     if purpose not in JOB_PURPOSES:
         raise BadInput(
@@ -258,8 +259,9 @@ def read_run_faults(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
 
 
 def _read_task_error(client: WorkspaceClient, task: RunTask) -> str:
-    """Return the error of a task, in its own words where the service has them; of a program that
-    ended itself, with the last line that it printed.
+    """Return the error of a task, in its own words where the service has them.
+
+    Of a program that ended itself, with the last line that it printed.
     """
     from databricks.sdk.errors import DatabricksError
 
@@ -282,8 +284,9 @@ def _read_task_error(client: WorkspaceClient, task: RunTask) -> str:
 # %% ../../nbs/deliver/05_job_runs.ipynb #2115450f
 @dataclass(frozen=True)
 class JobState:
-    """A job and its last run: `state` and what follows are empty where it never ran; `started_at`
-    is in UTC, `page` is the address of the run, or of the job.
+    """A job and its last run: `state` and what follows are empty where it never ran.
+
+    `started_at` is in UTC, `page` is the address of the run, or of the job.
     """
 
     job: str

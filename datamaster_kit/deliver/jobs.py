@@ -149,8 +149,9 @@ _NO_TASK_KEY = code(
 
 
 def _old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
-    """Return what to tell of a task whose own cluster is on too old a runtime; None for one that
-    runs no Python, to which it does not matter.
+    """Return what to tell of a task whose own cluster is on too old a runtime.
+
+    None for one that runs no Python, to which it does not matter.
     """
     cluster = task.get("new_cluster")
     if not isinstance(cluster, Mapping) or "spark_jar_task" in task:
@@ -200,8 +201,10 @@ def _build_job(
     tasks: Iterable[Mapping[str, Any]],
     starts: Mapping[str, Any],
 ) -> Job:
-    """Return a job with its tags; `keys` are what it is and was known by, and the tag of the
-    settings changes whenever anything of them does.
+    """Return a job with its tags.
+
+    `keys` are what it is and was known by, and the tag of the settings changes whenever anything of
+    them does.
     """
     compute = compute_for(project, contract)
     settings: dict[str, Any] = {
@@ -247,8 +250,10 @@ def _package_options(file: str, model: Model, release: Release) -> list[str]:
 
 
 def _with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
-    """Return a task of a contract; one that runs the project's own package and gives it nothing has
-    its options: nobody can write the folder of a release beforehand.
+    """Return a task of a contract.
+
+    One that runs the project's own package and gives it nothing has its options: nobody can write
+    the folder of a release beforehand.
     """
     wheel = task.get("python_wheel_task") or {}
     if (
@@ -310,8 +315,9 @@ _CONTINUOUS_ORDER = code(
 def ingest_job(
     project: Project, contract: Contract, file: str, model: Model, release: Release
 ) -> Job:
-    """Return the job that ingests a model, and then runs the tasks of the contract; raises BadInput
-    where they cannot be run.
+    """Return the job that ingests a model, and then runs the tasks of the contract.
+
+    Raises BadInput where they cannot be run.
     """
     starts = start_settings(
         project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}"
@@ -340,8 +346,9 @@ def ingest_job(
 def _startable_tasks(
     contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return tasks as a job takes them that starts so; raises BadInput where it takes no task after
-    another.
+    """Return tasks as a job takes them that starts so.
+
+    Raises BadInput where it takes no task after another.
     """
     ordered = [
         str(task.get("task_key"))
@@ -385,8 +392,9 @@ def _check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> No
 def _contract_ingest_job(
     project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release
 ) -> Job:
-    """Return the job that ingests every model of a contract; raises BadInput where the contract's
-    tasks cannot be run.
+    """Return the job that ingests every model of a contract.
+
+    Raises BadInput where the contract's tasks cannot be run.
     """
     _check_tasks_of_one_model(contract, models)
     starts = start_settings(project, contract, project.landing_folder(release.target))
@@ -591,8 +599,9 @@ _DUPLICATE_JOB_NAME = code(
 def build_jobs(
     project: Project, contracts: Iterable[tuple[str, Contract]], release: Release
 ) -> tuple[Job, ...]:
-    """Return the jobs of the contracts, given each with its file; raises BadInput with everything
-    in them that jobs do not take.
+    """Return the jobs of the contracts, given each with its file.
+
+    Raises BadInput with everything in them that jobs do not take.
     """
     found: list[Job] = []
     faults: list[Fault] = []

@@ -50,15 +50,17 @@ _TEMPLATE_FILE_NAMES = {"gitignore": ".gitignore"}
 
 
 def _find_shipped_folder(root: Path, packaged: str, checkout: str) -> Path:
-    """Return a folder that ships in the package, or where a checkout has it; `root` is the
-    package's folder.
+    """Return a folder that ships in the package, or where a checkout has it.
+
+    `root` is the package's folder.
     """
     return next(folder for folder in (root / packaged, root.parent / checkout) if folder.is_dir())
 
 
 def _workflow_text(text: str) -> str:
-    """Return a workflow that installs the toolkit from the package index; raises ValueError for one
-    that installs it in another way than those of this repository.
+    """Return a workflow that installs the toolkit from the package index.
+
+    Raises ValueError for one that installs it in another way than those of this repository.
     """
     for of_checkout, of_index in zip(_CHECKOUT_INSTALL_STEP, _INDEX_INSTALL_STEP, strict=True):
         if "pip install" in text and text.count(of_checkout) != 1:
@@ -129,8 +131,9 @@ def _record_text(files: Mapping[str, str]) -> str:
 
 
 def _read_record(folder: Path) -> dict[str, str]:
-    """Return the recorded hashes of a lakehouse's files by their paths; raises BadInput where there
-    is no record, or none that can be read.
+    """Return the recorded hashes of a lakehouse's files by their paths.
+
+    Raises BadInput where there is no record, or none that can be read.
     """
     file = folder / LAKEHOUSE_RECORD_FILE
     try:
@@ -162,8 +165,9 @@ class FileUpdate:
 def _file_updates(
     recorded: Mapping[str, str], there: Mapping[str, str | None], files: Mapping[str, str]
 ) -> Iterator[FileUpdate]:
-    """Yield what brings a lakehouse to a version; `there` are the hashes of what is on the disk,
-    None for what is not a file of its own.
+    """Yield what brings a lakehouse to a version.
+
+    `there` are the hashes of what is on the disk, None for what is not a file of its own.
     """
     for path, text in files.items():
         wanted, last = file_text_hash(text), recorded.get(path)
@@ -243,8 +247,9 @@ _COMMON_REPOSITORY_FILES = (".gitignore", "README.md")  # which are there before
 
 
 def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -> tuple[Path, ...]:
-    """Write the files of a new lakehouse with their record, and a project file where there is none;
-    return their paths. Raises BadInput with every file in the way.
+    """Write the files of a new lakehouse with their record, and a project file where there is none.
+
+    Return their paths. Raises BadInput with every file in the way.
 
     What any repository has stays as it is, with the lakehouse's beside it as `….new`.
     """
@@ -266,8 +271,9 @@ def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -
 
 
 def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[FileUpdate, ...]:
-    """Bring the files of a lakehouse to a version, and return what became of each; again, it
-    changes nothing. Raises BadInput where it is none.
+    """Bring the files of a lakehouse to a version, and return what became of each.
+
+    Again, it changes nothing. Raises BadInput where it is none.
     """
     recorded = _read_record(folder)
     steps = tuple(

@@ -124,8 +124,9 @@ _TOPIC_CHANGED = code(
 def topic_operations(
     management: Management, project: Project, wanted: Iterable[Topic]
 ) -> Operations:
-    """Return how topics are made, changed, deleted and found again; a write raises DatamasterError
-    where the topic is somebody else's by now.
+    """Return how topics are made, changed, deleted and found again.
+
+    A write raises DatamasterError where the topic is somebody else's by now.
     """
     by_name = {topic.name: topic for topic in wanted}
     account = (

@@ -67,8 +67,9 @@ def existing_file_faults(folder: Path, files: Mapping[str, str]) -> Iterator[Fau
 
 
 def write_new_project(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write the files of a new project and return their paths; raises BadInput with every file in
-    the way, and with the faults of the project file.
+    """Write the files of a new project and return their paths.
+
+    Raises BadInput with every file in the way, and with the faults of the project file.
     """
     faults = list(dict.fromkeys(existing_file_faults(folder, files)))
     try:

@@ -53,8 +53,9 @@ def _result_file(project: Project, run_id: str, step: str) -> str:
 
 
 def path_from_root(project: Project, contract: str) -> str:
-    """Return a contract's file by its path from the project's folder, as it is in a release; empty
-    where none is named.
+    """Return a contract's file by its path from the project's folder, as it is in a release.
+
+    Empty where none is named.
     """
     if not contract:
         return ""
@@ -81,8 +82,9 @@ def base_parameters(
 
 # %% ../../nbs/deliver/06_one_time_runs.ipynb #036fbd8b
 def _task_place(project: Project, release: Release, is_notebook: bool) -> dict[str, Any]:
-    """Return where the task of a one-time run runs, and what it needs there; nothing for a notebook
-    on serverless compute.
+    """Return where the task of a one-time run runs, and what it needs there.
+
+    Nothing for a notebook on serverless compute.
     """
     if project.jobs.compute == "serverless" and is_notebook:
         return {}
@@ -160,8 +162,9 @@ def command_request(
     contracts: Iterable[Contract],
     run_id: str,
 ) -> dict[str, Any]:
-    """Return the request that runs `datamaster` with arguments once; `run_id` makes it a run of its
-    own.
+    """Return the request that runs `datamaster` with arguments once.
+
+    `run_id` makes it a run of its own.
     """
     words = [
         *arguments,

@@ -75,8 +75,9 @@ def _package_name(pyproject: Mapping[str, Any], default: str) -> str:
 
 
 def _find_packages(root: Path) -> dict[str, Path]:
-    """Return the folders of the packages beside a project file, by their compared names; raises
-    BadInput with every pyproject.toml that cannot be read.
+    """Return the folders of the packages beside a project file, by their compared names.
+
+    Raises BadInput with every pyproject.toml that cannot be read.
     """
     found: dict[str, Path] = {}
     faults: list[Fault] = []
@@ -93,8 +94,9 @@ def _find_packages(root: Path) -> dict[str, Path]:
 
 
 def packages_of_project(project: Project, contracts: Iterable[Contract]) -> dict[str, Path]:
-    """Return the folders of the packages that jobs run, by name; raises BadInput with every task
-    whose package is not there.
+    """Return the folders of the packages that jobs run, by name.
+
+    Raises BadInput with every task whose package is not there.
     """
     beside = _find_packages(project.root)
     wanted = (
@@ -184,8 +186,9 @@ def copy_sources(folder: Path, to: Path) -> Path:
 
 
 def _find_build_back_end(folder: Path) -> tuple[str, list[str]]:
-    """Return what builds a package, and the folders of it in which that is found; raises
-    DatamasterError where it is not installed.
+    """Return what builds a package, and the folders of it in which that is found.
+
+    Raises DatamasterError where it is not installed.
     """
     system = _read_pyproject(folder).get("build-system", {})
     back_end, inside = (
@@ -216,8 +219,9 @@ def is_installed(module: str) -> bool:
 
 
 def _build_wheel(folder: Path) -> tuple[str, bytes]:
-    """Return the file name and the content of a package's wheel; raises DatamasterError where it
-    cannot be built, or fits only machines like this one.
+    """Return the file name and the content of a package's wheel.
+
+    Raises DatamasterError where it cannot be built, or fits only machines like this one.
     """
     back_end, inside = _find_build_back_end(folder)
     with TemporaryDirectory() as name:
@@ -284,8 +288,9 @@ def _in_wheel_order(content: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def build_project_wheels(project: Project, contracts: Iterable[Contract]) -> dict[str, bytes]:
-    """Return the wheels of the packages that jobs run, by file name; raises BadInput or
-    DatamasterError with every one that is not there or cannot be built.
+    """Return the wheels of the packages that jobs run, by file name.
+
+    Raises BadInput or DatamasterError with every one that is not there or cannot be built.
     """
     wheels: dict[str, bytes] = {}
     faults: list[Fault] = []

@@ -110,8 +110,9 @@ def _outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Ite
 
 
 def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
-    """Return the files of a project that its jobs read, by their paths from its folder; raises
-    BadInput where one is outside of it.
+    """Return the files of a project that its jobs read, by their paths from its folder.
+
+    Raises BadInput where one is outside of it.
     """
     faults = tuple(_outside_file_faults(project, contracts))
     if faults:
@@ -216,8 +217,9 @@ def upload_release(client: WorkspaceClient, folder: str, files: Mapping[str, byt
 
 # %% ../../nbs/deliver/02_release.ipynb #17ec76c5
 def remove_releases(client: WorkspaceClient, folder: str) -> None:
-    """Remove a folder of the volume with everything in it; one that is not there is left at
-    that.
+    """Remove a folder of the volume with everything in it.
+
+    One that is not there is left at that.
     """
     from databricks.sdk.errors import NotFound
 

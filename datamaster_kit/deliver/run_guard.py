@@ -39,8 +39,9 @@ def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[N
 
 
 def _guard() -> None:
-    """Wait for the word of the process that follows a run; where that ends without it, cancel the
-    run.
+    """Wait for the word of the process that follows a run.
+
+    Where that ends without it, cancel the run.
     """
     root, target, run_id = sys.argv[1:]
     if sys.stdin.buffer.read() != _GUARD_END_MESSAGE:

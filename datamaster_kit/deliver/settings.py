@@ -43,8 +43,9 @@ def _frequency(contract: Contract) -> tuple[str, str]:
 
 
 def start_settings(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
-    """Return how jobs of a contract start; of schedule, continuous and trigger one at most is not
-    None.
+    """Return how jobs of a contract start.
+
+    Of schedule, continuous and trigger one at most is not None.
     """
     kind, _ = _frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
@@ -147,8 +148,9 @@ def job_limits(contract: Contract) -> JobLimits:
 
 
 def alert_settings(contract: Contract) -> dict[str, Any]:
-    """Return what a contract's jobs watch, and whom they tell; those who are told of failures are
-    told of long runs and of backlogs too.
+    """Return what a contract's jobs watch, and whom they tell.
+
+    Those who are told of failures are told of long runs and of backlogs too.
     """
     mail, limits = (contract.workflow or Workflow()).email_notifications, job_limits(contract)
     rules = [
@@ -210,8 +212,9 @@ def job_parameters(contract: Contract) -> dict[str, Any]:
 
 # %% ../../nbs/deliver/00_settings.ipynb #31d6841c
 def compute_for(project: Project, contract: Contract | None = None) -> Compute:
-    """Return what the jobs of a contract run on, or without one what the project's do; raises
-    BadInput with all that does not go together.
+    """Return what the jobs of a contract run on, or without one what the project's do.
+
+    Raises BadInput with all that does not go together.
     """
     own = (contract.workflow or Workflow()).compute if contract else {}
     said = merge_compute(

@@ -59,8 +59,9 @@ def _parameter_values(values: Mapping[str, Any]) -> dict[str, str]:
 
 # %% ../../nbs/deliver/08_step_start.ipynb #6b91a31b
 def find_project(file: str, folder: Path) -> Path:
-    """Return a project file, looked for in a folder and in those above it; raises BadInput where it
-    is in none.
+    """Return a project file, looked for in a folder and in those above it.
+
+    Raises BadInput where it is in none.
     """
     below = (folder, *folder.parents)
     found = next((above / file for above in below if (above / file).is_file()), None)
@@ -92,8 +93,9 @@ def _target_of_host(project: Project, host: str) -> str:
 
 
 def _default_target(project: Project) -> str:
-    """Return the target of the workspace that this process runs in, and local outside of one;
-    raises BadInput where it is not certain.
+    """Return the target of the workspace that this process runs in, and local outside of one.
+
+    Raises BadInput where it is not certain.
     """
     return _target_of_host(project, _workspace_host()) if RUNTIME_VERSION in os.environ else "local"
 
@@ -153,8 +155,10 @@ class StepValues(NamedTuple):
 
 
 def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
-    """Return what a step works on; where it needs Spark and is started outside of the workspace,
-    run it there, and leave the notebook's other cells out.
+    """Return what a step works on.
+
+    Where it needs Spark and is started outside of the workspace, run it there, and leave the
+    notebook's other cells out.
 
     Args:
         name: the step's name: setup, unity, ingest, deliver, silver, quality or explore.
@@ -193,8 +197,9 @@ def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
 
 # %% ../../nbs/deliver/08_step_start.ipynb #835d4662
 def _run_in_workspace(name: str, started: StepValues) -> None:
-    """Run a step once in its workspace, follow it to its end, and fetch what it leaves; raises
-    DatamasterError where it failed.
+    """Run a step once in its workspace, follow it to its end, and fetch what it leaves.
+
+    Raises DatamasterError where it failed.
     """
     from datamaster_kit.deliver.job_runs import read_run_faults
     from datamaster_kit.deliver.one_time_runs import base_parameters, path_from_root, step_request

@@ -83,8 +83,9 @@ def import_step(client: WorkspaceClient, project: Project, release: Release, fil
 
 # %% ../../nbs/deliver/15_submission.ipynb #0e302d64
 def submit_run(client: WorkspaceClient, request: Mapping[str, Any]) -> Run:
-    """Submit a one-time run, and return it; a token that came before gives the run that it
-    began.
+    """Submit a one-time run, and return it.
+
+    A token that came before gives the run that it began.
     """
     from databricks.sdk.service import jobs
 
@@ -200,8 +201,9 @@ def scrub_export(html: str, hidden: Mapping[str, str]) -> str:
 
 
 def fetch_notebook(client: WorkspaceClient, run: Run, file: Path, hidden: Mapping[str, str]) -> str:
-    """Write the executed notebook of an ended run of one task to a file of HTML; return why not
-    where the service has none, else an empty text.
+    """Write the executed notebook of an ended run of one task to a file of HTML.
+
+    Return why not where the service has none, else an empty text.
     """
     from databricks.sdk.errors import DatabricksError
 
@@ -219,8 +221,9 @@ def fetch_notebook(client: WorkspaceClient, run: Run, file: Path, hidden: Mappin
 
 
 def read_run_logs(client: WorkspaceClient, run: Run) -> str:
-    """Return what the program of an ended run of one task printed, the last 5 MB of it; nothing of
-    a run that failed before it printed.
+    """Return what the program of an ended run of one task printed, the last 5 MB of it.
+
+    Nothing of a run that failed before it printed.
     """
     from databricks.sdk.errors import DatabricksError
 
@@ -234,8 +237,9 @@ def read_run_logs(client: WorkspaceClient, run: Run) -> str:
 
 
 def fetch_result(client: WorkspaceClient, path: str) -> Any:
-    """Return what a step recorded in a file of the volume, and remove the file; None where it
-    recorded nothing.
+    """Return what a step recorded in a file of the volume, and remove the file.
+
+    None where it recorded nothing.
     """
     from databricks.sdk.errors import NotFound
 

@@ -204,8 +204,9 @@ def build_topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic
 
 
 def _build_topic(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
-    """Return the topic of a model, whose settings have no fault; those of the contract come before
-    those of the project.
+    """Return the topic of a model, whose settings have no fault.
+
+    Those of the contract come before those of the project.
     """
     said, known = (
         {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})},
@@ -245,8 +246,9 @@ def topic_attributes(topic: Topic, names: Names) -> dict[str, Any]:
 
 
 def actual_topic_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that a topic has, from its properties; those of a capture that is off
-    are None.
+    """Return the attributes that a topic has, from its properties.
+
+    Those of a capture that is off are None.
     """
     capture, mark = properties.get("captureDescription") or {}, topic_mark(properties)
     target = capture.get("destination") or {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['ComputeUse', 'compute_uses', 'compute_names', 'read_workspace_compute']
+__all__ = ['ComputeUse', 'compute_uses', 'places_of_names', 'read_workspace_compute']
 
 # %% ../../nbs/deliver/03_workspace_compute.ipynb #d92a469b
 _NO_CLUSTER = code(
@@ -109,7 +109,7 @@ def compute_uses(
     return tuple(found)
 
 
-def compute_names(uses: Iterable[ComputeUse], kind: str) -> dict[str, tuple[str, str]]:
+def places_of_names(uses: Iterable[ComputeUse], kind: str) -> dict[str, tuple[str, str]]:
     """Return the names of pools, or of policies, that job clusters have, each with the file and the
     path where it is said first.
     """
@@ -162,7 +162,7 @@ def read_workspace_compute(
     """Return a release with what the workspace has for jobs to run on, and a fault for everything
     that it has not.
     """
-    pools, policies = compute_names(uses, "pool"), compute_names(uses, "policy")
+    pools, policies = places_of_names(uses, "pool"), places_of_names(uses, "policy")
     pool_ids = (
         {
             item.instance_pool_name or "": item.instance_pool_id or ""

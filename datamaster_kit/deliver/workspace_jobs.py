@@ -39,8 +39,9 @@ _UNKNOWN_SETTING = code(
 
 
 def _sdk_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as the SDK sends them; raises BadInput with the path of each that it does not
-    know.
+    """Return settings as the SDK sends them.
+
+    Raises BadInput with the path of each that it does not know.
     """
     from databricks.sdk.service.jobs import JobSettings
 
@@ -147,8 +148,9 @@ def is_of_project(project: Project, job: BaseJob) -> bool:
 def _match_jobs(
     wanted: Sequence[Job], ours: Iterable[BaseJob]
 ) -> tuple[dict[str, BaseJob], list[BaseJob]]:
-    """Return the job of each wanted one by name, and what is left; where several match, the
-    oldest.
+    """Return the job of each wanted one by name, and what is left.
+
+    Where several match, the oldest.
     """
     left = sorted(ours, key=lambda item: item.job_id or 0)
     taken: dict[str, BaseJob] = {}
@@ -228,8 +230,9 @@ def build_found_jobs(
 
 
 def _build_found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> ExistingResource:
-    """Return a job of the workspace under a name; beside what is compared, its attributes say
-    whether it is paused.
+    """Return a job of the workspace under a name.
+
+    Beside what is compared, its attributes say whether it is paused.
     """
     settings = item.settings.as_dict() if item.settings else {}
     return ExistingResource(
@@ -262,8 +265,9 @@ def _job_note(item: BaseJob, other: BaseJob | None) -> str:
 def desired_jobs(
     wanted: Iterable[Job], needs: tuple[ResourceKey, ...] = ()
 ) -> tuple[Resource, ...]:
-    """Return jobs as resources, each of which needs its release too; raises BadInput with
-    everything that the Jobs API does not take of any.
+    """Return jobs as resources, each of which needs its release too.
+
+    Raises BadInput with everything that the Jobs API does not take of any.
     """
     found, faults = list[Resource](), list[Fault]()
     for job in wanted:

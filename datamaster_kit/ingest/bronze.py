@@ -31,7 +31,7 @@ from .rows import (
     dirty_path_aggregates,
     exemptions,
     file_aggregates,
-    is_in_batch,
+    is_in_batch_sql,
     row_rules,
 )
 from .step import (
@@ -112,8 +112,9 @@ _DIRTY_FILE_NOTES = {
 
 
 def _dirty_file_notes(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the notes that name a batch's dirty files, by their path in the landing folder; where
-    there are many, some of them.
+    """Return the notes that name a batch's dirty files, by their path in the landing folder.
+
+    Where there are many, some of them.
     """
     notes = []
     for kind, words in _DIRTY_FILE_NOTES.items():
@@ -170,7 +171,9 @@ def _append_bronze_batch(
 
 def _batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
     """Return the rows of bronze that a batch wrote."""
-    return step.target.spark.table(step.sql("bronze")).where(is_in_batch(claim.stream, batch_id))
+    return step.target.spark.table(step.sql("bronze")).where(
+        is_in_batch_sql(claim.stream, batch_id)
+    )
 
 
 def _read_batch_dirt(
@@ -221,8 +224,10 @@ def _record_batch_files(
 def _write_bronze_batch(
     step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None
 ) -> None:
-    """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once,
-    wherever an earlier attempt ended. `files` are its files, where the target knows them.
+    """Bring a batch to bronze and its bad rows to quarantine, and record it.
+
+    Each exactly once, wherever an earlier attempt ended. `files` are its files, where the target
+    knows them.
     """
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     failpoint("bronze.begun")

@@ -62,8 +62,9 @@ def _file_numbers(folder: Path, suffix: str = "") -> tuple[int, ...]:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Return the state of a checkpoint's folder, which may be absent; raises ValueError where a
-    file of it cannot be read.
+    """Return the state of a checkpoint's folder, which may be absent.
+
+    Raises ValueError where a file of it cannot be read.
     """
     metadata = folder / "metadata"
     stream = (
@@ -160,8 +161,9 @@ class StreamState:
 def _checkpoint_faults(
     step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool
 ) -> list[Fault]:
-    """Return what keeps a step from going on with its checkpoint; `known` is the stream that the
-    table names.
+    """Return what keeps a step from going on with its checkpoint.
+
+    `known` is the stream that the table names.
     """
     what, wrong = f"{step.name} of {step.model.name}", _checkpoint_damage(found, last_batch)
     if wrong and found.stream:
@@ -197,8 +199,9 @@ def _table_id(step: Step) -> str:
 
 
 def _stream_of_table(step: Step, schema: str) -> str:
-    """Return the stream that writes the model's table of a schema, as the table says; empty where
-    none has.
+    """Return the stream that writes the model's table of a schema, as the table says.
+
+    Empty where none has.
     """
     detail = step.target.detail(step.table(schema))
     return detail.properties.get(_STREAM_PROPERTY, "") if detail else ""
@@ -220,8 +223,9 @@ def _inspect_checkpoint(step: Step, known: str, folder: Path) -> tuple[Checkpoin
 
 
 def claim_stream(step: Step) -> StreamState:
-    """Return the stream of a step, begun where there is none; raises DatamasterError where table
-    and checkpoint do not belong together.
+    """Return the stream of a step, begun where there is none.
+
+    Raises DatamasterError where table and checkpoint do not belong together.
 
     A step that rebuilds sets such a checkpoint aside and begins a new one.
     """

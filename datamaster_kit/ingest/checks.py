@@ -12,7 +12,7 @@ from dataclasses import replace
 from ..contract.fault import DatamasterError, code
 from ..contract.model import Model
 from ..contract.quality.rule import Rule, render_query, is_rule_met
-from .quarantine import is_in_delivery
+from .quarantine import is_in_delivery_sql
 from .rows import IS_GOOD_ROW
 from .step import Step
 from ..lakehouse.names import TableName
@@ -24,8 +24,9 @@ __all__ = ['RULE_FAILED', 'models_in_rule', 'rule_result', 'set_rule_results', '
 
 # %% ../../nbs/ingest/07_checks.ipynb #3a8ac8ba
 def _rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
-    """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names
-    rows of the model that are in no table yet.
+    """Return, for each model of the contract, the SQL of the rows that a rule sees.
+
+    `built` names rows of the model that are in no table yet.
     """
     gold = step.contract.gold_models
     seen = {
@@ -39,7 +40,7 @@ def _rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]
     elif rule.sees == "delivery":
         seen[step.model.name] = (
             f"(SELECT * FROM {step.sql('bronze')} WHERE "
-            f"{is_in_delivery(step, (step.run_id, *step.resumed))})"
+            f"{is_in_delivery_sql(step, (step.run_id, *step.resumed))})"
         )
     return seen
 

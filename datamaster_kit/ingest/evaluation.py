@@ -160,8 +160,9 @@ def _error_line(error: Exception) -> str:
 def _query_rules(
     target: Target, table: _LiveTable, asked: Sequence[Rule], queries: Mapping[str, str]
 ) -> _LiveAnswers:
-    """Ask a table about rules, all at once where that works; raises what the target raises where
-    the table cannot be read at all.
+    """Ask a table about rules, all at once where that works.
+
+    Raises what the target raises where the table cannot be read at all.
     """
     row_rules = [rule for rule in asked if rule.is_row_rule]
     mine = {rule.id: queries[rule.id] for rule in asked if not rule.is_row_rule}
@@ -325,8 +326,9 @@ _TABLE_ABSENT_REASON = "the table is not there"
 def _evaluate_table(
     target: Target, table: _LiveTable, tables: Mapping[str, _LiveTable], told: set[str]
 ) -> list[LiveResult]:
-    """Return what every rule of a model says of one of its tables; rules that no table can be asked
-    are left out where they are in `told`, which gets them.
+    """Return what every rule of a model says of one of its tables.
+
+    Rules that no table can be asked are left out where they are in `told`, which gets them.
     """
     plain = LiveResult(table.contract.id, table.model.name, table.layer, str(table.name), "*", "")
     if not table.columns:
@@ -415,8 +417,9 @@ _LIVE_RULE_FAILED = code(
 
 
 def live_faults(results: Iterable[LiveResult]) -> list[Fault]:
-    """Return a fault for each rule of severity fail that a table breaks; one where none of the
-    tables is there.
+    """Return a fault for each rule of severity fail that a table breaks.
+
+    One where none of the tables is there.
     """
     results = list(results)
     if results and all(item.not_executed == _TABLE_ABSENT_REASON for item in results):

@@ -35,7 +35,7 @@ __all__ = ['SchemaDrift', 'RescuedColumn', 'find_rescued_columns', 'evolve_table
            'rows_with_drift']
 
 # %% ../../nbs/ingest/04_evolution.ipynb #7cea0927
-def _wider_type(type: DataType, before: int, after: int) -> DataType | None:
+def _type_with_digits(type: DataType, before: int, after: int) -> DataType | None:
     """Return the type that holds what a column's type does and numbers of so many digits before and
     after the point, or None where no wider type does.
     """
@@ -159,7 +159,9 @@ def _plan_schema_drift(
             else types.get(item.name)
         )
         wide = (
-            _wider_type(now, item.before, item.after) if now is not None and item.numbers else None
+            _type_with_digits(now, item.before, item.after)
+            if now is not None and item.numbers
+            else None
         )
         if wide is not None and wide != now:
             wider[item.name] = sql_type(wide)
@@ -169,8 +171,9 @@ def _plan_schema_drift(
 def _evolution_statements(
     step: Step, change: SchemaDrift, lacks: Callable[[str, str], bool]
 ) -> list[str]:
-    """Return the SQL that brings the model's tables to hold what a batch brings; `lacks(table,
-    column)` is false where an earlier attempt has added it.
+    """Return the SQL that brings the model's tables to hold what a batch brings.
+
+    `lacks(table, column)` is false where an earlier attempt has added it.
 
     Silver that another contract describes stays as that one says.
     """
@@ -286,8 +289,9 @@ _MEMBERS_COLUMN = "_datamaster_members"
 
 
 def _new_column_member_sql(column: str) -> str:
-    """Return SQL for the name of the rescued member that an added column takes; NULL where there is
-    none.
+    """Return SQL for the name of the rescued member that an added column takes.
+
+    NULL where there is none.
 
     It is the column's own, or else one that differs from it in case, as SQL knows columns.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..contract.fault import Fault, code
 from .checkpoint import StreamState
-from .rows import is_in_batch
+from .rows import is_in_batch_sql
 from .step import Step
 from ..lakehouse.ledger import (
     STATE_LOST,
@@ -48,7 +48,7 @@ def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, di
         f"count_if({IS_RECORD}) AS records, count_if({IS_RECORD} AND carlton_rescued IS NOT "
         f"NULL) AS rescued, count_if({IS_RECORD} AND carlton_is_quarantined) AS quarantined, "
         f"max({reason}) AS reason FROM {step.sql('bronze')} WHERE "
-        f"{is_in_batch(claim.stream, batch_id)} GROUP BY 1"
+        f"{is_in_batch_sql(claim.stream, batch_id)} GROUP BY 1"
     )
     return {row["path"]: row.asDict() for row in step.target.spark.sql(query).collect()}
 
@@ -56,8 +56,9 @@ def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, di
 def _counts_by_file(
     step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None
 ) -> dict[str, dict[str, Any]]:
-    """Return the counts of a batch's files (`_rows_by_file`); of one clean file, those that were
-    observed as it was written.
+    """Return the counts of a batch's files (`_rows_by_file`).
+
+    Of one clean file, those that were observed as it was written.
     """
     if files and len(files.listed) == 1 and not observed["rescued"] and not observed["quarantined"]:
         (only,) = files.listed

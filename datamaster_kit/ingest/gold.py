@@ -70,8 +70,9 @@ _NO_VIEW = code(
 
 
 def builder_file(root: Path, contract: Contract, model: Model) -> Path:
-    """Return the file that builds a gold model; raises BadInput where the project has no such
-    file.
+    """Return the file that builds a gold model.
+
+    Raises BadInput where the project has no such file.
     """
     said = contract.workflow.gold[model.name] if contract.workflow else ""
     path = (root / said).resolve()
@@ -96,8 +97,9 @@ def is_built_from(root: Path, contract: Contract, model: Model, names: Collectio
 
 
 def _gold_query(sql: str, step: Step) -> str:
-    """Return a file's SELECT on the target's tables: silver's, and gold's for other gold models;
-    raises DatamasterError for anything else.
+    """Return a file's SELECT on the target's tables: silver's, and gold's for other gold models.
+
+    Raises DatamasterError for anything else.
     """
     try:
         tree = parse_contract_sql(sql)
@@ -171,9 +173,10 @@ def _evaluate_gold_rules(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleRe
 
 
 def write_gold(step: Step, root: Path, output: Path) -> Run:
-    """Build a gold model, check its rules and replace its table; a table whose rules are broken
-    stays as it was, and the run says so. Raises DatamasterError where a model that it reads is
-    held.
+    """Build a gold model, check its rules and replace its table.
+
+    A table whose rules are broken stays as it was, and the run says so. Raises DatamasterError
+    where a model that it reads is held.
     """
     begun = datetime.now(UTC)
     require_tables(step.target, gold_table(step.contract, step.model, step.names.catalog))

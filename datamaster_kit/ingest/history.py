@@ -8,13 +8,13 @@ from __future__ import annotations
 from ..contract.model import Contract, Model, Scalar
 from ..contract.sql.sqltype import quote, sql_type
 from ..contract.sql.table import DELETED_SUFFIX, deletions_table, delta_type
-from .rows import is_deletion
+from .rows import is_deletion_sql
 from .step import Step
 from .versions import (
     arrival_columns,
     content_hash,
     key_columns,
-    is_same_key,
+    is_same_key_sql,
     version_struct,
 )
 
@@ -43,14 +43,14 @@ def _versions_query(step: Step, source: str) -> str:
     """
     model, contract, silver = step.model, step.contract, step.sql("silver")
     columns = ", ".join(quote(item.column) for item in model.fields)
-    deletion = is_deletion(contract, model)
+    deletion = is_deletion_sql(contract, model)
     keys = f"SELECT DISTINCT {key_columns(model)} FROM {quote(source)}"
     parts = [
         f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, "
         f"false AS _datamaster_is_deletion FROM {quote(source)}"
         + (f" WHERE NOT {deletion}" if deletion else ""),
         f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, "
-        f"false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}",
+        f"false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {is_same_key_sql(model, 't', 'k')}",
     ]
     if deletion:
         known = {column.name for column in deletions_table(contract, model, "").columns}
@@ -63,7 +63,7 @@ def _versions_query(step: Step, source: str) -> str:
         parts.append(
             f"SELECT {named}, carlton_metadata, carlton_content, true FROM "
             f"{step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k ON "
-            f"{is_same_key(model, 't', 'k')}"
+            f"{is_same_key_sql(model, 't', 'k')}"
         )
     key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
     identity = ", ".join(
@@ -89,8 +89,9 @@ def _versions_query(step: Step, source: str) -> str:
 
 # %% ../../nbs/ingest/09_history.ipynb #a1dcce31
 def history_statement(step: Step, source: str, stamp: str) -> str:
-    """Return the MERGE that brings the versions of the keys in a source view to silver; run again,
-    it changes nothing.
+    """Return the MERGE that brings the versions of the keys in a source view to silver.
+
+    Run again, it changes nothing.
     """
     model, contract = step.model, step.contract
     columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
@@ -99,7 +100,9 @@ def history_statement(step: Step, source: str, stamp: str) -> str:
         "carlton_valid_to": "_datamaster_to",
         "carlton_is_current": "_datamaster_is_current",
     }
-    same = f"{is_same_key(model, 't', 's')} AND {content_hash(model, 't')} = s._datamaster_content"
+    same = (
+        f"{is_same_key_sql(model, 't', 's')} AND {content_hash(model, 't')} = s._datamaster_content"
+    )
     moments = (
         []
         if contract.latest_by(model)

@@ -28,7 +28,7 @@ from .quarantine import (
     BAD_SHARE_KEY,
     bad_share_error,
     read_batch_ranges,
-    is_in_batch_ranges,
+    is_in_batch_ranges_sql,
 )
 from .replay import retype_rows
 from .rows import (
@@ -39,7 +39,7 @@ from .rows import (
     exemptions,
 )
 from .step import Step, checkpoint_folder
-from .versions import key_columns, qualify_column, is_same_key
+from .versions import key_columns, qualify_column, is_same_key_sql
 from ..project.project_file import Project
 from ..lakehouse.runs import RuleResult, Run, new_run_id, record_runs, runs_name
 from ..targets.failpoints import failpoint
@@ -84,8 +84,9 @@ class Hold:
 
 
 def _fold_hold_events(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
-    """Return holds as the last of their rows leaves them; rows come in the order of their
-    numbers.
+    """Return holds as the last of their rows leaves them.
+
+    Rows come in the order of their numbers.
     """
     holds: dict[str, Hold] = {}
     for row in rows:
@@ -109,8 +110,9 @@ def _fold_hold_events(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
 def read_holds(
     target: Target, catalog: str, contract_id: str = "", is_open: bool = True
 ) -> tuple[Hold, ...]:
-    """Return the holds of a contract, or of all, that are open; with `is_open` false, those that
-    have ended too.
+    """Return the holds of a contract, or of all, that are open.
+
+    With `is_open` false, those that have ended too.
     """
     named = {"contract_id": contract_id} if contract_id else {}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
@@ -257,7 +259,8 @@ def _rows_not_redelivered(step: Step, table: str, where: str) -> str:
         last = f"SELECT {columns}, max(carlton_current_date) AS carlton_current_date"
         later = f"({last} FROM {later} GROUP BY {columns})"
     came = (
-        f"{is_same_key(step.model, 'r', 'l')} AND l.carlton_current_date > r.carlton_current_date"
+        f"{is_same_key_sql(step.model, 'r', 'l')} AND l.carlton_current_date > "
+        "r.carlton_current_date"
     )
     if latest:
         its = ", ".join(qualify_column("l", name) for name in latest)
@@ -272,7 +275,7 @@ def _open_bad_rows(step: Step, hold: Hold) -> str:
         step,
         step.quarantine,
         "carlton_released_at IS NULL AND "
-        f"({is_in_batch_ranges(read_batch_ranges(step, hold.runs))})",
+        f"({is_in_batch_ranges_sql(read_batch_ranges(step, hold.runs))})",
     )
 
 
@@ -303,7 +306,7 @@ def _is_mended(step: Step, hold: Hold) -> bool:
         return is_rule_met(rule, broken, rows_read)
     present = (
         _rows_not_redelivered(
-            step, step.sql("bronze"), is_in_batch_ranges(read_batch_ranges(step, hold.runs))
+            step, step.sql("bronze"), is_in_batch_ranges_sql(read_batch_ranges(step, hold.runs))
         )
         if rule.sees == "delivery"
         else ""
@@ -438,8 +441,9 @@ _NO_REASON = code(
 def release_holds(
     target: Target, project: Project, contract: Contract, model: str, reason: str
 ) -> tuple[Hold, ...]:
-    """Release what is held of a contract's model, and record who did and why; return what was
-    released: nothing where nothing is held.
+    """Release what is held of a contract's model, and record who did and why.
+
+    Return what was released: nothing where nothing is held.
 
     Raises BadInput where the reason is empty.
     """

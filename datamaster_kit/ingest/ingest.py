@@ -262,8 +262,9 @@ def _add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
 def _evaluate_rules(
     step: Step, outcome: _StepOutcome, batches: Batches, holds: Iterable[Hold]
 ) -> _StepOutcome:
-    """Return an outcome with what the rules over many rows say; a delivery that is held, or was and
-    still is, makes it fail.
+    """Return an outcome with what the rules over many rows say.
+
+    A delivery that is held, or was and still is, makes it fail.
     """
     if step.name != "ingest":
         return outcome
@@ -365,8 +366,9 @@ def _steps_with_past(steps: Sequence[Step]) -> list[Step]:
 
 
 def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
-    """Do a step's work on models of a contract; raises ModelsFailedError with the faults of all
-    that failed, after the last has been recorded.
+    """Do a step's work on models of a contract.
+
+    Raises ModelsFailedError with the faults of all that failed, after the last has been recorded.
     """
     if not steps:
         return ()
@@ -450,8 +452,9 @@ def build_steps(
 def _select_models(
     models: Iterable[Model], only: str, without: Collection[str] = ()
 ) -> tuple[Model, ...]:
-    """Return the models of a name, all of them where it is empty; but for those that `without`
-    names.
+    """Return the models of a name, all of them where it is empty.
+
+    But for those that `without` names.
     """
     return tuple(
         model for model in models if only in ("", model.name) and model.name not in without
@@ -546,8 +549,9 @@ def build_gold(
     only: str = "",
     without: Collection[str] = (),
 ) -> tuple[Run, ...]:
-    """Build the contract's gold models, in its order, or the one that `only` names, from silver;
-    executed notebooks go to `output`.
+    """Build the contract's gold models, in its order, or the one that `only` names, from silver.
+
+    Executed notebooks go to `output`.
 
     One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or
     reads one that is held.
@@ -601,8 +605,9 @@ def replay(
 def enforce_retention(
     target: Target, project: Project, contract: Contract, run_id: str = "", applies: bool = False
 ) -> tuple[Run, ...]:
-    """Remove, or without `applies` only count, what is older than the contract's retention; raises
-    DatamasterError where a model failed.
+    """Remove, or without `applies` only count, what is older than the contract's retention.
+
+    Raises DatamasterError where a model failed.
     """
     steps = build_steps(target, project, contract, contract.workflow_models, "retention", run_id)
     if not applies:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sql.sqltype import sql_literal
-from .rows import is_in_batch
+from .rows import is_in_batch_sql
 from .step import Step, append_once
 from ..lakehouse.runs import runs_name
 
 # %% auto #0
 __all__ = ['TOO_MANY_BAD_ROWS', 'BAD_SHARE_KEY', 'quarantine_batch', 'BatchRange',
-           'read_batch_ranges', 'is_in_batch_ranges', 'is_in_delivery',
+           'read_batch_ranges', 'is_in_batch_ranges_sql', 'is_in_delivery_sql',
            'bad_share_error']
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #618ca511
@@ -29,7 +29,7 @@ def _quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     rows = (
         "(SELECT *, carlton_metadata.file_path AS _datamaster_path, "
         f"carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE "
-        f"{is_in_batch(stream, batch_id)})"
+        f"{is_in_batch_sql(stream, batch_id)})"
     )
     blocks = (
         "(SELECT _datamaster_path AS _datamaster_of, _datamaster_block AS _datamaster_from, "
@@ -111,7 +111,7 @@ def read_batch_ranges(step: Step, run_ids: Sequence[str]) -> tuple[BatchRange, .
     )
 
 
-def is_in_batch_ranges(ranges: Sequence[BatchRange]) -> str:
+def is_in_batch_ranges_sql(ranges: Sequence[BatchRange]) -> str:
     """Return SQL that is true for the bronze rows of some batches."""
     return (
         " OR ".join(
@@ -123,11 +123,11 @@ def is_in_batch_ranges(ranges: Sequence[BatchRange]) -> str:
     )
 
 
-def is_in_delivery(step: Step, run_ids: Sequence[str]) -> str:
+def is_in_delivery_sql(step: Step, run_ids: Sequence[str]) -> str:
     """Return SQL that is true for the bronze rows of the batches that were recorded by some runs of
     ingest.
     """
-    return is_in_batch_ranges(read_batch_ranges(step, run_ids))
+    return is_in_batch_ranges_sql(read_batch_ranges(step, run_ids))
 
 
 BAD_SHARE_KEY = "maximum_bad_share"

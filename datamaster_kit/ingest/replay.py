@@ -32,7 +32,7 @@ from .rows import (
     breach_count_aggregates,
     rule_breaches,
     exemptions,
-    is_quarantined,
+    is_quarantined_sql,
 )
 from .step import TABLE_DIFFERS, Step, append_once, require_tables
 from ..lakehouse.runs import Run, record_runs
@@ -82,8 +82,10 @@ def _is_same_kind(there: DataType, wanted: DataType) -> bool:
 
 
 def _quarantine_types(step: Step, rows: DataFrame) -> dict[str, DataType]:
-    """Return the type that each of the model's columns has in rows of quarantine; raises
-    DatamasterError for those that the contract's next version has changed, and the table has not.
+    """Return the type that each of the model's columns has in rows of quarantine.
+
+    Raises DatamasterError for those that the contract's next version has changed, and the table has
+    not.
     """
     there = {
         item.name.lower(): item.type
@@ -133,8 +135,9 @@ _MOMENT_FORMATS = (
 
 
 def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
-    """Return SQL for a value in which the keys of each map are texts, as JSON has them; Spark
-    writes a moment, and bytes, as something else.
+    """Return SQL for a value in which the keys of each map are texts, as JSON has them.
+
+    Spark writes a moment, and bytes, as something else.
     """
     item, key = f"_datamaster_item_{depth}", f"_datamaster_key_{depth}"
     match type:
@@ -183,8 +186,9 @@ def _replay_text_sql(value: str, type: DataType) -> str:
 
 
 def _row_texts_sql(types: Mapping[str, DataType]) -> str:
-    """Return SQL for a row's values as a list of texts, in the order of their columns; one that was
-    rescued is as it was written.
+    """Return SQL for a row's values as a list of texts, in the order of their columns.
+
+    One that was rescued is as it was written.
     """
     cells = [
         f"coalesce({_replay_text_sql(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])"
@@ -200,9 +204,10 @@ _FORMULA_CELL_PATTERN, _NUMBER_CELL_PATTERN = (
 
 
 def escape_cell(text: str | None, is_text: bool = True) -> str:
-    """Return a text as a cell: nothing for NULL; an apostrophe before what would be empty, or a
-    spreadsheet would run, and before what is guarded like that already. A number that is no text is
-    no formula.
+    """Return a text as a cell: nothing for NULL.
+
+    An apostrophe before what would be empty, or a spreadsheet would run, and before what is guarded
+    like that already. A number that is no text is no formula.
     """
     if text is None:
         return ""
@@ -265,8 +270,10 @@ def export_quarantine(step: Step, file: Path) -> int:
 
 # %% ../../nbs/ingest/10_replay.ipynb #ebbcdacf
 def _read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
-    """Return the rows of a corrected file as they are written; raises BadInput where it cannot be
-    read, a column is missing, a row has another number of cells or comes twice.
+    """Return the rows of a corrected file as they are written.
+
+    Raises BadInput where it cannot be read, a column is missing, a row has another number of cells
+    or comes twice.
     """
     wanted, lines, rows = (
         {item.column for item in step.model.fields},
@@ -398,12 +405,12 @@ def _rows_with_corrections(step: Step, file: Path) -> DataFrame:
     ).drop("_datamaster_id", "_datamaster_cells")
 
 # %% ../../nbs/ingest/10_replay.ipynb #b7bef419
-def _is_given(name: str) -> str:
+def _is_given_sql(name: str) -> str:
     """Return SQL that is true where a person gave a column's value."""
     return f"coalesce(map_contains_key(_datamaster_row.given, {sql_literal(name)}), false)"
 
 
-def _date_formats(step: Step) -> dict[str, Any]:
+def _value_options(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
     options = reader_options(source.format if source.type == "adls" else "events", source.options)
@@ -411,8 +418,9 @@ def _date_formats(step: Step) -> dict[str, Any]:
 
 
 def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
-    """Return SQL for a column's value: what a person gave; what it has; or what was rescued and
-    fits now.
+    """Return SQL for a column's value: what a person gave; what it has.
+
+    Or what was rescued and fits now.
 
     What was rescued is read as the files are, by their `formats`; what a person gave as it was
     exported,
@@ -422,19 +430,19 @@ def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | No
     column, key, text = quote(name), sql_literal(name), "_datamaster_text"
     if type == Scalar("binary"):
         return (
-            f"CASE WHEN {_is_given(name)} THEN try_to_binary(_datamaster_row.given[{key}], "
+            f"CASE WHEN {_is_given_sql(name)} THEN try_to_binary(_datamaster_row.given[{key}], "
             f"'base64') ELSE {column} END"
         )
     found = (
-        f"CASE WHEN {_is_given(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL "
+        f"CASE WHEN {_is_given_sql(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL "
         f"THEN _datamaster_row.rescued[{key}] END"
     )
     as_exported, as_in_files = exact_cast(text, type), exact_cast(text, type, formats)
     read = as_exported
     if as_in_files != as_exported:
         of_person = f"coalesce({as_exported}, {as_in_files})"
-        read = f"CASE WHEN {_is_given(name)} THEN {of_person} ELSE {as_in_files} END"
-    value, is_open = let_sql(found, text, read), f"{_is_given(name)} OR {column} IS NULL"
+        read = f"CASE WHEN {_is_given_sql(name)} THEN {of_person} ELSE {as_in_files} END"
+    value, is_open = let_sql(found, text, read), f"{_is_given_sql(name)} OR {column} IS NULL"
     return f"CASE WHEN {is_open} THEN {value} ELSE {column} END"
 
 
@@ -446,12 +454,12 @@ def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
     for place, (name, type) in enumerate(types.items()):
         column, key = f"_datamaster_typed.c{place}", sql_literal(name)
         taken.append(
-            f"CASE WHEN {_is_given(name)} OR ({quote(name)} IS NULL AND {column} IS NOT "
+            f"CASE WHEN {_is_given_sql(name)} OR ({quote(name)} IS NULL AND {column} IS NOT "
             f"NULL) THEN {key} END"
         )
         if type != Scalar("string"):
             misfits.append(
-                f"named_struct('key', {key}, 'value', CASE WHEN {_is_given(name)} THEN "
+                f"named_struct('key', {key}, 'value', CASE WHEN {_is_given_sql(name)} THEN "
                 f"{misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)"
             )
     unread = ", ".join(
@@ -490,7 +498,7 @@ def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
     that now fits in its column, and out of what was rescued; raises DatamasterError where the table
     has columns of other types.
     """
-    types, formats = _quarantine_types(step, rows), _date_formats(step)
+    types, formats = _quarantine_types(step, rows), _value_options(step)
     others = [
         name
         for name in rows.columns
@@ -551,8 +559,9 @@ def _new_replay_id(run_id: str, known: Container[str]) -> str:
 
 # %% ../../nbs/ingest/10_replay.ipynb #076f4a9b
 def _mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
-    """Mark the rows that pass every rule as released by a replay, in one commit; return how many
-    were looked at, and how many break each rule.
+    """Mark the rows that pass every rule as released by a replay, in one commit.
+
+    Return how many were looked at, and how many break each rule.
     """
     typed = retype_rows(step, candidates)
     others = [quote(name) for name in typed.columns if name != "carlton_broken_rules"]
@@ -566,7 +575,7 @@ def _mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int,
     )
     view = f"replay_{uuid.uuid4().hex}"
     judged.where(
-        f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})"
+        f"NOT ({is_quarantined_sql(step.rules, 'carlton_broken_rules')})"
     ).createOrReplaceTempView(view)
     columns = [
         *(quote(item.column) for item in step.model.fields),

@@ -57,8 +57,9 @@ def _moment_before(now: datetime, period: Period) -> datetime:
 
 
 def _contract_retention(step: Step) -> Period | None:
-    """Return how long the contract keeps rows, or None where it does not say; raises
-    DatamasterError for what is no period.
+    """Return how long the contract keeps rows, or None where it does not say.
+
+    Raises DatamasterError for what is no period.
     """
     level = step.contract.service_level("retention")
     if level is None:
@@ -81,9 +82,10 @@ def _age_field(step: Step) -> Field | None:
     return moments.get(name) if model in ("", step.model.name) else None
 
 
-def _is_before_cutoff(step: Step, cutoff: datetime) -> str:
-    """Return SQL that is true for a row from before a moment; a row without that field's value is
-    as old as its file.
+def _is_before_cutoff_sql(step: Step, cutoff: datetime) -> str:
+    """Return SQL that is true for a row from before a moment.
+
+    A row without that field's value is as old as its file.
     """
     item = _age_field(step)
     by_file = "carlton_metadata.file_modification_time"
@@ -102,8 +104,9 @@ class _Expiry:
 
 
 def _retention_tables(step: Step) -> dict[str, str]:
-    """Return the quoted names of the tables that the period holds for, by layer; of a model that
-    two contracts have, those of this one.
+    """Return the quoted names of the tables that the period holds for, by layer.
+
+    Of a model that two contracts have, those of this one.
     """
     bronze = (
         {"bronze": step.sql("bronze"), "quarantine": step.sql("bronze", QUARANTINE_SUFFIX)}
@@ -122,7 +125,9 @@ def _find_expiries(step: Step, cutoff: datetime) -> dict[str, _Expiry]:
     for layer, table in _retention_tables(step).items():
         row = (
             step.target.spark.table(table)
-            .selectExpr(f"count_if({_is_before_cutoff(step, cutoff)}) AS old", "count(1) AS total")
+            .selectExpr(
+                f"count_if({_is_before_cutoff_sql(step, cutoff)}) AS old", "count(1) AS total"
+            )
             .collect()[0]
         )
         found[layer] = _Expiry(table, row["old"], row["total"], cutoff)
@@ -140,8 +145,9 @@ def _deletion_note(layer: str, rows: int, cutoff: datetime) -> str:
 
 
 def _record_deletion(step: Step, cutoff: datetime, layer: str, rows: int | None) -> None:
-    """Record that a layer's rows are about to be deleted (`rows` is None), or how many were; again,
-    it changes nothing.
+    """Record that a layer's rows are about to be deleted (`rows` is None), or how many were.
+
+    Again, it changes nothing.
     """
     batch = 2 * list(_retention_tables(step)).index(layer) + (rows is not None)
     text = _deletion_notice(layer, cutoff) if rows is None else _deletion_note(layer, rows, cutoff)
@@ -161,7 +167,8 @@ def _delete_expired_rows(step: Step, cutoff: datetime, layer: str) -> int:
     _record_deletion(step, cutoff, layer, None)
     rows = int(
         step.target.spark.sql(
-            f"DELETE FROM {_retention_tables(step)[layer]} WHERE {_is_before_cutoff(step, cutoff)}"
+            f"DELETE FROM {_retention_tables(step)[layer]} WHERE "
+            f"{_is_before_cutoff_sql(step, cutoff)}"
         ).collect()[0][0]
     )
     failpoint(f"retention.{layer}")

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied', 'is_deletion',
-           'is_one_of', 'exemptions', 'rule_breaches', 'is_quarantined',
-           'batch_aggregates', 'file_aggregates', 'dirty_path_aggregates',
-           'aggregate_columns', 'aggregate_values', 'breach_count_aggregates',
-           'row_metadata_sql', 'bronze_rows', 'is_in_batch']
+__all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied_sql',
+           'is_deletion_sql', 'is_one_of_sql', 'exemptions', 'rule_breaches',
+           'is_quarantined_sql', 'batch_aggregates', 'file_aggregates',
+           'dirty_path_aggregates', 'aggregate_columns', 'aggregate_values',
+           'breach_count_aggregates', 'row_metadata_sql', 'bronze_rows',
+           'is_in_batch_sql']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING_SEVERITIES = ("quarantine", "fail")
@@ -33,9 +34,10 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.is_row_rule)
 
 
-def is_rule_satisfied(rule: Rule, exempt: str = "") -> str:
-    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which
-    `exempt` is true keeps every one.
+def is_rule_satisfied_sql(rule: Rule, exempt: str = "") -> str:
+    """Return SQL that is true for a row that keeps the rule, and never NULL.
+
+    A row for which `exempt` is true keeps every one.
 
     A contract's own SQL may end with an error on a value, such as a cast of a text that is no
     number: the row breaks the rule then, and the others go on. `try_to_binary` gives NULL for
@@ -47,19 +49,20 @@ def is_rule_satisfied(rule: Rule, exempt: str = "") -> str:
     return f"({kept} OR ({exempt}))" if exempt else kept
 
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
-def is_deletion(contract: Contract, model: Model) -> str:
-    """Return SQL that is true for a row that marks its key as deleted, and never NULL; empty where
-    the contract has no marker.
+def is_deletion_sql(contract: Contract, model: Model) -> str:
+    """Return SQL that is true for a row that marks its key as deleted, and never NULL.
+
+    Empty where the contract has no marker.
     """
     marks = [
-        is_one_of(model.field(name), values)
+        is_one_of_sql(model.field(name), values)
         for name, values in contract.delete_when(model).items()
         if values
     ]
     return f"coalesce({' AND '.join(marks)}, false)" if marks else ""
 
 
-def is_one_of(item: Field, values: Sequence[str]) -> str:
+def is_one_of_sql(item: Field, values: Sequence[str]) -> str:
     """Return SQL that is true where a field has one of the values, each as its type has it: 0 is
     0.00, and true is a boolean; where one is no value of the type, texts are compared.
     """
@@ -71,10 +74,11 @@ def is_one_of(item: Field, values: Sequence[str]) -> str:
 
 
 def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
-    """Return, by rule field, the SQL of the rows that need not keep the rules on it; `*` stands for
-    every field but the key's.
+    """Return, by rule field, the SQL of the rows that need not keep the rules on it.
+
+    `*` stands for every field but the key's.
     """
-    return {"*": is_deletion(contract, model), **{item.name: "" for item in model.key}}
+    return {"*": is_deletion_sql(contract, model), **{item.name: "" for item in model.key}}
 
 # %% ../../nbs/ingest/00_rows.ipynb #1541da40
 def rule_breaches(
@@ -85,7 +89,7 @@ def rule_breaches(
     """
     of_field, asked = exempt or {}, row_rules(rules)
     kept = {
-        rule.id: is_rule_satisfied(
+        rule.id: is_rule_satisfied_sql(
             rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))
         )
         for rule in asked
@@ -103,7 +107,7 @@ def rule_breaches(
     )
 
 
-def is_quarantined(rules: Sequence[Rule], broken: str) -> str:
+def is_quarantined_sql(rules: Sequence[Rule], broken: str) -> str:
     """Return SQL that is true for a row that a rule keeps out of silver, given the column with the
     ids of those that it breaks.
     """
@@ -127,8 +131,9 @@ def batch_aggregates() -> dict[str, str]:
 
 
 def file_aggregates() -> dict[str, str]:
-    """Return the aggregates of a batch's files as SQL over bronze rows, by name; numbers alone, as
-    Spark 4.0 observes no list that Python could read.
+    """Return the aggregates of a batch's files as SQL over bronze rows, by name.
+
+    Numbers alone, as Spark 4.0 observes no list that Python could read.
     """
     files = (
         "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS "
@@ -204,11 +209,11 @@ def bronze_rows(
         "carlton_metadata",
         "carlton_rescued",
         f"{broken} AS carlton_broken_rules",
-        f"{is_quarantined(rules, broken)} AS carlton_is_quarantined",
+        f"{is_quarantined_sql(rules, broken)} AS carlton_is_quarantined",
     )
 
 
-def is_in_batch(stream: str, batch_id: int) -> str:
+def is_in_batch_sql(stream: str, batch_id: int) -> str:
     """Return SQL that is true for the bronze rows of a stream's batch."""
     return (
         f"carlton_metadata.stream = {sql_literal(stream)} AND carlton_metadata.batch_id = "

@@ -22,9 +22,14 @@ from ..contract.sql.table import (
 from .checkpoint import StreamState, claim_stream, finish_rebuild
 from .history import history_statement
 from .holds import can_be_held, hold_fault, judge_batch, read_holds
-from .rows import IS_GOOD_ROW, is_deletion
+from .rows import IS_GOOD_ROW, is_deletion_sql
 from .step import Step, append_once, require_same_key, require_tables
-from .versions import content_hash, key_columns, is_same_key, version_struct
+from .versions import (
+    content_hash,
+    key_columns,
+    is_same_key_sql,
+    version_struct,
+)
 from ..lakehouse.runs import record_runs
 from ..targets.readers.casts import bronze_type
 from ..targets.failpoints import failpoint
@@ -59,13 +64,13 @@ def _newest_by_key(rows: DataFrame, step: Step) -> DataFrame:
     ).where("_datamaster_rank = 1")
     return ranked.selectExpr(
         *_silver_columns(step.model),
-        f"{is_deletion(step.contract, step.model) or 'false'} AS _datamaster_is_deletion",
+        f"{is_deletion_sql(step.contract, step.model) or 'false'} AS _datamaster_is_deletion",
     )
 
 # %% ../../nbs/ingest/12_silver.ipynb #d80cc545
 def _append_deleted_keys(step: Step, rows: DataFrame, stream: str, batch_id: int) -> None:
     """Append the keys that a batch deletes to the table of deleted keys, exactly once."""
-    found = rows.where(is_deletion(step.contract, step.model))
+    found = rows.where(is_deletion_sql(step.contract, step.model))
     named = [
         quote(column.name)
         for column in deletions_table(step.contract, step.model, "").columns
@@ -86,7 +91,7 @@ def _append_deleted_keys(step: Step, rows: DataFrame, stream: str, batch_id: int
 
 def _rows_not_deleted(step: Step, source: str) -> str:
     """Return the subquery of a source's rows, without those older than their key's deletion."""
-    if not is_deletion(step.contract, step.model):
+    if not is_deletion_sql(step.contract, step.model):
         return quote(source)
     older = (
         f"{version_struct(step.contract, step.model, 'd', 'carlton_content')} > "
@@ -94,7 +99,7 @@ def _rows_not_deleted(step: Step, source: str) -> str:
     )
     return (
         f"(SELECT * FROM {quote(source)} r LEFT ANTI JOIN {step.sql('silver', DELETED_SUFFIX)} d "
-        f"ON {is_same_key(step.model, 'r', 'd')} AND NOT r._datamaster_is_deletion AND {older})"
+        f"ON {is_same_key_sql(step.model, 'r', 'd')} AND NOT r._datamaster_is_deletion AND {older})"
     )
 
 # %% ../../nbs/ingest/12_silver.ipynb #0891a9b5
@@ -113,7 +118,7 @@ def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str
     values = ", ".join([*(f"s.{column}" for column in columns), written])
     return (
         f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s ON "
-        f"{is_same_key(model, 't', 's')} "
+        f"{is_same_key_sql(model, 't', 's')} "
         f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED "
         f"AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
         "WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT "
@@ -170,7 +175,7 @@ def _batch_row_counts(step: Step, rows: DataFrame) -> tuple[int, int, int]:
     """
     from pyspark.sql.functions import expr
 
-    deletes = f"{IS_GOOD_ROW} AND {is_deletion(step.contract, step.model) or 'false'}"
+    deletes = f"{IS_GOOD_ROW} AND {is_deletion_sql(step.contract, step.model) or 'false'}"
     return tuple(
         rows.agg(
             expr("count(1)"), expr(f"count_if({IS_GOOD_ROW})"), expr(f"count_if({deletes})")
@@ -179,8 +184,9 @@ def _batch_row_counts(step: Step, rows: DataFrame) -> tuple[int, int, int]:
 
 
 def _write_silver_batch(step: Step, claim: StreamState, batch: DataFrame, batch_id: int) -> None:
-    """Bring a batch of bronze to silver and record it; each exactly once, wherever an earlier
-    attempt ended.
+    """Bring a batch of bronze to silver and record it.
+
+    Each exactly once, wherever an earlier attempt ended.
     """
     begun, step = datetime.now(UTC), step.on(batch.sparkSession)
     failpoint("silver.begun")
@@ -284,13 +290,14 @@ def _follow_bronze(step: Step) -> StreamState:
 
 
 def write_silver(step: Step) -> None:
-    """Bring what is new in a model's bronze table to its silver table; with an interval, until
-    asked to stop.
+    """Bring what is new in a model's bronze table to its silver table.
+
+    With an interval, until asked to stop.
 
     Raises DatamasterError where the table has another key, and, with an interval, where a batch is
     held.
     """
-    catalog, deletes = step.names.catalog, bool(is_deletion(step.contract, step.model))
+    catalog, deletes = step.names.catalog, bool(is_deletion_sql(step.contract, step.model))
     wanted = [
         make(step.contract, step.model, catalog)
         for make in (bronze_table, silver_table, *((deletions_table,) if deletes else ()))

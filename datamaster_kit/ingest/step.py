@@ -140,8 +140,9 @@ _NOT_FILES = code(
 
 
 def _table_faults(target: Target, table: Table) -> list[Fault]:
-    """Return what a desired table lacks on the target: itself, or columns; wider columns than asked
-    for are none.
+    """Return what a desired table lacks on the target: itself, or columns.
+
+    Wider columns than asked for are none.
     """
     name = TableName(table.catalog, table.schema, table.name)
     detail = target.detail(name)
@@ -250,8 +251,9 @@ def file_source(step: Step) -> FileSource:
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
 def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
-    """Append rows to a table by its quoted name, exactly once an application and version; columns
-    are found by name.
+    """Append rows to a table by its quoted name, exactly once an application and version.
+
+    Columns are found by name.
     """
     rows.write.format("delta").mode("append").option("txnAppId", application).option(
         "txnVersion", version
@@ -259,8 +261,9 @@ def append_once(rows: DataFrame, table: str, application: str, version: int) -> 
 
 
 def checkpoint_folder(step: Step) -> str:
-    """Return the checkpoint of the step's stream, in the volume of its layer; raises BadInput where
-    the table's name is not one of a folder.
+    """Return the checkpoint of the step's stream, in the volume of its layer.
+
+    Raises BadInput where the table's name is not one of a folder.
     """
     schema, volume = (
         ("silver", step.names.silver_checkpoint_volume)

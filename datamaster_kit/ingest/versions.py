@@ -17,8 +17,8 @@ from ..contract.model import (
 from ..contract.sql.sqltype import quote
 
 # %% auto #0
-__all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns', 'is_same_key',
-           'key_columns']
+__all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns',
+           'is_same_key_sql', 'key_columns']
 
 # %% ../../nbs/ingest/08_versions.ipynb #3cd268a8
 def _hashable_fields(model: Model) -> list[Field]:
@@ -86,7 +86,7 @@ def arrival_columns(contract: Contract, model: Model, alias: str = "") -> tuple[
     )
 
 
-def is_same_key(model: Model, left: str, right: str) -> str:
+def is_same_key_sql(model: Model, left: str, right: str) -> str:
     """Return SQL that is true for rows of the same key."""
     return " AND ".join(
         f"{left}.{quote(item.column)} = {right}.{quote(item.column)}" for item in model.key

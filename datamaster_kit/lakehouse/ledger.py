@@ -29,8 +29,10 @@ STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
 
 @dataclass(frozen=True)
 class FileEntry:
-    """What came of one file in one micro-batch: `size` in bytes; `records` are its records in
-    bronze, of which so many are good, have something rescued, or are quarantined.
+    """What came of one file in one micro-batch: `size` in bytes.
+
+    `records` are its records in bronze, of which so many are good, have something rescued, or are
+    quarantined.
 
     `result` is read; refused, where it cannot be read or not to its end, and a row of bronze says
     so; or lost, where it was listed and neither read nor refused. `reason` says what is wrong with

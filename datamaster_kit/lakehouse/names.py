@@ -41,8 +41,9 @@ class TableName:
 # %% ../../nbs/lakehouse/00_names.ipynb #639eccab
 @dataclass(frozen=True)
 class Names:
-    """The names of everything that belongs to one domain, catalog and environment; the storage
-    credential's is the metastore's, which other domains may have too.
+    """The names of everything that belongs to one domain, catalog and environment.
+
+    The storage credential's is the metastore's, which other domains may have too.
     """
 
     domain: str

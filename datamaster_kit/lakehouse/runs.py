@@ -39,8 +39,9 @@ class RuleResult:
 # %% ../../nbs/lakehouse/01_runs.ipynb #af15a7ee
 @dataclass(frozen=True)
 class Run:
-    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result`
-    is succeeded, partly (a file was refused), failed or nothing new.
+    """One step on one model: counts in rows, `bytes` of the files read, times in seconds.
+
+    `result` is succeeded, partly (a file was refused), failed or nothing new.
 
     `stream` is the stream of a batch, `resumed` the interrupted runs whose batches a whole run
     counts too, and `notes` say what else happened.
@@ -172,8 +173,9 @@ def runs_table(catalog: str) -> Table:
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #a6ef02b7
 def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
-    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording
-    a stream's batch again changes nothing.
+    """Append runs of one step and contract to the catalog's table of runs, in one commit.
+
+    Recording a stream's batch again changes nothing.
     """
     if not runs:
         return
@@ -298,8 +300,9 @@ def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
 
 
 def parse_run(row: Mapping[str, Any]) -> Run:
-    """Return the run of a row of the table; what a column that the table has not got would say is
-    as in a run that was just begun.
+    """Return the run of a row of the table.
+
+    What a column that the table has not got would say is as in a run that was just begun.
     """
     known = {item.name: row[item.name] for item in fields(Run) if row.get(item.name) is not None}
     lists = {

@@ -114,8 +114,9 @@ _CONVERSIONS: dict[str, Callable[[str], Any]] = {
 def _select_steps(
     names: Iterable[str], available: Iterable[StepNotebook]
 ) -> tuple[StepNotebook, ...]:
-    """Return the steps of those names, in the given order; raises BadInput with every unknown
-    one.
+    """Return the steps of those names, in the given order.
+
+    Raises BadInput with every unknown one.
     """
     known = {step.name: step for step in available}
     faults = [
@@ -154,8 +155,9 @@ def check_run_id(run_id: str) -> None:
 def convert_parameters(
     texts: Mapping[str, str], selected: Iterable[StepNotebook], environment: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the parameters with their types; raises BadInput for an unknown one, a value of
-    another type, or a secret.
+    """Return the parameters with their types.
+
+    Raises BadInput for an unknown one, a value of another type, or a secret.
     """
     known = {parameter.name: parameter for step in selected for parameter in step.parameters}
     values, faults = {}, []
@@ -277,8 +279,9 @@ def _run_cells(manager: Any, name: str, progress: StepProgress | None) -> BaseEx
 def execute_notebook(
     step: StepNotebook, output: Path, parameters: Mapping[str, Any], progress: StepProgress | None
 ) -> None:
-    """Run a notebook by papermill in this process, and leave the executed copy; raises papermill's
-    error, caused by the cell's own, where a cell fails.
+    """Run a notebook by papermill in this process, and leave the executed copy.
+
+    Raises papermill's error, caused by the cell's own, where a cell fails.
     """
     import papermill
     from papermill.engines import Engine, papermill_engines
@@ -355,8 +358,9 @@ _NOTEBOOK_FAILED = code(
 
 
 def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
-    """Return what a cell's error says in faults, without any secret's value; none where it is no
-    error that the toolkit knows.
+    """Return what a cell's error says in faults, without any secret's value.
+
+    None where it is no error that the toolkit knows.
     """
     from datamaster_kit.targets.cause import cause_fault
     from datamaster_kit.targets.clients.workspace import sdk_fault
@@ -406,8 +410,9 @@ def run_step_notebook(
     folder: Path,
     progress: StepProgress | None = None,
 ) -> StepResult:
-    """Run a step and return its result; raises DatamasterError (BadInput where the step found bad
-    input), leaving the executed notebook.
+    """Run a step and return its result.
+
+    Raises DatamasterError (BadInput where the step found bad input), leaving the executed notebook.
     """
     from papermill.exceptions import PapermillExecutionError
 

@@ -79,8 +79,9 @@ def _write_model_rows(
     options: Mapping[str, Any],
     control: ControlTotals | None = None,
 ) -> tuple[tuple[Path, ...], int]:
-    """Write a model's rows below a folder, with the files' control totals; return the files, and
-    how many rows are broken.
+    """Write a model's rows below a folder, with the files' control totals.
+
+    Return the files, and how many rows are broken.
     """
     name, files, broken = model_file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,8 +124,9 @@ def _write_model_rows(
 # %% ../../nbs/mock/00_request.ipynb #99b531db
 @dataclass(frozen=True)
 class MockRequest:
-    """What mock data is asked for; no models means all that are ingested, no rules all that can be
-    broken.
+    """What mock data is asked for.
+
+    No models means all that are ingested, no rules all that can be broken.
     """
 
     rows: int

@@ -93,8 +93,9 @@ def _column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnPr
 
 # %% ../../nbs/observe/03_explore.ipynb #051af00f
 def profile_picture(name: str, found: TableProfile) -> Markup | str:
-    """Return the columns of a table that have missing values, by their share, as SVG; empty where
-    none has.
+    """Return the columns of a table that have missing values, by their share, as SVG.
+
+    Empty where none has.
     """
     missing = [column for column in found.columns if column.missing]
     if not missing or not found.rows:

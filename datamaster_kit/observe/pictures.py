@@ -86,8 +86,9 @@ def render_svg(figure: Figure, description: str) -> Markup:
 
 
 def _svg_attributes(style: str) -> str:
-    """Return the style of an SVG element as attributes; a font is taken apart into its size and its
-    family.
+    """Return the style of an SVG element as attributes.
+
+    A font is taken apart into its size and its family.
     """
     said = dict(part.strip().split(": ", 1) for part in style.split(";") if ": " in part)
     if "font" in said:
@@ -150,8 +151,9 @@ _NON_ROW_RULE_KINDS = ("freshness", "row_count", "sql")
 
 
 def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> Markup | str:
-    """Return the broken rules by how many rows they concern, at most so many, as SVG; empty where
-    no rule is broken.
+    """Return the broken rules by how many rows they concern, at most so many, as SVG.
+
+    Empty where no rule is broken.
     """
     broken = sorted(
         (

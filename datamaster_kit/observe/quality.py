@@ -23,8 +23,9 @@ _OWN_TASKS_REASON = (
 def latest_results(
     contracts: Iterable[Contract], runs: Sequence[Run]
 ) -> list[tuple[str, RuleResult]]:
-    """Return (model, result) for every rule of the contracts, in their order; `runs` are of ingest,
-    oldest first.
+    """Return (model, result) for every rule of the contracts, in their order.
+
+    `runs` are of ingest, oldest first.
 
     A rule without a result in any run is not executed, for its own reason, or because no row has
     come yet; none of a model is that the contract's own tasks bring to silver.

@@ -44,8 +44,9 @@ __all__ = ['TableFacts', 'write_notebook_pages', 'report_page', 'page_file_name'
 # %% ../../nbs/observe/04_report.ipynb #5b9ea464
 @dataclass(frozen=True)
 class TableFacts:
-    """A table as it is now; `bytes` and `files` are of its newest version, `written_at` is in
-    UTC.
+    """A table as it is now.
+
+    `bytes` and `files` are of its newest version, `written_at` is in UTC.
     """
 
     name: str
@@ -88,8 +89,9 @@ def _size_words(size: int) -> str:
 
 # %% ../../nbs/observe/04_report.ipynb #c8c76ee8
 def write_notebook_pages(folder: Path, report: Path) -> list[tuple[str, str, str]]:
-    """Write each executed notebook under a folder as a page of the report, newest run first; return
-    (run, step, page) with pages relative to the report.
+    """Write each executed notebook under a folder as a page of the report, newest run first.
+
+    Return (run, step, page) with pages relative to the report.
     """
     from nbconvert import HTMLExporter
 
@@ -200,8 +202,10 @@ def report_page(
     entries: Sequence[FileEntry] = (),
     holds: Sequence[Run] = (),
 ) -> str:
-    """Return the report; `contract_pages` gives the page of each contract by its name, `notebooks`
-    are (run, step, page), `holds` the events of held deliveries.
+    """Return the report.
+
+    `contract_pages` gives the page of each contract by its name, `notebooks` are (run, step, page),
+    `holds` the events of held deliveries.
     """
     ingested = [run for run in runs if run.step == "ingest" and run.rows_written]
     newest = list({(run.contract_id, run.model): run for run in ingested}.values())

@@ -34,8 +34,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one object; `kind` is schema, table and so on, `refusal` says why a change is
-    not applied as it stands, and `note` what else a person should know.
+    """What happens to one object.
+
+    `kind` is schema, table and so on, `refusal` says why a change is not applied as it stands, and
+    `note` what else a person should know.
     """
 
     action: Action

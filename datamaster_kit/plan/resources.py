@@ -75,8 +75,9 @@ class ExistingResource:
 
 # %% ../../nbs/plan/01_resources.ipynb #ac9ae4c0
 def attribute_differences(before: Any, after: Any, path: str = "") -> tuple[Difference, ...]:
-    """Return where what is there differs from what is wanted; what is not asked for is not
-    compared.
+    """Return where what is there differs from what is wanted.
+
+    What is not asked for is not compared.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return tuple(
@@ -137,8 +138,9 @@ def _resource_change(wanted: Resource, there: ExistingResource | None) -> Change
 def propagate_refusal(
     change: Change, needs: Iterable[ResourceKey], before: Mapping[ResourceKey, Change]
 ) -> Change:
-    """Return a change, refused where one that it needs is; `before` are those that come before
-    it.
+    """Return a change, refused where one that it needs is.
+
+    `before` are those that come before it.
     """
     stopped = next(
         (
@@ -232,8 +234,9 @@ _MADE_BY_ANOTHER = code(
 
 
 def _create_once(wanted: Resource, service: Service, identities: Identities) -> str:
-    """Make a resource, or take the one that an attempt whose reply was lost has made; returns its
-    identity.
+    """Make a resource, or take the one that an attempt whose reply was lost has made.
+
+    Returns its identity.
     """
     operations = service.operations[wanted.kind]
     try:
@@ -290,8 +293,9 @@ def _run_in_waves(
     work: Callable[[ResourceKey], ChangeOutcome],
     skipped: Callable[[ResourceKey], ChangeOutcome],
 ) -> Iterator[ChangeOutcome]:
-    """Yield the outcome of each, at once where independent; what needs one that is not done is
-    skipped.
+    """Yield the outcome of each, at once where independent.
+
+    What needs one that is not done is skipped.
     """
     undone: set[ResourceKey] = set()
     sorter = TopologicalSorter(
@@ -334,8 +338,10 @@ def apply_resources(
     service: Service,
     report: Callable[[ChangeOutcome], None] = ignore_outcome,
 ) -> tuple[ChangeOutcome, ...]:
-    """Apply a plan, reporting each outcome as it comes; raises DatamasterError with a fault for
-    every change that failed, or was refused and is no deletion, after all others were made.
+    """Apply a plan, reporting each outcome as it comes.
+
+    Raises DatamasterError with a fault for every change that failed, or was refused and is no
+    deletion, after all others were made.
     """
     wanted, there = {item.key: item for item in desired}, {item.key: item for item in found}
     changes = {(change.kind, change.name): change for change in plan.pending if not change.refusal}
@@ -394,8 +400,10 @@ def apply_resources(
 
 # %% ../../nbs/plan/01_resources.ipynb #a061b0d2
 def apply_log_file(project: Project, target: str) -> Path:
-    """Return the file of what was applied to a target; a project that was released to a volume
-    keeps it in the machine, since files there cannot be appended to.
+    """Return the file of what was applied to a target.
+
+    A project that was released to a volume keeps it in the machine, since files there cannot be
+    appended to.
     """
     folder = (
         Path(tempfile.gettempdir(), "datamaster")

@@ -73,8 +73,9 @@ class Project:
 
     @property
     def resource_tags(self) -> dict[str, str]:
-        """The tags of every resource: the project's own, and domain, project and env; `env` is
-        `default` where the project has no environment.
+        """The tags of every resource: the project's own, and domain, project and env.
+
+        `env` is `default` where the project has no environment.
         """
         return {
             "project": self.names.domain,
@@ -406,8 +407,9 @@ def _read_model_names(file: Path) -> set[str]:
 
 
 def _read_contract_files(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
-    """Return the contracts of files, each for itself; raises BadInput with the errors of all of
-    them.
+    """Return the contracts of files, each for itself.
+
+    Raises BadInput with the errors of all of them.
     """
     contracts: list[Contract] = []
     faults: list[Fault] = []

@@ -249,8 +249,9 @@ def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
 
 
 def project_text(answers: Mapping[str, str]) -> str:
-    """Return the project file that answers make; raises BadInput with everything in it that a
-    reader would refuse.
+    """Return the project file that answers make.
+
+    Raises BadInput with everything in it that a reader would refuse.
     """
     said = {name: _render_answer(name, value) for name, value in answers.items()}
     made = _TOP_TEMPLATE.format(

@@ -177,8 +177,9 @@ SETUP_KEYS = FixedKeys(
 
 # %% ../../nbs/project/03_sections.ipynb #bbc605f2
 def setup_conflicts(said: Mapping[str, Any]) -> Iterator[ProjectFinding]:
-    """Yield the values of a `setup:` that do not go together; those of another shape are left to
-    `SETUP_KEYS`.
+    """Yield the values of a `setup:` that do not go together.
+
+    Those of another shape are left to `SETUP_KEYS`.
     """
     github, azure = (
         found if isinstance(found, Mapping) else {}
@@ -292,8 +293,9 @@ UNITY_KEYS = FixedKeys(
 
 
 def parse_unity(said: Mapping[str, Any], engineers: str) -> Unity:
-    """Return what a valid `unity:` says; the group of data engineers uses the workspace in any
-    case.
+    """Return what a valid `unity:` says.
+
+    The group of data engineers uses the workspace in any case.
     """
     return Unity(
         **{

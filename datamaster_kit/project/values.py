@@ -106,8 +106,9 @@ CRON = ValueForm(
 
 # %% ../../nbs/project/02_values.ipynb #9160f0fa
 def _is_time_zone(value: Any) -> bool:
-    """The time zone database of this machine knows the name; where there is no database, the name
-    looks like one.
+    """The time zone database of this machine knows the name.
+
+    Where there is no database, the name looks like one.
     """
     from zoneinfo import available_timezones
 
@@ -124,8 +125,9 @@ TIME_ZONE = ValueForm(
 
 # %% ../../nbs/project/02_values.ipynb #04a80f09
 def _is_requirement(value: Any) -> bool:
-    """The value is a list of clauses such as `>=0.1,<0.3`; `===`, which takes any text, is none of
-    them.
+    """The value is a list of clauses such as `>=0.1,<0.3`.
+
+    `===`, which takes any text, is none of them.
     """
     from packaging.specifiers import SpecifierSet
 
@@ -136,8 +138,9 @@ def _is_requirement(value: Any) -> bool:
 
 
 def is_version_allowed(requirement: str, version: str) -> bool:
-    """The version satisfies every clause of a requirement (PyPA, *Version specifiers*); one that is
-    on its way counts as what it will be, and what is no version satisfies none.
+    """The version satisfies every clause of a requirement (PyPA, *Version specifiers*).
+
+    One that is on its way counts as what it will be, and what is no version satisfies none.
     """
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version

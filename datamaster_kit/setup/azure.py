@@ -154,8 +154,9 @@ class AzureBackend:
         return azure_variables(self.project, self.setup, self.contracts, known)
 
     def backend(self, part: str, ahead: bool) -> StateBackend:
-        """Return where a part's state is; raises BadInput where its storage is needed and not
-        there.
+        """Return where a part's state is.
+
+        Raises BadInput where its storage is needed and not there.
         """
         if part == "state" and self.bootstrap_state_file.exists():
             return BOOTSTRAP_BACKEND
@@ -195,8 +196,9 @@ class AzureBackend:
         )
 
     def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
-        """Return the plan of a part; ahead, it may be of a part whose forerunners are not
-        applied.
+        """Return the plan of a part.
+
+        Ahead, it may be of a part whose forerunners are not applied.
         """
         return self.create_plan(self.init_terraform(part, ahead), part, allow_delete)
 
@@ -209,8 +211,10 @@ class AzureBackend:
         return self.create_plan(self.init_terraform(part, ahead=True), part, True, "-destroy")
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
-        """Apply the plan that was made; the state of `infra/state` goes into its storage, or comes
-        out of it before that is destroyed.
+        """Apply the plan that was made.
+
+        The state of `infra/state` goes into its storage, or comes out of it before that is
+        destroyed.
         """
         check_allowed(planned)
         part = planned.part
@@ -285,8 +289,9 @@ def hold_azure_backend(
     contracts: Iterable[Contract],
     remote: Callable[[Project, Setup], StateStorage] = azure_state_storage,
 ) -> Iterator[AzureBackend]:
-    """Hold the Azure side of a project for one run; raises BadInput where the project says nothing
-    of it or Terraform is missing.
+    """Hold the Azure side of a project for one run.
+
+    Raises BadInput where the project says nothing of it or Terraform is missing.
     """
     setup, program = setup_of(project), terraform_program()
     folder = project.state_folder / "setup" / project.names.stem

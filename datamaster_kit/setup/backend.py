@@ -110,8 +110,9 @@ def plan_all(
     allow_delete: bool = False,
     report: ProgressReport = _ignore_progress,
 ) -> tuple[PartPlan, ...]:
-    """Return the plans of the parts, of all where none is named; ids that nobody knows yet are
-    stood for.
+    """Return the plans of the parts, of all where none is named.
+
+    Ids that nobody knows yet are stood for.
     """
     return tuple(
         side.plan_part(report_part_start(part, "plan", report), allow_delete, ahead=True)

@@ -33,8 +33,9 @@ __all__ = ['AzureCaller', 'AzureServices', 'run_azure_check', 'login_check', 'su
 # %% ../../nbs/setup/10_caller.ipynb #12c7b8ef
 @dataclass(frozen=True)
 class AzureCaller:
-    """Whom a token was given to: `kind` is as in a role assignment; a text is empty where the token
-    does not say it.
+    """Whom a token was given to: `kind` is as in a role assignment.
+
+    A text is empty where the token does not say it.
     """
 
     name: str = ""
@@ -95,8 +96,9 @@ class AzureServices:
         )
 
     def get(self, rest: str, version: str) -> Any:
-        """Return the body of something in the subscription, empty where it is not there; raises
-        DatamasterError where it is refused.
+        """Return the body of something in the subscription, empty where it is not there.
+
+        Raises DatamasterError where it is refused.
         """
         answer = call_azure(self.management, "GET", self.path(rest, version))
         return answer.body if answer.status != 404 else {}

@@ -26,8 +26,9 @@ def _parse_account_id(answer: Answer) -> str:
 
 
 def _workspace_addresses(azure: AzureServices) -> Iterator[str]:
-    """Yield the addresses of the project's workspaces, then of the subscription's; they are asked
-    for only when they are needed.
+    """Yield the addresses of the project's workspaces, then of the subscription's.
+
+    They are asked for only when they are needed.
     """
     yield from (
         str(settings["host"]).rstrip("/")

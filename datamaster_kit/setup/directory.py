@@ -60,7 +60,8 @@ def _role_check(roles: Iterable[str]) -> DoctorCheck:
 def _team_check(
     name: str, mark: str, is_made: bool, found: Sequence[Mapping[str, Any]]
 ) -> DoctorCheck:
-    """Return whether a group can be made, or is there already where another project makes it;
+    """Return whether a group can be made, or is there already where another project makes it.
+
     `found` are the groups of that name, with their descriptions.
     """
     title = f"group {name}"
@@ -136,8 +137,9 @@ def _project_member_names(azure: AzureServices) -> list[str]:
 
 
 def directory_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return what Microsoft Graph says of the members, and of a person's roles; an application's
-    permissions are told in its own page.
+    """Return what Microsoft Graph says of the members, and of a person's roles.
+
+    An application's permissions are told in its own page.
     """
     named = _project_member_names(azure)
     absent = [

@@ -173,8 +173,9 @@ def azure_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
 
 
 def setup_checks(project: Project) -> tuple[DoctorCheck, ...]:
-    """Return everything that `datamaster setup` needs of this machine, of Azure and of Databricks;
-    raises BadInput where the project says nothing of the Azure side.
+    """Return everything that `datamaster setup` needs of this machine, of Azure and of Databricks.
+
+    Raises BadInput where the project says nothing of the Azure side.
     """
     setup = setup_of(project)
     here = (

@@ -65,8 +65,9 @@ _SETUP_IN_USE = code(
 
 
 def _process_identity(pid: int) -> str:
-    """Return a process that lives, as its id and its beginning; empty where there is none, or only
-    what is left of it (proc(5), *stat*; elsewhere ps(1)).
+    """Return a process that lives, as its id and its beginning.
+
+    Empty where there is none, or only what is left of it (proc(5), *stat*; elsewhere ps(1)).
     """
     if Path("/proc/self/stat").exists():
         try:
@@ -121,8 +122,10 @@ def _setup_in_use_error(said: str, file: Path) -> DatamasterError:
 
 
 def _next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
-    """Return a new run after the one that the file tells of; raises DatamasterError where that
-    one's Terraform is still at work. A file that was cut off tells of none.
+    """Return a new run after the one that the file tells of.
+
+    Raises DatamasterError where that one's Terraform is still at work. A file that was cut off
+    tells of none.
     """
     run = SetupRun(file, datetime.now(UTC))
     try:

@@ -126,8 +126,9 @@ _NETWORKS_API_VERSION = "2024-05-01"
 
 
 def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return what is to be said of the networks that the project names; nothing where it names
-    none.
+    """Return what is to be said of the networks that the project names.
+
+    Nothing where it names none.
     """
     network, allowed = (
         azure.setup.azure.get("virtual_network"),
@@ -156,8 +157,9 @@ def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
 
 
 def _read_resource_by_id(azure: AzureServices, identity: str) -> Mapping[str, Any]:
-    """Return a resource by its id, empty where it is not there; raises DatamasterError where it is
-    refused.
+    """Return a resource by its id, empty where it is not there.
+
+    Raises DatamasterError where it is refused.
     """
     answer = call_azure(azure.management, "GET", f"{identity}?api-version={_NETWORKS_API_VERSION}")
     return answer.body if answer.status != 404 else {}

@@ -44,8 +44,9 @@ def infra_folder() -> Path:
 
 
 def select_parts(names: tuple[str, ...], known: tuple[str, ...] = SETUP_PARTS) -> tuple[str, ...]:
-    """Return the parts that are named, all where none is, in the order of their application; raises
-    BadInput with every unknown one.
+    """Return the parts that are named, all where none is, in the order of their application.
+
+    Raises BadInput with every unknown one.
     """
     wrong = [
         _NO_PART.fault(
@@ -135,8 +136,9 @@ def _has_other_providers(source: Path, folder: Path) -> bool:
 def prepare_working_folder(
     source: Path, folder: Path, variables: Mapping[str, Any], backend: StateBackend
 ) -> None:
-    """Copy the files of a part to its working folder, with its variables and its backend; states,
-    plans and providers there stay, and their lock unless other versions are pinned now.
+    """Copy the files of a part to its working folder, with its variables and its backend.
+
+    States, plans and providers there stay, and their lock unless other versions are pinned now.
     """
     make_private(folder)
     if _has_other_providers(source, folder):

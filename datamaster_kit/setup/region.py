@@ -174,8 +174,9 @@ class _ClusterMachines:
 
 
 def _project_machines(project: Project) -> tuple[_ClusterMachines, ...]:
-    """Return what the project's cluster and a cluster of its jobs take; none where they are
-    serverless, or of a pool, which has its own.
+    """Return what the project's cluster and a cluster of its jobs take.
+
+    None where they are serverless, or of a pool, which has its own.
     """
     shared, said = project.unity.compute != "serverless", dict(project.jobs.cluster)
     found = (
@@ -220,8 +221,9 @@ def _project_machines(project: Project) -> tuple[_ClusterMachines, ...]:
 
 
 def _quota_usage(usages: Iterable[Mapping[str, Any]], name: str) -> tuple[int, int]:
-    """Return how much of a quota is used, and the quota; (0, 0) where there is none of that
-    name.
+    """Return how much of a quota is used, and the quota.
+
+    (0, 0) where there is none of that name.
     """
     found = next(
         (item for item in usages if item.get("name", {}).get("value", "").lower() == name.lower()),

@@ -117,8 +117,9 @@ def _watcher_check(
 
 
 def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return whether the names that are unique in Azure are free or the project's; who may only
-    read is not told about namespaces.
+    """Return whether the names that are unique in Azure are free or the project's.
+
+    Who may only read is not told about namespaces.
     """
     names = azure.project.names
     wanted = (

@@ -44,8 +44,9 @@ _NO_TERRAFORM = code(
 
 
 def terraform_version() -> str:
-    """Return the version of the Terraform on PATH; empty where there is none, or where it does not
-    say.
+    """Return the version of the Terraform on PATH.
+
+    Empty where there is none, or where it does not say.
     """
     program = shutil.which("terraform")
     if not program:
@@ -129,8 +130,9 @@ class _SignalRelay:
 
 @contextmanager
 def _relay_signals() -> Iterator[_SignalRelay]:
-    """Keep SIGINT and SIGTERM for a process to be named; in another thread than the main one no
-    signal arrives.
+    """Keep SIGINT and SIGTERM for a process to be named.
+
+    In another thread than the main one no signal arrives.
     """
     passed = _SignalRelay()
 
@@ -161,8 +163,10 @@ def _ignore_event(event: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Terraform:
-    """Terraform in a working folder; `environment` is the process's, `log` the file that collects
-    what it says, and `run` the run of ours that it is part of.
+    """Terraform in a working folder.
+
+    `environment` is the process's, `log` the file that collects what it says, and `run` the run of
+    ours that it is part of.
     """
 
     program: str
@@ -187,8 +191,9 @@ def _terraform_json_text(text: str) -> str:
 
 
 def _read_process_lines(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
-    """Hand over every line that a process prints, to its end; where that raises, the process is
-    asked to end and waited for.
+    """Hand over every line that a process prints, to its end.
+
+    Where that raises, the process is asked to end and waited for.
     """
     assert process.stdout is not None
     try:
@@ -206,8 +211,9 @@ def _read_process_lines(process: subprocess.Popen[str], take: Callable[[str], No
 def _track_terraform_process(
     run: SetupRun | None, process: subprocess.Popen[str]
 ) -> Iterator[None]:
-    """Have a run know its Terraform while that is at work; providers that outlive one that was
-    killed end with it.
+    """Have a run know its Terraform while that is at work.
+
+    Providers that outlive one that was killed end with it.
     """
     if run is not None:
         run.record_terraform(process.pid)
@@ -224,8 +230,9 @@ def _track_terraform_process(
 def _execute_terraform(
     terraform: Terraform, arguments: tuple[str, ...], report: EventReport
 ) -> tuple[int, list[str], tuple[int, ...]]:
-    """Run Terraform; return its exit code, its lines without secrets, and the signals that came
-    meanwhile.
+    """Run Terraform.
+
+    Return its exit code, its lines without secrets, and the signals that came meanwhile.
     """
     hidden, printed = environment_secrets(terraform.environment), list[str]()
     spelled = {name: _terraform_json_text(secret) for name, secret in hidden.items()}
@@ -271,8 +278,9 @@ def _execute_terraform(
 def run_terraform(
     terraform: Terraform, *arguments: str, report: EventReport = _ignore_event
 ) -> str:
-    """Run Terraform and return what it printed; raises DatamasterError with its errors, or where a
-    signal ended it.
+    """Run Terraform and return what it printed.
+
+    Raises DatamasterError with its errors, or where a signal ended it.
     """
     begun = datetime.now(UTC)
     returned, printed, came = _execute_terraform(terraform, arguments, report)
@@ -304,8 +312,9 @@ def run_terraform(
 
 
 def _release_own_lock(terraform: Terraform, begun: datetime) -> str:
-    """Give back the lock that a Terraform of ours left, begun since then; return what is to be said
-    of it.
+    """Give back the lock that a Terraform of ours left, begun since then.
+
+    Return what is to be said of it.
     """
     _, printed, _ = _execute_terraform(
         terraform, ("plan", "-json", "-input=false", "-refresh=false"), _ignore_event

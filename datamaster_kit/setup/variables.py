@@ -192,8 +192,10 @@ def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
 
 
 def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
-    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody
-    is in it yet, and the principal user is one of them. A group that exists is not made.
+    """Return the variables of `infra/entra`.
+
+    The group of data engineers is made even where nobody is in it yet, and the principal user is
+    one of them. A group that exists is not made.
     """
     groups: dict[str, Any] = {project.names.group: [], **setup.groups}
     groups[project.names.group] = list(
@@ -221,8 +223,10 @@ _NO_ENTRA_OUTPUT = code(
 def azure_variables(
     project: Project, setup: Setup, contracts: Iterable[Contract], outputs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the variables of `infra/azure`; `outputs` are the values that `infra/entra` put out,
-    by name. Raises BadInput where they lack an id.
+    """Return the variables of `infra/azure`.
+
+    `outputs` are the values that `infra/entra` put out, by name. Raises BadInput where they lack an
+    id.
     """
     names = project.names
     group, principal = (

@@ -29,7 +29,8 @@ __all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'FileSourc
 # %% ../../nbs/targets/02_base.ipynb #b6497fb4
 @dataclass(frozen=True)
 class FileSource:
-    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's;
+    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's.
+
     `options` are the reader's.
 
     With `is_captured` the files are avro files of events that Event Hubs captured, and a record is
@@ -113,8 +114,9 @@ class Target(Protocol):
         """The table is there."""
 
     def columns(self, table: TableName) -> tuple[str, ...] | None:
-        """Return the names of a table's columns, or None where it is not there; also outside of a
-        workspace, by its warehouse.
+        """Return the names of a table's columns, or None where it is not there.
+
+        Also outside of a workspace, by its warehouse.
         """
 
     def detail(self, table: TableName) -> Detail | None:
@@ -143,16 +145,18 @@ class Target(Protocol):
         """Create a schema where it does not exist."""
 
     def create_table(self, table: Table, statements: Sequence[str]) -> None:
-        """Create a table, which the statements would create by SQL; raises where it is there
-        already.
+        """Create a table, which the statements would create by SQL.
+
+        Raises where it is there already.
         """
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, without a slash at its end."""
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive; raises BadInput where the model's
-        name is not one of a folder.
+        """Return the folder in which a model's raw files arrive.
+
+        Raises BadInput where the model's name is not one of a folder.
         """
 
     def find_changed_files(
@@ -183,8 +187,9 @@ class Target(Protocol):
     def read_new_files(
         self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
     ) -> None:
-        """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint;
-        with an interval, until asked to stop. `files` is None where only the rows know.
+        """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint.
+
+        With an interval, until asked to stop. `files` is None where only the rows know.
 
         Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL:
         nothing was rescued) and `_datamaster_file`

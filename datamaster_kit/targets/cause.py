@@ -147,7 +147,8 @@ _KNOWN_CAUSES: tuple[tuple[str, Code], ...] = (
 
 
 def cause_fault(error: BaseException, what: str = "") -> Fault | None:
-    """Return an error as a fault where its cause is one that has a remedy of its own, or None;
+    """Return an error as a fault where its cause is one that has a remedy of its own, or None.
+
     `what` says what was being done.
     """
     text = f"{type(error).__name__}: {_full_error_text(error)}"

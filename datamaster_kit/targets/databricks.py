@@ -51,8 +51,9 @@ RUNTIME_VERSION = (
 
 
 def _active_session() -> SparkSession | None:
-    """Return the session that somebody has active, which is looked for only where Spark is in use;
-    a local Spark is no session of a workspace.
+    """Return the session that somebody has active, which is looked for only where Spark is in use.
+
+    A local Spark is no session of a workspace.
     """
     if "pyspark.sql" not in sys.modules:
         return None
@@ -141,8 +142,9 @@ class DatabricksTarget:
 
     @cached_property
     def warehouse(self) -> str:
-        """The id of the SQL warehouse that the target's settings name, started if it is stopped;
-        raises BadInput where there is none.
+        """The id of the SQL warehouse that the target's settings name, started if it is stopped.
+
+        Raises BadInput where there is none.
         """
         from datamaster_kit.targets.clients.warehouse import start_warehouse
 
@@ -150,8 +152,9 @@ class DatabricksTarget:
 
     @property
     def warehouse_name(self) -> str:
-        """The id or the name of the SQL warehouse that the target's settings name; empty where they
-        name none.
+        """The id or the name of the SQL warehouse that the target's settings name.
+
+        Empty where they name none.
         """
         return str(self.project.targets.get(self.name, {}).get("warehouse") or "")
 
@@ -166,8 +169,9 @@ class DatabricksTarget:
         return lambda statement: run_statement(client, warehouse, statement)
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
-        """Run a statement and return its rows; raises DatamasterError where a warehouse refuses
-        it.
+        """Run a statement and return its rows.
+
+        Raises DatamasterError where a warehouse refuses it.
         """
         return self.runner(statement)
 
@@ -194,8 +198,9 @@ class DatabricksTarget:
         return detail_by_spark(self.spark, self.sql_name(table))
 
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
-        """Return the rows that a query gives of a table of record; from a warehouse as JSON has
-        them, moments as texts.
+        """Return the rows that a query gives of a table of record.
+
+        From a warehouse as JSON has them, moments as texts.
         """
         if not self.is_outside:
             return rows_by_spark(self.spark, self.sql_name(table), query, values)
@@ -243,8 +248,9 @@ class DatabricksTarget:
         return f"/Volumes/{self.project.names.catalog}/{schema}/{volume}"
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive; raises BadInput where the model's
-        name is not one of a folder.
+        """Return the folder in which a model's raw files arrive.
+
+        Raises BadInput where the model's name is not one of a folder.
         """
         return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 

@@ -82,8 +82,9 @@ def _jars_check(state_folder: Path) -> DoctorCheck:
 
 
 def archive_check(state_folder: Path) -> DoctorCheck:
-    """Return whether Spark's sessions start from an archive of classes; it is asked only where
-    there are Java, Spark and the jars.
+    """Return whether Spark's sessions start from an archive of classes.
+
+    It is asked only where there are Java, Spark and the jars.
     """
     folder, _, file = project_archive(state_folder)
     if file:
@@ -157,7 +158,8 @@ def run_checks(folder: Path) -> tuple[DoctorCheck, ...]:
 
 
 def install_missing(folder: Path) -> None:
-    """Fetch the jars that the project folder lacks; raises DatamasterError where Java or a jar
-    cannot be had.
+    """Fetch the jars that the project folder lacks.
+
+    Raises DatamasterError where Java or a jar cannot be had.
     """
     install_jars(folder / ".datamaster", find_java().home)

@@ -41,8 +41,10 @@ POINTS = (
 
 
 def failpoint(label: str) -> None:
-    """Go on; or, where the environment variable DATAMASTER_KILL_AT names this point, kill the
-    process with SIGKILL.
+    """Go on.
+
+    Or, where the environment variable DATAMASTER_KILL_AT names this point, kill the process with
+    SIGKILL.
     """
     assert label in POINTS, label
     if os.environ.get(KILL_AT) == label:

@@ -101,8 +101,9 @@ class LocalTarget:
 
     @contextmanager
     def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
-        """Hold a lock beside a checkpoint, which ends with the process; raises DatamasterError
-        where another process holds it.
+        """Hold a lock beside a checkpoint, which ends with the process.
+
+        Raises DatamasterError where another process holds it.
         """
         with Path(f"{checkpoint}.lock").open("a+", encoding="utf-8") as lock:
             try:
@@ -148,8 +149,9 @@ class LocalTarget:
         return [row.asDict() for row in self.spark.sql(statement).collect()]
 
     def sql_name(self, table: TableName) -> str:
-        """Return `spark_catalog` with the quoted schema and table; the catalog is the warehouse
-        folder.
+        """Return `spark_catalog` with the quoted schema and table.
+
+        The catalog is the warehouse folder.
         """
         return f"spark_catalog.{quote(table.schema)}.{quote(table.table)}"
 
@@ -200,8 +202,9 @@ class LocalTarget:
             _register_schema(self.running_session, self.warehouse / schema)
 
     def create_table(self, table: Table, statements: Sequence[str]) -> None:
-        """Create a table by writing its log's first commit, or, where only Spark can, by SQL;
-        raises where it is there already.
+        """Create a table by writing its log's first commit, or, where only Spark can, by SQL.
+
+        Raises where it is there already.
         """
         if not can_write_commit(table):
             for statement in statements:
@@ -221,8 +224,9 @@ class LocalTarget:
         return str(folder)
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive, made where it is missing; raises
-        BadInput where the model's name is not one of a folder.
+        """Return the folder in which a model's raw files arrive, made where it is missing.
+
+        Raises BadInput where the model's name is not one of a folder.
         """
         folder = self.project.state_folder / "landing" / folder_name(model)
         make_private(folder)
@@ -231,8 +235,10 @@ class LocalTarget:
     def find_changed_files(
         self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
     ) -> tuple[str, ...]:
-        """Return a sentence for each file that has been written to since it was read; `read_again`
-        are the addresses of those that were refused (`changed_files` of `local_files`).
+        """Return a sentence for each file that has been written to since it was read.
+
+        `read_again` are the addresses of those that were refused (`changed_files` of
+        `local_files`).
         """
         from datamaster_kit.targets.readers.local_files import change_notes
 

@@ -34,9 +34,10 @@ RecordRows = list[dict[str, Any]]
 
 
 def fill_query(query: str, values: Mapping[str, QueryValue], literal: Callable[[str], str]) -> str:
-    """Return a query with a literal in the place of each `{name}`; of several values, a list in
-    parentheses. Raises ValueError where that would be empty, which the engines understand
-    differently.
+    """Return a query with a literal in the place of each `{name}`.
+
+    Of several values, a list in parentheses. Raises ValueError where that would be empty, which the
+    engines understand differently.
     """
     empty = [name for name, value in values.items() if not isinstance(value, str) and not value]
     if empty:
@@ -167,8 +168,9 @@ def _domain_metadata(log: Path, name: str) -> str:
 
 
 def query_stored_rows(folder: Path, query: str, values: Mapping[str, QueryValue]) -> RecordRows:
-    """Return the rows that a query gives of a folder's table, none where there is no table; moments
-    are in UTC. Raises ValueError where its log leads out of the folder.
+    """Return the rows that a query gives of a folder's table, none where there is no table.
+
+    Moments are in UTC. Raises ValueError where its log leads out of the folder.
     """
     table = _open_delta_table(folder)
     if table is None:
@@ -232,8 +234,9 @@ def append_stored_rows(
 
 
 def _compact_table(folder: Path) -> None:
-    """Put the small files of a folder's table together; where another process or thread does so,
-    leave it to that one.
+    """Put the small files of a folder's table together.
+
+    Where another process or thread does so, leave it to that one.
     """
     from deltalake import CommitProperties
 
@@ -285,8 +288,9 @@ def _in_utc(value: Any) -> Any:
 def rows_by_spark(
     spark: SparkSession, name: str, query: str, values: Mapping[str, QueryValue]
 ) -> RecordRows:
-    """Return the rows that a query gives of a table by its quoted name, none where it is not there;
-    moments are in UTC.
+    """Return the rows that a query gives of a table by its quoted name, none where it is not there.
+
+    Moments are in UTC.
     """
     if not spark.catalog.tableExists(name):
         return []

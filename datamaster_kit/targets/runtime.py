@@ -30,8 +30,9 @@ NO_RUNTIME = code(
 
 # %% ../../nbs/targets/04_runtime.ipynb #a610ba40
 def runtime_fault(what: str, version: str, path: str = "", hint: str = "") -> Fault | None:
-    """Return what to tell of a cluster or job, named in words, that is on too old a runtime; None
-    where it is not.
+    """Return what to tell of a cluster or job, named in words, that is on too old a runtime.
+
+    None where it is not.
     """
     message = (
         f"{what} is on {version}, and the toolkit runs on {OLDEST_RUNTIME_RELEASE}.0 and later"

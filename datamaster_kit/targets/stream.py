@@ -49,8 +49,9 @@ def stop_on_signal() -> Iterator[None]:
 
 # %% ../../nbs/targets/08_stream.ipynb #acdd846e
 def _await_query(query: Any) -> None:
-    """Wait for a streaming query to end, or, when asked to stop, for its running batch; raises the
-    query's error.
+    """Wait for a streaming query to end, or, when asked to stop, for its running batch.
+
+    Raises the query's error.
     """
     while not query.awaitTermination(1):
         if STOP_REQUESTED.is_set():

@@ -216,8 +216,9 @@ def _log_line(action: _LogJson) -> str:
 
 
 def create_by_commit(folder: Path, table: Table) -> None:
-    """Write the first commit of a table into its folder, and its checksum; raises FileExistsError
-    where the folder has a table.
+    """Write the first commit of a table into its folder, and its checksum.
+
+    Raises FileExistsError where the folder has a table.
     """
     log = folder / "_delta_log"
     make_private(log)

@@ -66,8 +66,9 @@ def _tag_set_alterations(
 def tag_alterations(
     name: str, wanted: Table, there: Table, moved: Mapping[str, str]
 ) -> list[TableAlteration]:
-    """Return what makes a table's tags the wanted ones; `moved` maps columns that are about to be
-    renamed to their new names, which take the tags along.
+    """Return what makes a table's tags the wanted ones.
+
+    `moved` maps columns that are about to be renamed to their new names, which take the tags along.
     """
     known = {moved.get(column, column).lower(): tags for column, tags in there.column_tags.items()}
     found = _tag_set_alterations(f"ALTER TABLE {name}", "", wanted.tags, there.tags)
@@ -84,8 +85,9 @@ def tag_alterations(
 def primary_key_alterations(
     name: str, wanted: Table, there: Table, moved: Mapping[str, str], nulls: Collection[str] = ()
 ) -> list[TableAlteration]:
-    """Return what makes a table's primary key the wanted one; `nulls` are the columns with rows
-    without a value.
+    """Return what makes a table's primary key the wanted one.
+
+    `nulls` are the columns with rows without a value.
     """
     before = tuple(moved.get(column, column) for column in there.primary_key)
     if [column.lower() for column in before] == [column.lower() for column in wanted.primary_key]:

@@ -75,7 +75,8 @@ _PRINCIPAL_KINDS = frozenset({"user", "group", "service principal"})
 
 @dataclass(frozen=True)
 class CatalogPlan:
-    """What would change on a target: `plan` is all of it, `objects` and `tables` its two parts;
+    """What would change on a target: `plan` is all of it, `objects` and `tables` its two parts.
+
     `workspace` and `state` are those that the first was made from.
 
     `plan_again` makes the plan of tables anew.
@@ -106,8 +107,9 @@ def plan_catalog(
     allow_delete: bool = False,
     only_tables: bool = False,
 ) -> CatalogPlan:
-    """Return what brings a target to what the project and its contracts ask for; nothing is changed
-    by asking.
+    """Return what brings a target to what the project and its contracts ask for.
+
+    Nothing is changed by asking.
 
     Args:
         target: What is brought to it.
@@ -347,8 +349,9 @@ def _list_toolkit_objects(
 def plan_destruction(
     target: Target, project: Project, contracts: Sequence[Contract]
 ) -> CatalogPlan:
-    """Return what takes away everything that the toolkit made in a workspace; raises BadInput for
-    the local target.
+    """Return what takes away everything that the toolkit made in a workspace.
+
+    Raises BadInput for the local target.
     """
     if not isinstance(target, DatabricksTarget):
         raise BadInput(_LOCAL_DESTRUCTION.fault(f"{target.name} is no workspace"))

@@ -29,8 +29,9 @@ _IDLE_MINUTES = 10
 
 
 def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
-    """Return the cluster of one node and one user, and that the data engineers may start it;
-    nothing where the project's compute is serverless.
+    """Return the cluster of one node and one user, and that the data engineers may start it.
+
+    Nothing where the project's compute is serverless.
     """
     if project.unity.compute != "single_node":
         return ()

@@ -26,8 +26,9 @@ __all__ = ['desired_tables', 'DesiredCatalog', 'build_desired_catalog']
 
 # %% ../../nbs/unity/06_desired.ipynb #4cd1e60d
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
-    """Return the tables that contracts ask for, and those of the runs and of the files; raises
-    DatamasterError where two models claim one table.
+    """Return the tables that contracts ask for, and those of the runs and of the files.
+
+    Raises DatamasterError where two models claim one table.
     """
     catalog, contracts = project.names.catalog, tuple(contracts)
     faults = [
@@ -58,8 +59,10 @@ _FUNCTION_CLAIMED_TWICE = code(
 
 @dataclass(frozen=True)
 class DesiredCatalog:
-    """What the contracts ask for; `refusals` say which grants cannot be made, and `owner` whose the
-    tables are to be (empty: whoever makes them).
+    """What the contracts ask for.
+
+    `refusals` say which grants cannot be made, and `owner` whose the tables are to be (empty:
+    whoever makes them).
     """
 
     tables: tuple[Table, ...]
@@ -83,8 +86,10 @@ def _silver_and_gold_tables(contract: Contract, catalog: str) -> list[tuple[Mode
 
 
 def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> DesiredCatalog:
-    """Return what contracts ask for; raises DatamasterError where two of them claim one table, and
-    BadInput where they claim one function.
+    """Return what contracts ask for.
+
+    Raises DatamasterError where two of them claim one table, and BadInput where they claim one
+    function.
     """
     contracts, catalog = tuple(contracts), project.names.catalog
     access: dict[TableKey, TableAccess] = {}

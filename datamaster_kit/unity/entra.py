@@ -52,8 +52,9 @@ def graph_client() -> Management:
 
 
 def _read_group_members(graph: Management, identity: str) -> tuple[EntraMember, ...]:
-    """Return the people and service principals of a group, by name; devices and contacts have no
-    place in a workspace.
+    """Return the people and service principals of a group, by name.
+
+    Devices and contacts have no place in a workspace.
     """
     found = []
     for item in list_items(
@@ -168,8 +169,9 @@ def _find_group_id(graph: Management, project: Project, name: str) -> str | Faul
 
 
 def read_project_groups(graph: Management, project: Project) -> tuple[EntraGroup, ...]:
-    """Return the groups of the project with their members; raises BadInput with every one that is
-    not there, or is not certain to be the project's.
+    """Return the groups of the project with their members.
+
+    Raises BadInput with every one that is not there, or is not certain to be the project's.
     """
     ids = {name: _find_group_id(graph, project, name) for name in project.unity.groups}
     faults = [found for found in ids.values() if isinstance(found, Fault)]
@@ -190,8 +192,9 @@ _NO_APPLICATION = code(
 
 
 def read_service_principal(graph: Management, client_id: str) -> EntraMember:
-    """Return the service principal of a client id (Microsoft Graph, *Get servicePrincipal*); raises
-    BadInput where there is none.
+    """Return the service principal of a client id (Microsoft Graph, *Get servicePrincipal*).
+
+    Raises BadInput where there is none.
     """
     answer = call_azure(
         graph,

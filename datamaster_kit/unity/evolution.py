@@ -263,8 +263,9 @@ def sql_word_tokens(sql: str) -> list[str]:
 def _constraint_alterations(
     name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()
 ) -> list[TableAlteration]:
-    """Return what makes a table's CHECK constraints the wanted ones; Delta changes a column
-    (`touched`) only while no constraint is on it.
+    """Return what makes a table's CHECK constraints the wanted ones.
+
+    Delta changes a column (`touched`) only while no constraint is on it.
     """
     found = []
     for key in sorted({*wanted, *there}):
@@ -307,8 +308,9 @@ _NEW_KEY_REFUSAL = (
 def _property_alterations(
     name: str, wanted: Mapping[str, str], there: Mapping[str, str]
 ) -> list[TableAlteration]:
-    """Return what makes a table's properties the wanted ones; of those that are there, only the
-    toolkit's are looked at.
+    """Return what makes a table's properties the wanted ones.
+
+    Of those that are there, only the toolkit's are looked at.
     """
     found = []
     if KEY_PROPERTY in there and KEY_PROPERTY not in wanted:
@@ -345,8 +347,9 @@ def _property_alterations(
 def table_alterations(
     name: str, wanted: Table, there: Table, drops: bool = False, nulls: frozenset[str] = frozenset()
 ) -> list[TableAlteration]:
-    """Return every difference of a table, in the order in which they are mended; `nulls` are the
-    columns with rows without a value, and `*` says that there are rows.
+    """Return every difference of a table, in the order in which they are mended.
+
+    `nulls` are the columns with rows without a value, and `*` says that there are rows.
     """
     found = _schema_alterations(name, wanted, there, drops, nulls)
     if wanted.comment != there.comment:

@@ -124,8 +124,9 @@ class _TableDetails:
 
 
 def _parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[TableKey, _TableDetails]:
-    """Return what the queries say, by schema and table; a table's own tags are those of the column
-    ''.
+    """Return what the queries say, by schema and table.
+
+    A table's own tags are those of the column ''.
     """
     found: dict[TableKey, _TableDetails] = {}
 
@@ -225,8 +226,9 @@ def _run_concurrently(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
 
 
 def _find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
-    """Return those of the toolkit's schemas that a catalog has; none where there is no such
-    catalog.
+    """Return those of the toolkit's schemas that a catalog has.
+
+    None where there is no such catalog.
     """
     from databricks.sdk.errors import NotFound
 
@@ -239,8 +241,9 @@ def _find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
 
 
 def _list_tables(client: WorkspaceClient, catalog: str, schema: str) -> list[TableInfo]:
-    """Return every page of a schema's tables; 0 asks for pages as large as the service gives
-    them.
+    """Return every page of a schema's tables.
+
+    0 asks for pages as large as the service gives them.
     """
     return list(client.tables.list(catalog, schema, max_results=0))
 

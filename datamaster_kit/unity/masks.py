@@ -54,8 +54,9 @@ _MASKED_CLASSIFICATIONS = frozenset(
 
 
 def _masking_classification(item: Field) -> str:
-    """Return the classification for which a field is masked, its own or that of a field in it;
-    empty where there is none.
+    """Return the classification for which a field is masked, its own or that of a field in it.
+
+    Empty where there is none.
     """
     for _, part in [("", item), *walk_fields(nested_fields(item.type))]:
         if _MASKED_CLASSIFICATIONS & set(re.split(r"[^a-z]+", part.classification.lower())):
@@ -153,8 +154,9 @@ def _parameter_type(type: DataType) -> DataType:
 def _build_mask(
     contract: Contract, table: Table, classification: str, type: str, group: str
 ) -> SqlFunction:
-    """Return the mask of a classification for a type of SQL in a table's schema; `group` are those
-    who load.
+    """Return the mask of a classification for a type of SQL in a table's schema.
+
+    `group` are those who load.
     """
     kind = parse_sql_type(type)
     is_text = (
@@ -202,8 +204,9 @@ def _contract_name_part(contract: Contract) -> str:
 def _build_row_filter(
     contract: Contract, model: Model, table: Table, group: str
 ) -> tuple[SqlFunction, tuple[str, ...]] | None:
-    """Return the filter of a table's rows, and its columns; None where no role is limited to
-    some.
+    """Return the filter of a table's rows, and its columns.
+
+    None where no role is limited to some.
     """
     columns = {item.name: item.column for item in model.fields}
     types = {
@@ -253,8 +256,9 @@ class TableAccess:
 def table_access(
     contract: Contract, model: Model, table: Table, group: str
 ) -> tuple[TableAccess, tuple[SqlFunction, ...]]:
-    """Return a promised table's masks and row filter, and the functions that they need; none where
-    the contract names no roles.
+    """Return a promised table's masks and row filter, and the functions that they need.
+
+    None where the contract names no roles.
     """
     if not roles_of(contract, table.catalog, table.schema):
         return TableAccess(), ()
@@ -278,8 +282,9 @@ def table_access(
 def function_changes(
     wanted: Iterable[SqlFunction], there: Mapping[str, str], strangers: Collection[str] = ()
 ) -> list[Change]:
-    """Return what becomes of functions; `there` has the bodies of the toolkit's by full name, and
-    `strangers` are the names of others.
+    """Return what becomes of functions.
+
+    `there` has the bodies of the toolkit's by full name, and `strangers` are the names of others.
     """
     found = []
     for function in wanted:
@@ -325,8 +330,9 @@ def access_alterations(
     moved: Mapping[str, str],
     ours: Collection[str],
 ) -> list[TableAlteration]:
-    """Return what makes a table's masks and row filter the wanted ones; `ours` are the functions
-    that the toolkit made.
+    """Return what makes a table's masks and row filter the wanted ones.
+
+    `ours` are the functions that the toolkit made.
     """
     known = {
         moved.get(column, column).lower(): function for column, function in there.masks.items()

@@ -121,8 +121,9 @@ def read_metastore(
 
 
 def _comparable_metastore(item: Any, name: str) -> ExistingResource:
-    """Return a metastore as it is compared; it may be changed as the project file says, whoever
-    made it.
+    """Return a metastore as it is compared.
+
+    It may be changed as the project file says, whoever made it.
     """
     return ExistingResource(
         "metastore",
@@ -144,8 +145,9 @@ def _comparable_metastore(item: Any, name: str) -> ExistingResource:
 def metastore_operations(
     client: WorkspaceClient, account: Callable[[], AccountClient], project: Project
 ) -> dict[str, Operations]:
-    """Return the operations of the metastore, its assignment and its data access; making and
-    assigning one are the account's.
+    """Return the operations of the metastore, its assignment and its data access.
+
+    Making and assigning one are the account's.
     """
     from databricks.sdk.service.catalog import (
         CreateAccountsMetastore,

@@ -94,8 +94,9 @@ def _table_from_detail(name: TableName, detail: Detail) -> Table:
 
 # %% ../../nbs/unity/04_observed.ipynb #528a9ac6
 def find_null_columns(target: Target, desired: Table, observed: Table) -> frozenset[str]:
-    """Return the columns that should be NOT NULL, are not, and have rows without a value; and `*`
-    where a column is to be added to a table with rows.
+    """Return the columns that should be NOT NULL, are not, and have rows without a value.
+
+    `*` where a column is to be added to a table with rows.
     """
     strict = {column.name for column in desired.columns if not column.nullable}
     loose = [
@@ -117,8 +118,9 @@ def find_null_columns(target: Target, desired: Table, observed: Table) -> frozen
 
 # %% ../../nbs/unity/04_observed.ipynb #23c446a0
 def read_local_catalog(target: LocalTarget, desired: Iterable[Table]) -> ObservedCatalog:
-    """Return what this machine has of the desired tables and their schemas; Spark is asked only for
-    rows without a value, where a column is to be NOT NULL.
+    """Return what this machine has of the desired tables and their schemas.
+
+    Spark is asked only for rows without a value, where a column is to be NOT NULL.
     """
     schemas = {schema for schema in SCHEMAS if (target.warehouse / schema).is_dir()}
     tables, nulls = {}, {}

@@ -59,8 +59,9 @@ def _scim_list_of(principal: str) -> tuple[str, str]:
 def _find_principal(
     client: WorkspaceClient, principal: str, attributes: str = "id"
 ) -> dict[str, Any] | None:
-    """Return what the account says of a principal; empty where it has none, None where it does not
-    tell.
+    """Return what the account says of a principal.
+
+    Empty where it has none, None where it does not tell.
     """
     from databricks.sdk.errors import DatabricksError
 
@@ -91,8 +92,9 @@ NO_SUCH_PRINCIPAL = code(
 
 
 def missing_principal_refusal(names: Iterable[str]) -> str:
-    """Return why a change that names principals which are not there is refused; empty where it
-    names none.
+    """Return why a change that names principals which are not there is refused.
+
+    Empty where it names none.
     """
     told = ", ".join(repr(name) for name in sorted(names))
     return (
@@ -153,8 +155,9 @@ def _parent(kind: str, name: str) -> ResourceKey:
 
 
 def _privilege_for_change(change: Change, metastore: str) -> tuple[ResourceKey, str] | None:
-    """Return the object and the privilege on it that a change needs; None where nothing is known of
-    it.
+    """Return the object and the privilege on it that a change needs.
+
+    None where nothing is known of it.
     """
     if change.action == "create" and change.kind in _METASTORE_PRIVILEGES:
         return (METASTORE_KIND, metastore), _METASTORE_PRIVILEGES[change.kind]
@@ -272,8 +275,9 @@ _MISSING_PRIVILEGE = code(
 def _read_holders(
     client: WorkspaceClient, key: ResourceKey, owners: Iterable[str]
 ) -> _PrivilegeHolders | None:
-    """Return who may do what with an object (Databricks, *Get effective permissions*); None where
-    the caller may not know.
+    """Return who may do what with an object (Databricks, *Get effective permissions*).
+
+    None where the caller may not know.
     """
     from databricks.sdk.errors import DatabricksError
 
@@ -296,8 +300,9 @@ def missing_privilege_faults(
     owners: Mapping[ResourceKey, frozenset[str]],
     caller: WorkspaceCaller,
 ) -> Iterator[Fault]:
-    """Yield a fault for each privilege that the caller is certain to lack; `owners` are those of
-    each object and of what it is in.
+    """Yield a fault for each privilege that the caller is certain to lack.
+
+    `owners` are those of each object and of what it is in.
     """
     holders = {key: _read_holders(client, key, owners[key]) for key in {key for key, _ in needs}}
 

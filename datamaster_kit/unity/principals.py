@@ -84,8 +84,9 @@ _GROUP_OF_ANOTHER = code(
 def _read_account_groups(
     account: AccountClient, wanted: Mapping[ResourceKey, Resource]
 ) -> dict[str, str]:
-    """Return the number of each of the account's groups by name; raises BadInput with every wanted
-    one that follows another group of the directory.
+    """Return the number of each of the account's groups by name.
+
+    Raises BadInput with every wanted one that follows another group of the directory.
     """
     groups, faults = (
         list(account.groups_v2.list(attributes="displayName,externalId")),
@@ -172,8 +173,9 @@ def read_principals(
 def principal_operations(
     account: AccountClient, workspace: int, groups: Iterable[EntraGroup]
 ) -> dict[str, Operations]:
-    """Return the operations of principals, members and permissions in the workspace; `groups` say
-    the names and ids of the directory.
+    """Return the operations of principals, members and permissions in the workspace.
+
+    `groups` say the names and ids of the directory.
     """
     from databricks.sdk.service.iam import Patch, PatchOp, PatchSchema, WorkspacePermission
 

@@ -40,8 +40,9 @@ _VOLUME_PRIVILEGES = frozenset({"READ_VOLUME", "WRITE_VOLUME"})
 
 
 def _engineering_privileges(project: Project) -> dict[ResourceKey, frozenset[str]]:
-    """Return what those who build the lakehouse may do, by the kind and name of the object; volumes
-    are made in bronze alone.
+    """Return what those who build the lakehouse may do, by the kind and name of the object.
+
+    Volumes are made in bronze alone.
     """
     of = project.names
     schemas = {
@@ -148,7 +149,7 @@ def securable_type(kind: str) -> str:
     return kind.upper().replace(" ", "_")
 
 
-def _change_privileges(
+def _change_grant(
     client: WorkspaceClient, name: str, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> None:
     """Grant to, and revoke from, the principal of a grant on its object."""
@@ -167,23 +168,24 @@ def _change_privileges(
 
 
 def grant_operations(client: WorkspaceClient) -> dict[str, Operations]:
-    """Return the operations of grants; each may be repeated, since a privilege that is held is
-    granted again without an error.
+    """Return the operations of grants.
+
+    Each may be repeated, since a privilege that is held is granted again without an error.
     """
 
     def create(wanted: Resource, identities: Identities) -> str:
-        _change_privileges(client, wanted.name, add=wanted.attributes["privileges"])
+        _change_grant(client, wanted.name, add=wanted.attributes["privileges"])
         return ""
 
     def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
-        _change_privileges(
+        _change_grant(
             client,
             wanted.name,
             add=set(wanted.attributes["privileges"]) - set(there.attributes["privileges"]),
         )
 
     def delete(there: ExistingResource) -> None:
-        _change_privileges(client, there.name, remove=there.attributes["privileges"])
+        _change_grant(client, there.name, remove=there.attributes["privileges"])
 
     return dict.fromkeys(
         ("grant", "surplus grant"), Operations(create, update, delete, lambda wanted: None)
@@ -211,8 +213,9 @@ def desired_tags(project: Project, objects: Iterable[Resource]) -> tuple[Resourc
 def read_tags(
     client: WorkspaceClient, wanted: Iterable[Resource], there: Iterable[ExistingResource]
 ) -> tuple[ExistingResource, ...]:
-    """Return the tags of the objects that are there, a list call an object; those that the project
-    does not set are left out.
+    """Return the tags of the objects that are there, a list call an object.
+
+    Those that the project does not set are left out.
     """
     items = {item.name: item.needs[0] for item in wanted}
     objects = {item.key for item in there} & set(items.values())

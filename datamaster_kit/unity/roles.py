@@ -47,8 +47,9 @@ def roles_of(contract: Contract, catalog: str, schema: str) -> tuple[Role, ...]:
 
 
 def _privileges_of(role: Role) -> frozenset[str]:
-    """Return what a role may do with a table (Databricks, *Unity Catalog privileges*); nothing
-    where its access is in other words.
+    """Return what a role may do with a table (Databricks, *Unity Catalog privileges*).
+
+    Nothing where its access is in other words.
     """
     words = set(re.split(r"[^a-z]+", role.access.lower().strip()))
     return (
@@ -91,8 +92,9 @@ def _render_grants_note(grants: Grants) -> str:
 
 
 def _parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Return the grants that the toolkit has noted on a table; none where the note is not in its
-    form.
+    """Return the grants that the toolkit has noted on a table.
+
+    None where the note is not in its form.
     """
     try:
         said = json.loads(properties.get(_GRANTS_PROPERTY, "{}"))
@@ -109,8 +111,9 @@ def grant_change(
     properties: Mapping[str, str],
     refusal: str = "",
 ) -> tuple[Change, ...]:
-    """Return the change that makes the toolkit's grants on a table the wanted ones; none where it
-    has none and there shall be none.
+    """Return the change that makes the toolkit's grants on a table the wanted ones.
+
+    None where it has none and there shall be none.
     """
     ours = _parse_grants_note(properties)
     if not wanted and not ours and not refusal:
@@ -211,8 +214,9 @@ def surplus_change(
 
 
 def unknown_access(contract: Contract, catalog: str, schema: str) -> str:
-    """Return what is to be said of the roles whose access is in no known words; empty where there
-    are none.
+    """Return what is to be said of the roles whose access is in no known words.
+
+    Empty where there are none.
     """
     found = [
         f"{role.name} has access {role.access!r}"

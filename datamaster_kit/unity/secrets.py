@@ -78,8 +78,9 @@ def read_secret_values(
     environment: Mapping[str, str] = os.environ,
     vaults: VaultOpener = vault_of,
 ) -> dict[str, str]:
-    """Return the values of the secrets that a plan makes, by name; raises BadInput with every one
-    that cannot be had.
+    """Return the values of the secrets that a plan makes, by name.
+
+    Raises BadInput with every one that cannot be had.
     """
     wanted = {
         change.name: project.unity.secrets[change.name.split("/", 1)[1]]
@@ -132,8 +133,9 @@ _UNSEEN_SECRET_NOTE = (
 def find_secrets(
     client: WorkspaceClient, wanted: Iterable[Resource]
 ) -> tuple[ExistingResource, ...]:
-    """Return which of the wanted scope, keys and readers there are; those that the caller may not
-    see, with a note that says so (Databricks, *Secret ACLs*).
+    """Return which of the wanted scope, keys and readers there are.
+
+    Those that the caller may not see, with a note that says so (Databricks, *Secret ACLs*).
     """
     from databricks.sdk.errors import PermissionDenied
 
@@ -175,8 +177,9 @@ def find_secrets(
 
 
 def secret_operations(client: WorkspaceClient, values: Mapping[str, str]) -> dict[str, Operations]:
-    """Return the operations of scopes, keys and readers; `values` are those of the keys to be
-    made.
+    """Return the operations of scopes, keys and readers.
+
+    `values` are those of the keys to be made.
     """
     from databricks.sdk.service.workspace import AclPermission
 

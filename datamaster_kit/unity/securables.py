@@ -49,8 +49,9 @@ def container_url(project_names: Names, purpose: str) -> str:
 
 
 def access_connector_id(project: Project) -> str:
-    """Return the resource id of the access connector; raises BadInput where the subscription is not
-    said.
+    """Return the resource id of the access connector.
+
+    Raises BadInput where the subscription is not said.
     """
     subscription = project.setup.get("subscription")
     if not subscription:
@@ -68,8 +69,9 @@ def access_connector_id(project: Project) -> str:
 
 # %% ../../nbs/unity/08_securables.ipynb #e84db543
 def desired_securables(project: Project) -> tuple[Resource, ...]:
-    """Return the objects of a project; the group of data engineers owns the catalog and its
-    schemas.
+    """Return the objects of a project.
+
+    The group of data engineers owns the catalog and its schemas.
     """
     of, owner = project.names, {"owner": project.names.group}
     group = ("group", of.group)
@@ -146,15 +148,17 @@ def _read_locations(client: WorkspaceClient, project: Project) -> Iterator[Exist
 
 
 def _has_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
-    """The toolkit made a catalog or schema for this domain, by its property; one of an earlier
-    version says so by its comment.
+    """The toolkit made a catalog or schema for this domain, by its property.
+
+    One of an earlier version says so by its comment.
     """
     return (item.properties or {}).get(MARK_PROPERTY) == mark or mark in (item.comment or "")
 
 
 def _owner_attributes(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
-    """Return whose a catalog or schema is, as it is compared; only one that the toolkit made is to
-    bear the mark.
+    """Return whose a catalog or schema is, as it is compared.
+
+    Only one that the toolkit made is to bear the mark.
     """
     shown = (item.properties or {}).get(MARK_PROPERTY) if _has_mark(item, mark) else mark
     return {MARK_PROPERTY: shown, "owner": item.owner}
@@ -301,8 +305,9 @@ def _update_securable(
 
 
 def _delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
-    """Delete an empty object; the schema `default`, which every catalog is born with, goes with the
-    catalog.
+    """Delete an empty object.
+
+    The schema `default`, which every catalog is born with, goes with the catalog.
     """
     match there.kind:
         case "storage credential":

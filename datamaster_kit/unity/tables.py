@@ -73,8 +73,9 @@ def _table_access_alterations(
     observed: ObservedCatalog,
     moved: dict[str, str],
 ) -> list[TableAlteration]:
-    """Return what makes a table's masks and row filter the wanted ones; all wait while one of their
-    functions is somebody else's.
+    """Return what makes a table's masks and row filter the wanted ones.
+
+    All wait while one of their functions is somebody else's.
     """
     key = (table.schema, table.name)
     wanted = desired.access.get(key, TableAccess())
@@ -224,8 +225,9 @@ def plan_tables(
     drops: bool = False,
     allow_delete: bool = False,
 ) -> Plan:
-    """Return the plan that brings a target from what it has to what the contracts ask for; nothing
-    is changed by making it.
+    """Return the plan that brings a target from what it has to what the contracts ask for.
+
+    Nothing is changed by making it.
 
     With `drops`, columns that no contract knows are dropped; with `allow_delete`, what no contract
     grants is revoked.

@@ -84,7 +84,8 @@ __all__ = ['Workspace', 'workspace_of', 'WorkspaceState', 'with_own_credential',
 # %% ../../nbs/unity/16_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
 class Workspace:
-    """A project's workspace: its client, that of its account, the directory and the key vaults;
+    """A project's workspace: its client, that of its account, the directory and the key vaults.
+
     `syncs_principals` says whether groups and people are part of the plan.
     """
 
@@ -102,8 +103,9 @@ class Workspace:
 
 
 def workspace_of(project: Project, target: str) -> Workspace:
-    """Return the workspace of a target of the project file; raises BadInput or DatamasterError
-    where nobody is signed in to it.
+    """Return the workspace of a target of the project file.
+
+    Raises BadInput or DatamasterError where nobody is signed in to it.
     """
     return Workspace(
         project,
@@ -116,8 +118,10 @@ def workspace_of(project: Project, target: str) -> Workspace:
 # %% ../../nbs/unity/16_workspace.ipynb #4a61a08e
 @dataclass(frozen=True)
 class WorkspaceState:
-    """What a workspace should have and what it has; `groups` and `principal`, as which jobs run,
-    are those of the directory, and `notes` what a person should know.
+    """What a workspace should have and what it has.
+
+    `groups` and `principal`, as which jobs run, are those of the directory, and `notes` what a
+    person should know.
     """
 
     desired: tuple[Resource, ...]
@@ -225,8 +229,10 @@ def _desired_resources(
 
 # %% ../../nbs/unity/16_workspace.ipynb #7d354c59
 def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) -> WorkspaceState:
-    """Return what should be and what is; raises BadInput where the project file lacks something,
-    DatamasterError where the directory cannot be read.
+    """Return what should be and what is.
+
+    Raises BadInput where the project file lacks something, DatamasterError where the directory
+    cannot be read.
     """
     project, client = workspace.project, workspace.client
     with ThreadPoolExecutor(8, thread_name_prefix="observe") as pool:
@@ -330,8 +336,9 @@ def _with_exists_errors(operations: Operations) -> Operations:
 def _workspace_operations(
     workspace: Workspace, state: WorkspaceState, plan: Plan
 ) -> dict[str, Operations]:
-    """Return the operations of every kind; raises BadInput where the value of a secret that is to
-    be made cannot be had.
+    """Return the operations of every kind.
+
+    Raises BadInput where the value of a secret that is to be made cannot be had.
     """
     project, client = workspace.project, workspace.client
     own = EntraGroup(
@@ -393,8 +400,9 @@ def _owner_changes(plan: Plan) -> tuple[Change, ...]:
 def give_ownership(
     workspace: Workspace, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome
 ) -> tuple[ChangeOutcome, ...]:
-    """Give the objects of a plan to their owners; raises DatamasterError at the first that is not
-    taken: what holds it is kept.
+    """Give the objects of a plan to their owners.
+
+    Raises DatamasterError at the first that is not taken: what holds it is kept.
     """
     service, outcomes = _workspace_service(workspace, {}), list[ChangeOutcome]()
     for change in _owner_changes(plan):

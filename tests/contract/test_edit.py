@@ -1,5 +1,6 @@
-"""An edit changes what it was asked to change and not one character more; a new contract is one
-that lints.
+"""An edit changes what it was asked to change and not one character more.
+
+A new contract is one that lints.
 """
 
 from __future__ import annotations

@@ -169,8 +169,9 @@ def is_comment(line: str) -> bool:
 
 
 def made(text: str, edit: Callable[[], str]) -> str:
-    """The text after an edit; where it is refused, a block's text ends with a line of blanks alone,
-    or one would.
+    """The text after an edit.
+
+    Where it is refused, a block's text ends with a line of blanks alone, or one would.
     """
     try:
         return edit()

@@ -170,8 +170,9 @@ def test_a_version_that_cannot_be_written_is_refused(arguments: list[str], words
     ids=lambda path: path.stem,
 )
 def test_what_a_linter_of_others_refuses_is_an_error_here_too(file: Path) -> None:
-    """odcslint knows the standard's schemas; of what it refuses, precision and scale among the
-    options are read, with a warning.
+    """odcslint knows the standard's schemas.
+
+    Of what it refuses, precision and scale among the options are read, with a warning.
     """
     from datamaster_kit.contract.lint import lint
 

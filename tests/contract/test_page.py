@@ -43,8 +43,9 @@ class Seen(HTMLParser):
 
 
 def hostile(value: Any, text: str = ATTACK) -> Any:
-    """The same value with every text in it replaced by an attack, however deep; names of types and
-    of references stay.
+    """The same value with every text in it replaced by an attack, however deep.
+
+    Names of types and of references stay.
     """
     if isinstance(value, m.Scalar | m.Threshold):
         return value

@@ -203,8 +203,9 @@ def test_the_numbers_of_each_version_are_those_that_its_reader_makes(text: str) 
 
 @pytest.mark.parametrize("digits", ["٣", "²", "1_0", "３"])
 def test_a_digit_is_one_of_0_to_9(tmp_path: Path, digits: str) -> None:
-    """Python takes underscores and the digits of other alphabets for numbers; Spark, and whoever
-    reads the file, need not.
+    """Python takes underscores and the digits of other alphabets for numbers.
+
+    Spark, and whoever reads the file, need not.
     """
     for read in (parse_whole_number, parse_period, parse_sql_type):
         with pytest.raises(ValueError, match=r".+"):

@@ -197,8 +197,10 @@ def test_the_root_names_every_target_and_every_file() -> None:
 
 
 def test_whom_jobs_run_as_may_read_the_bundles_files() -> None:
-    """They lie in the deployer's folder; the levels of `permissions` are those of the bundle's own
-    table (CAN_VIEW is CAN READ on a folder).
+    """They lie in the deployer's folder.
+
+    The levels of `permissions` are those of the bundle's own table (CAN_VIEW is CAN READ on a
+    folder).
     """
     from databricks.bundles.jobs import JobPermission
 

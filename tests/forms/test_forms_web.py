@@ -51,8 +51,9 @@ IMAGE = '<img src=x onerror=alert("contract")>'
 
 
 def project_of(folder: Path) -> Path:
-    """Write a project with the sample contracts, a broken one, and one whose every text is markup;
-    return its file.
+    """Write a project with the sample contracts, a broken one, and one whose every text is markup.
+
+    Return its file.
     """
     shutil.copytree(ROOT / "contracts", folder / "contracts")
     shutil.copy(ROOT / "datamaster.yaml", folder)

@@ -93,8 +93,9 @@ def group_of(child: ChildProcess) -> list[int]:
 
 
 def is_gone(child: ChildProcess) -> bool:
-    """No process of a child's group runs any more; what was killed a moment ago may still be
-    ending.
+    """No process of a child's group runs any more.
+
+    What was killed a moment ago may still be ending.
     """
     until = time.monotonic() + 20
     while group_of(child) and time.monotonic() < until:

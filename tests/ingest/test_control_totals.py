@@ -320,8 +320,9 @@ def test_whatever_is_done_to_a_file_it_is_taken_whole_or_refused(
 def test_a_workspace_refuses_what_has_not_what_it_says(
     spark: Any, tmp_path: Path, place: str
 ) -> None:
-    """Spark's readers stand in for Auto Loader; what is read again for the totals is read as
-    there.
+    """Spark's readers stand in for Auto Loader.
+
+    What is read again for the totals is read as there.
     """
     lake = Lake(spark, tmp_path, TRAILER if place == "trailer" else BESIDE)
     from datamaster_kit.ingest.ingest import build_steps

@@ -1,5 +1,6 @@
-"""Rows that a person corrects in a csv file: what was changed is changed, and nothing else; each
-kind of value comes back as it was.
+"""Rows that a person corrects in a csv file: what was changed is changed, and nothing else.
+
+Each kind of value comes back as it was.
 """
 
 from __future__ import annotations

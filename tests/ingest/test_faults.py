@@ -324,8 +324,9 @@ def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(
 
 
 def wait_for(process: subprocess.Popen[str], is_true: Callable[[], bool]) -> None:
-    """Wait until something is true of what a process does; fail with what the process has said
-    where it ends before, or after five minutes.
+    """Wait until something is true of what a process does.
+
+    Fail with what the process has said where it ends before, or after five minutes.
     """
     for _ in range(600):
         if is_true():

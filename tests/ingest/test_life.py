@@ -359,8 +359,9 @@ def test_schema_evolution_fail_stops_before_anything_is_written(lake: Lake) -> N
 def test_added_columns_have_what_was_written_whatever_its_kind_and_however_their_names_are_spelled(
     lake: Lake,
 ) -> None:
-    """Numbers beyond a double, nested values and nulls; names that differ in case, in one batch, in
-    one record and in a later file.
+    """Numbers beyond a double, nested values and nulls.
+
+    Names that differ in case, in one batch, in one record and in a later file.
     """
     many, source = "12345678901234567890.1234567890123", "source: {type: adls, format: json}"
     lake.contract(

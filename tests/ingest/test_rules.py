@@ -624,17 +624,22 @@ def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> N
     from datamaster_kit.contract.quality.rule import limit_of
     from datamaster_kit.contract.quality.rules import missing_predicate
     from datamaster_kit.contract.workflow import read_share, read_workflow
-    from datamaster_kit.ingest.rows import is_one_of
+    from datamaster_kit.ingest.rows import is_one_of_sql
 
     assert read_workflow({"delete_when": {"gone": [True, None, 1]}}).delete_when == {
         "*": {"gone": ("true", "1")}
     }
     assert (
-        is_one_of(Field("gone", Scalar("boolean")), ("true", "FALSE")) == "`gone` IN (TRUE, FALSE)"
+        is_one_of_sql(Field("gone", Scalar("boolean")), ("true", "FALSE"))
+        == "`gone` IN (TRUE, FALSE)"
     )
-    assert is_one_of(Field("left", Scalar("decimal", 5, 2)), ("0", "1.5")) == "`left` IN (0, 1.5BD)"
     assert (
-        is_one_of(Field("left", Scalar("long")), ("none",)) == "CAST(`left` AS STRING) IN ('none')"
+        is_one_of_sql(Field("left", Scalar("decimal", 5, 2)), ("0", "1.5"))
+        == "`left` IN (0, 1.5BD)"
+    )
+    assert (
+        is_one_of_sql(Field("left", Scalar("long")), ("none",))
+        == "CAST(`left` AS STRING) IN ('none')"
     )
     assert missing_predicate(
         Quality(arguments={"missingValues": [-1, ""]}), Field("n", Scalar("decimal", 9, 2)), "`n`"

@@ -1,5 +1,6 @@
-"""Any name of a field, and any text of a contract, comes back as it was written; what cannot is
-refused before anything is made.
+"""Any name of a field, and any text of a contract, comes back as it was written.
+
+What cannot is refused before anything is made.
 """
 
 from __future__ import annotations

@@ -321,8 +321,9 @@ def pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 class Names(Served):
-    """A proxy that leads names to servers of this machine by TLS, and others where they are; `seen`
-    has the names that were asked for.
+    """A proxy that leads names to servers of this machine by TLS, and others where they are.
+
+    `seen` has the names that were asked for.
     """
 
     def __init__(self, folder: Path, leads: Mapping[str, str]) -> None:

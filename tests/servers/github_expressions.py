@@ -60,8 +60,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class Expression:
-    """A parser that evaluates as it goes; both sides of `&&` and `||` are evaluated, since none has
-    an effect.
+    """A parser that evaluates as it goes.
+
+    Both sides of `&&` and `||` are evaluated, since none has an effect.
     """
 
     def __init__(
@@ -168,8 +169,9 @@ def evaluate(
 
 
 def fill(value: Any, contexts: Mapping[str, Any]) -> Any:
-    """Return a value of a workflow with its expressions evaluated; one that is the whole text keeps
-    its type.
+    """Return a value of a workflow with its expressions evaluated.
+
+    One that is the whole text keeps its type.
     """
     if isinstance(value, Mapping):
         return {key: fill(item, contexts) for key, item in value.items()}

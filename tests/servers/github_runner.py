@@ -54,8 +54,9 @@ class Repository:
 
 @dataclass
 class Job:
-    """A job at work, or done: `result` is success, failure or skipped; `commands` are those that
-    its log gave the runner.
+    """A job at work, or done: `result` is success, failure or skipped.
+
+    `commands` are those that its log gave the runner.
     """
 
     name: str
@@ -332,8 +333,9 @@ def check_known(described: Mapping[str, Any], known: set[str], where: str) -> No
 
 
 def can_sign(described: Mapping[str, Any]) -> bool:
-    """Whether a job may have a token signed; a called workflow may no more than the job that calls
-    it.
+    """Whether a job may have a token signed.
+
+    A called workflow may no more than the job that calls it.
     """
     return bool((described.get("permissions") or {}).get("id-token") == "write")
 
@@ -360,8 +362,9 @@ def is_wanted(condition: str, contexts: Mapping[str, Any], before: list[str]) ->
 
 
 def checked_inputs(described: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs of a workflow with its defaults; raises where one is unknown, missing or of
-    another type.
+    """Return the inputs of a workflow with its defaults.
+
+    Raises where one is unknown, missing or of another type.
     """
     assert set(given) <= set(described), f"{set(given) - set(described)} is no input"
     missing = [

@@ -47,8 +47,9 @@ ANSWER = (
 
 
 class Pool:
-    """A folder with the Javas of one process of tests; they end with it, even where it is
-    killed.
+    """A folder with the Javas of one process of tests.
+
+    They end with it, even where it is killed.
     """
 
     def __init__(self, spark_home: Path) -> None:
@@ -103,8 +104,9 @@ def mount_namespace() -> str:
 
 
 def places(folder: Path) -> list[list[int]]:
-    """Return what is mounted here for a workspace's task; nothing where the tests themselves
-    run.
+    """Return what is mounted here for a workspace's task.
+
+    Nothing where the tests themselves run.
     """
     if mount_namespace() == (folder / "namespace").read_text(encoding="utf-8"):
         return []
@@ -140,8 +142,9 @@ def asked(file: Path, request: Mapping[str, Any]) -> tuple[socket.socket, dict[s
 
 
 def lease(folder: Path, arguments: list[str]) -> int:
-    """Do as `spark-submit pyspark-shell` does, with a Java of the pool; it ends with the process
-    that started it.
+    """Do as `spark-submit pyspark-shell` does, with a Java of the pool.
+
+    It ends with the process that started it.
     """
     settings = told(arguments)
     request = {
@@ -250,8 +253,9 @@ class Java:
         return struct.unpack(">i", said[:4])[0], said[8:].decode()
 
     def lend(self, settings: Mapping[str, str]) -> tuple[int, str]:
-        """Have Java know the settings of a process and none of the last one's; return where a
-        server of py4j for it alone listens, and its secret.
+        """Have Java know the settings of a process and none of the last one's.
+
+        Return where a server of py4j for it alone listens, and its secret.
 
         Python's objects have the same names in each process: with one server for all, what Java
         collects of the last process is told to the next, which then forgets its own.

@@ -23,8 +23,10 @@ LISTING = (
 
 
 class StateStore:
-    """Objects by their names; `locked` are the states that were locked, in order, and `refusals`
-    how many calls are refused yet, as Azure refuses a role that does not count yet.
+    """Objects by their names.
+
+    `locked` are the states that were locked, in order, and `refusals` how many calls are refused
+    yet, as Azure refuses a role that does not count yet.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
-"""Terraform's side: `infra/` is formatted, valid and says what it should; the tests say whether the
-real providers or stand-ins checked it.
+"""Terraform's side: `infra/` is formatted, valid and says what it should.
+
+The tests say whether the real providers or stand-ins checked it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""An error names its cause: the innermost message, the file or table, and a remedy; and what is
-nobody's code has a registered code of its own.
+"""An error names its cause: the innermost message, the file or table, and a remedy.
+
+What is nobody's code has a registered code of its own.
 """
 
 from __future__ import annotations

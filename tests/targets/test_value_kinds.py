@@ -34,7 +34,7 @@ from datamaster_kit.contract.model import (
 )
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.sql.sqltype import quote
-from datamaster_kit.ingest.rows import is_rule_satisfied
+from datamaster_kit.ingest.rows import is_rule_satisfied_sql
 from datamaster_kit.targets.base import FileSource
 from datamaster_kit.targets.readers import large_files
 from datamaster_kit.targets.readers.accepted_forms import ACCEPTED_FORMS, FORM_BY_TYPE, values_page
@@ -572,8 +572,9 @@ def found_in(
 def test_moments_of_parquet_in_nanoseconds_are_what_they_say_at_any_depth(
     spark: Any, tmp_path: Path
 ) -> None:
-    """As pandas writes them; a moment before 1970, and one whose digits behind the sixth are not
-    zeros.
+    """As pandas writes them.
+
+    A moment before 1970, and one whose digits behind the sixth are not zeros.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -777,8 +778,10 @@ def test_parts_of_nested_columns_of_parquet_follow_the_rules_of_columns(
 def test_what_no_reader_of_a_table_could_give_is_rescued_from_columns_of_its_own_type_at_any_depth(
     spark: Any, tmp_path: Path
 ) -> None:
-    """Days and moments outside the years of the table of values; bytes that are no text, of which
-    base 64 may look like a number; a key that stands twice, of another type.
+    """Days and moments outside the years of the table of values.
+
+    Bytes that are no text, of which base 64 may look like a number; a key that stands twice, of
+    another type.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -1097,7 +1100,7 @@ def test_an_absent_value_breaks_no_rule_but_required(spark: Any) -> None:
         "r, CAST(NULL AS STRING) AS carlton_rescued"
     )
     kept = (
-        row.selectExpr(*(f"{is_rule_satisfied(rule)} AS `{rule.id}`" for rule in found))
+        row.selectExpr(*(f"{is_rule_satisfied_sql(rule)} AS `{rule.id}`" for rule in found))
         .first()
         .asDict()
     )

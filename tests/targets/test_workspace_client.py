@@ -61,8 +61,9 @@ def test_without_credentials_the_message_says_how_to_sign_in(
 
 
 class Odd(BaseHTTPRequestHandler):
-    """Another server than Databricks, or Databricks on a bad day: `way` says which; after the first
-    question it may be another.
+    """Another server than Databricks, or Databricks on a bad day: `way` says which.
+
+    After the first question it may be another.
     """
 
     protocol_version = "HTTP/1.1"
@@ -140,8 +141,9 @@ class Odd(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Project]]:
-    """Start an odd server, and return the project whose target it is; half a second is as good as
-    the ten that a person waits.
+    """Start an odd server, and return the project whose target it is.
+
+    Half a second is as good as the ten that a person waits.
     """
     monkeypatch.setattr(answers, "SECONDS_TO_CONNECT", 0.5)
     monkeypatch.setattr(client_of_target, "SECONDS_TO_CONNECT", 0.5)

@@ -56,8 +56,9 @@ MARK = "Managed by datamaster_kit for risk."
 
 
 class Directory(Spoken, BaseHTTPRequestHandler):
-    """Microsoft Graph's routes for groups, members and service principals, a member a page; a list
-    of service principals would have a stranger's of the same name.
+    """Microsoft Graph's routes for groups, members and service principals, a member a page.
+
+    A list of service principals would have a stranger's of the same name.
     """
 
     people = tuple(PEOPLE)
@@ -453,8 +454,9 @@ def calm_state(graph: Management, project: Project | None = None) -> dict[str, A
 
 
 def applied_at_last(workspace: Workspace, tries: int = 6, allow_delete: bool = False) -> int:
-    """Apply until the plan is empty, with `allow_delete` also of what is surplus; return how often
-    it took.
+    """Apply until the plan is empty, with `allow_delete` also of what is surplus.
+
+    Return how often it took.
     """
     for attempt in range(tries):
         try:
@@ -644,8 +646,10 @@ def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Man
 def test_two_domains_and_two_environments_live_side_by_side_on_one_metastore(
     graph: Management,
 ) -> None:
-    """Each applied twice, and taken away one by one; the metastore's own names are the first one's,
-    and nobody's objects hang on another's credential.
+    """Each applied twice, and taken away one by one.
+
+    The metastore's own names are the first one's, and nobody's objects hang on another's
+    credential.
     """
     of = [("risk", ""), ("fraud", ""), ("risk", "dev")]
     with Server(metastore="primary") as server:

@@ -109,8 +109,9 @@ class DcsReader:
         self.faults.append(self.document.fault(VALUE_WITHOUT_EFFECT, message, path, hint))
 
     def text(self, mapping: Mapping[str, Any], key: str, path: DcsPath) -> str:
-        """Return a key's text as it was written, also that of a number; empty where it is
-        absent.
+        """Return a key's text as it was written, also that of a number.
+
+        Empty where it is absent.
         """
         found = mapping.get(key)
         if isinstance(found, dict | list):
@@ -385,8 +386,9 @@ _SODA_ENTRY_KEYS = {
 def _read_soda_entry(
     reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath
 ) -> list[Quality]:
-    """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that
-    does not say it itself.
+    """Return the checks of an entry in SodaCL.
+
+    What the entry says of them all goes to each that does not say it itself.
     """
     if not isinstance(written, str | list | Mapping):
         reading.record_bad_value("SodaCL is a text, a list or a mapping", path)
@@ -432,8 +434,10 @@ def _read_soda_entry(
 def _restrict_check_to_model(
     reading: DcsReader, dataset: str, quality: Quality, path: DcsPath
 ) -> Quality:
-    """Return a check of a model's own SodaCL; under the heading of another model it would be run on
-    this one, so it is not executed, and a warning says so.
+    """Return a check of a model's own SodaCL.
+
+    Under the heading of another model it would be run on this one, so it is not executed, and a
+    warning says so.
     """
     if path[:1] != ("models",) or dataset in ("", path[1]):
         return quality
@@ -485,8 +489,9 @@ def _read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Qual
 def _read_dcs_arguments(
     reading: DcsReader, item: Mapping[str, Any], path: DcsPath
 ) -> dict[str, Any]:
-    """Return a check's arguments; older files write `validValues` beside them, and one value is a
-    list of one.
+    """Return a check's arguments.
+
+    Older files write `validValues` beside them, and one value is a list of one.
     """
     arguments = dict(reading.value(item, "arguments", path, dict, {}))
     if item.get("validValues") is not None:
@@ -572,8 +577,10 @@ def disable_check(quality: Quality, **properties: str) -> Quality:
 def _restrict_checks_to_field(
     reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath
 ) -> tuple[Quality, ...]:
-    """Return a field's checks; one that SodaCL makes on another column would be run on this one, so
-    it is not executed, and a warning says so.
+    """Return a field's checks.
+
+    One that SodaCL makes on another column would be run on this one, so it is not executed, and a
+    warning says so.
     """
     strange = [
         quality

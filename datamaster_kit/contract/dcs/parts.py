@@ -187,8 +187,9 @@ def read_dcs_team(reading: DcsReader, info: Mapping[str, Any]) -> Team:
 
 
 def read_dcs_description(reading: DcsReader) -> Description:
-    """Return what the data is for and how it may be used; billing, notice period and what is
-    unknown are properties.
+    """Return what the data is for and how it may be used.
+
+    Billing, notice period and what is unknown are properties.
     """
     data, path = reading.document.data, ("terms",)
     info, terms = (

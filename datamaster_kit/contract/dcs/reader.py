@@ -66,7 +66,7 @@ _MODEL_UNDESCRIBED = code(
 )
 
 
-def _record_version_faults(reading: DcsReader) -> None:
+def _record_head_faults(reading: DcsReader) -> None:
     """Record what is wrong with the version, the identifier and the info."""
     data, document = reading.document.data, reading.document
     version = reading.text(data, "dataContractSpecification", ())
@@ -285,8 +285,9 @@ def _with_named_models(
     examples: dict[str, tuple[Example, ...]],
     workflow: Workflow | None,
 ) -> dict[str, Model]:
-    """Return the models with those that only the workflow or an example names; a fault says of each
-    where its columns come from.
+    """Return the models with those that only the workflow or an example names.
+
+    A fault says of each where its columns come from.
     """
     result = dict(models)
     for name in dict.fromkeys((*(workflow.models if workflow else ()), *filter(None, examples))):
@@ -368,8 +369,9 @@ def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #82c4e498
 def _find_model_name(models: Mapping[str, Model], dataset: str) -> str:
-    """Return the name of the model that a dataset names, or of the only one where it names none;
-    empty where it is not one of them.
+    """Return the name of the model that a dataset names, or of the only one where it names none.
+
+    Empty where it is not one of them.
     """
     if not dataset:
         return next(iter(models)) if len(models) == 1 else ""
@@ -433,7 +435,7 @@ def read_dcs(
 def _read_dcs_contract(reading: DcsReader) -> Contract:
     """Return the contract of a document whose references are followed."""
     data = reading.document.data
-    _record_version_faults(reading)
+    _record_head_faults(reading)
     info, top = (
         reading.value(data, "info", (), dict, {}),
         reading.read_unknown_items(data, TOP_KEYS, ()),
@@ -480,8 +482,9 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac
 def _with_definitions(contract: Contract, reading: DcsReader, document: Document) -> Contract:
-    """Return the contract with those definitions as a property that nothing of the file takes in;
-    what the others say is in the fields.
+    """Return the contract with those definitions as a property that nothing of the file takes in.
+
+    What the others say is in the fields.
     """
     definitions = reading.value(reading.document.data, "definitions", (), dict, {})
     used = {

@@ -46,8 +46,9 @@ def _plain_number(text: str) -> int | float:
 
 
 def _thresholds_of(match: re.Match[str]) -> tuple[Threshold, ...]:
-    """Return the operators of a matched check; empty where it has none, or none that can be
-    said.
+    """Return the operators of a matched check.
+
+    Empty where it has none, or none that can be said.
     """
     if match["sign"]:
         return (
@@ -169,8 +170,9 @@ def _bracket_columns(text: str | None) -> list[str]:
 
 
 def _metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check of a matched line, or None where it says something that is not understood;
-    raises ValueError for a column that no table can have.
+    """Return the check of a matched line, or None where it says something that is not understood.
+
+    Raises ValueError for a column that no table can have.
     """
     metric, columns, must, arguments = (
         match["metric"].lower(),
@@ -228,8 +230,9 @@ _OPPOSITE_OPERATORS = {**dict(_OPPOSITE_PAIRS), **{right: left for left, right i
 
 
 def _alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold);
-    a lone one without severity where there are none.
+    """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold).
+
+    A lone one without severity where there are none.
     """
     found = [
         (severity, str(settings[severity]).strip().removeprefix("when").strip())
@@ -242,8 +245,9 @@ def _alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _comparison_qualities(
     line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]
 ) -> list[Quality] | None:
-    """Return the checks of a line that ends with a comparison, or has alerts in its place; None
-    where one of them is not understood.
+    """Return the checks of a line that ends with a comparison, or has alerts in its place.
+
+    None where one of them is not understood.
     """
     found = []
     for severity, comparison in _alerts(settings):
@@ -364,8 +368,9 @@ def _custom_quality(line: str, settings: Any = None) -> Quality:
 
 
 def _schema_words(settings: Any) -> str:
-    """Return what a schema check wants, as a sentence; empty where it is written otherwise (Soda,
-    *Schema checks*).
+    """Return what a schema check wants, as a sentence.
+
+    Empty where it is written otherwise (Soda, *Schema checks*).
     """
     conditions = [
         item
@@ -421,8 +426,9 @@ _HEADING = re.compile(r"checks(?: for (?P<dataset>[^\s\[\]]+))?")
 
 
 def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
-    """Return (dataset, check) for every check of SodaCL, as text or parsed; what cannot be read at
-    all is one custom check.
+    """Return (dataset, check) for every check of SodaCL, as text or parsed.
+
+    What cannot be read at all is one custom check.
 
     The dataset is empty where the text names none.
     """

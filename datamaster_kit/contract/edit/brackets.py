@@ -46,8 +46,9 @@ def insert_flow_entry(text: str, parent: Node, position: int, new: str) -> str:
 
 
 def remove_flow_entry(text: str, parent: Node, index: int) -> str:
-    """Return the text without an entry within brackets that is not the only one; with its line,
-    where it has one of its own.
+    """Return the text without an entry within brackets that is not the only one.
+
+    With its line, where it has one of its own.
     """
     entry = parent.entries[index]
     start, end = entry.start, entry.value.end

@@ -55,8 +55,9 @@ def _remember_plain_text(text: str) -> None:
 
 @lru_cache(maxsize=8)  # the text before and after, and of each the outline, twice
 def _parse_yaml_data(text: str) -> Any:
-    """Return the data of a text, which nobody may change; raises BadInput with every fault for
-    which it is not readable.
+    """Return the data of a text, which nobody may change.
+
+    Raises BadInput with every fault for which it is not readable.
     """
     return parse_document(text, "").data
 
@@ -92,8 +93,9 @@ def _data_after(text: str, operation: Operation) -> Any:
 
 
 def _apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
-    """Return a layout's text after a change, if it reads as some data; raises SharedError where it
-    does not.
+    """Return a layout's text after a change, if it reads as some data.
+
+    Raises SharedError where it does not.
     """
     try:
         after = splice(layout)
@@ -106,8 +108,9 @@ def _apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
 
 
 def _edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
-    """Return a text after a change that reads only what is on its way; raises SharedError where
-    that is not enough.
+    """Return a text after a change that reads only what is on its way.
+
+    Raises SharedError where that is not enough.
     """
     short = build_outline(text, path)
     try:
@@ -148,8 +151,9 @@ def _has_block_scalar_end(text: str) -> bool:
 
 @dataclass(frozen=True)
 class _YamlFileText:
-    """A file's text with plain line ends and a last one, and what the file has instead; where line
-    ends are mixed they stay in the text.
+    """A file's text with plain line ends and a last one, and what the file has instead.
+
+    Where line ends are mixed they stay in the text.
     """
 
     mark: str
@@ -180,8 +184,9 @@ def refuse_unreadable(text: str) -> None:
 
 
 def edit_yaml_at(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
-    """Return a file's text after a change at a path; raises BadInput where the text is bad, or
-    cannot be changed so.
+    """Return a file's text after a change at a path.
+
+    Raises BadInput where the text is bad, or cannot be changed so.
     """
     file = _parse_yaml_file_text(text)
     if _is_plainly_laid_out(file.text) and file.text.endswith("\n"):
@@ -214,8 +219,9 @@ def _alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
 
 
 def _expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
-    """Return a text with the values of aliases in their places; what a mapping takes from others by
-    `<<` becomes its own.
+    """Return a text with the values of aliases in their places.
+
+    What a mapping takes from others by `<<` becomes its own.
     """
     for place in places:
         data, layout = _parse_yaml_data(text), parse_layout(text)

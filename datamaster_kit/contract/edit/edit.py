@@ -56,8 +56,9 @@ def _splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> s
 
 
 def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
-    """Return YAML with a value set, appended or removed at a path; raises BadInput where that
-    cannot be.
+    """Return YAML with a value set, appended or removed at a path.
+
+    Raises BadInput where that cannot be.
     """
     if not path:
         raise missing_path_error(path)
@@ -73,8 +74,9 @@ def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #3c2ea339
 def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
-    """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no
-    key's, or the name is taken or cannot be written.
+    """Return YAML with the key at a path renamed in its place.
+
+    Raises BadInput where the path is no key's, or the name is taken or cannot be written.
     """
     if not path:
         raise missing_path_error(path)
@@ -126,8 +128,9 @@ def insert_yaml_entry(
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bfad5500
 def move_yaml_entry(text: str, path: NodePath, position: int) -> str:
-    """Return YAML with the entry at a path, and its comments, at a position of its mapping or list;
-    raises BadInput where there is no such place.
+    """Return YAML with the entry at a path, and its comments, at a position of its mapping or list.
+
+    Raises BadInput where there is no such place.
     """
 
     def operation(data: Any) -> None:
@@ -143,8 +146,9 @@ def move_yaml_entry(text: str, path: NodePath, position: int) -> str:
 
 
 def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> str:
-    """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key;
-    raises BadInput where the path leads nowhere or the key is taken.
+    """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key.
+
+    Raises BadInput where the path leads nowhere or the key is taken.
     """
     if not path:
         raise missing_path_error(path)
@@ -178,8 +182,9 @@ def _edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], 
 def _list_edit_steps(
     old: list[Any], new: list[Any], path: NodePath
 ) -> Iterator[Callable[[str], str]]:
-    """Give the edits that turn a list into another; what both have at their start and at their end
-    stays.
+    """Give the edits that turn a list into another.
+
+    What both have at their start and at their end stays.
     """
     pairs = min(len(old), len(new))
     start = next((index for index in range(pairs) if repr(old[index]) != repr(new[index])), pairs)
@@ -197,8 +202,9 @@ def _list_edit_steps(
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #413efcb7
 def _read_yaml_value(text: str, path: NodePath) -> Any:
-    """Return the value at a path of YAML, or REMOVE where it is not there; reads only what is on
-    its way.
+    """Return the value at a path of YAML, or REMOVE where it is not there.
+
+    Reads only what is on its way.
     """
     found = [REMOVE]
 

@@ -22,7 +22,8 @@ __all__ = ['Node', 'Entry', 'UnusualLayoutError', 'Layout', 'parse_layout', 'Sha
 # %% ../../../nbs/contract/edit/00_layout.ipynb #aa580753
 @dataclass
 class Node:
-    """A value from where it starts, with its anchor and tag, to the end of its last character;
+    """A value from where it starts, with its anchor and tag, to the end of its last character.
+
     `style` is a scalar's quote or block mark.
     """
 
@@ -54,8 +55,9 @@ _BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")
 
 
 def _block_scalar_end(text: str, start: int, end: int) -> int:
-    """Return where a block scalar's last line ends; blank lines after it are its own where its
-    header says so (`|+`), or where they are further in.
+    """Return where a block scalar's last line ends.
+
+    Blank lines after it are its own where its header says so (`|+`), or where they are further in.
     """
     if "+" in text[start:end].split("\n", 1)[0].split("#", 1)[0]:
         return end - 1 if text[end - 1 : end] == "\n" else end
@@ -114,8 +116,9 @@ def _parse_node(text: str, event: Any) -> Node:
 
 
 def _parse_node_tree(text: str) -> Node:
-    """Return the node of a text that is known to be readable; raises UnusualLayoutError where a key
-    stands behind a question mark.
+    """Return the node of a text that is known to be readable.
+
+    Raises UnusualLayoutError where a key stands behind a question mark.
     """
     stack: list[tuple[Node, list[Node]]] = []
     root = Node("scalar", 0, 0)
@@ -174,8 +177,9 @@ def entry_position(node: Node, part: str | int) -> int:
 
 
 def find_node(node: Node, path: NodePath) -> Node:
-    """Return the node at a path; raises KeyError where it leads nowhere, SharedError where it leads
-    through an alias.
+    """Return the node at a path.
+
+    Raises KeyError where it leads nowhere, SharedError where it leads through an alias.
     """
     for part in path:
         node = node.entries[entry_position(node, part)].value
@@ -238,8 +242,9 @@ def entry_column(text: str, entry: Entry) -> int:
 
 
 def entry_spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int, int]]:
-    """Return from where to where the lines of each entry of a block stand, with their comments;
-    blank lines and other comments are between.
+    """Return from where to where the lines of each entry of a block stand, with their comments.
+
+    Blank lines and other comments are between.
     """
     found: list[tuple[int, int]] = []
     column = entry_column(text, node.entries[0])

@@ -65,8 +65,9 @@ def refuse_unwritable(value: Any, path: NodePath) -> None:
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #8f51ff08
 def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
-    """Return a value within the mappings that the rest of a path names; a position of a list that
-    is not there leads nowhere.
+    """Return a value within the mappings that the rest of a path names.
+
+    A position of a list that is not there leads nowhere.
     """
     for part in reversed(path):
         if isinstance(part, int):
@@ -76,8 +77,9 @@ def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
 
 
 def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
-    """Set, append or remove the value at a path of data, in place; raises BadInput where the whole
-    path leads nowhere.
+    """Set, append or remove the value at a path of data, in place.
+
+    Raises BadInput where the whole path leads nowhere.
     """
     part, rest = path[0], path[1:]
     is_there = has_entry(data, part)
@@ -98,8 +100,9 @@ def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
 def insert_entry(
     collection: Any, position: int, key: str | None, value: Any, path: NodePath
 ) -> None:
-    """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where
-    it has no room for it.
+    """Put an entry at a position of the mapping or list at a path, in place.
+
+    Raises BadInput where it has no room for it.
     """
     if isinstance(collection, list) and key is None and 0 <= position <= len(collection):
         collection.insert(position, value)

@@ -18,8 +18,9 @@ __all__ = ['move_value', 'rename_key', 'duplicate_value']
 
 # %% ../../../nbs/contract/edit/07_order.ipynb #006f1f81
 def _move_span(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
-    """Return the text with the span at an index moved to a position; what is between the spans
-    stays.
+    """Return the text with the span at an index moved to a position.
+
+    What is between the spans stays.
     """
     order = list(range(len(found)))
     order.insert(position, order.pop(index))
@@ -62,8 +63,9 @@ def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
 
 
 def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
-    """Return the text with a copy of an entry after it; the comments within it are copied, those
-    above it speak of the first.
+    """Return the text with a copy of an entry after it.
+
+    The comments within it are copied, those above it speak of the first.
     """
     text = layout.text
     here = entry_place(layout, path)

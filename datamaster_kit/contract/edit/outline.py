@@ -166,8 +166,9 @@ def _key_pattern(part: str) -> re.Pattern[str]:
 
 
 def build_outline(text: str, path: NodePath) -> Outline:
-    """Return the outline of a text whose lines tell its structure; a path that ends early leaves
-    more of the text.
+    """Return the outline of a text whose lines tell its structure.
+
+    A path that ends early leaves more of the text.
     """
     pieces: list[tuple[int, int, int]] = []
     scanned, start, end = text, 0, len(text)

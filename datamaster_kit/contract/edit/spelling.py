@@ -148,8 +148,9 @@ def _can_be_plain(text: str, is_flow: bool) -> bool:
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #bcdb4319
 def _block_scalar(text: str, mark: str, indent: str, width: int) -> str:
-    """Return a text as a literal (`|`) or folded (`>`) block whose lines are indented so; a folded
-    one is broken at a width.
+    """Return a text as a literal (`|`) or folded (`>`) block whose lines are indented so.
+
+    A folded one is broken at a width.
     """
     body = text.removesuffix("\n")
     lines = body.split("\n")
@@ -228,8 +229,9 @@ def spell_scalar(
 
 
 def spell_key(name: str, old: str = "", style: Style = Style()) -> str:
-    """Return a name as it is written before a colon; raises BadInput where no key can be written
-    so.
+    """Return a name as it is written before a colon.
+
+    Raises BadInput where no key can be written so.
     """
     for spelling in (
         ([_quote_yaml(name, old)] if old else [])

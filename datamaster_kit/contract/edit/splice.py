@@ -177,8 +177,9 @@ def insert_lines(text: str, found: list[tuple[int, int]], position: int, lines: 
 
 
 def _remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
-    """Return the text without an entry's lines; of the blank lines on both sides of it, those above
-    stay, and none below a collection's own key.
+    """Return the text without an entry's lines.
+
+    Of the blank lines on both sides of it, those above stay, and none below a collection's own key.
     """
     before, after = text[:start], text[end + 1 :]
     if not after.strip():
@@ -223,8 +224,9 @@ def insert_value(
 
 
 def remove_value(layout: Layout, path: NodePath) -> str:
-    """Return the text without an entry and its comments; a collection that loses its last one
-    becomes `{}` or `[]`.
+    """Return the text without an entry and its comments.
+
+    A collection that loses its last one becomes `{}` or `[]`.
     """
     text, here = layout.text, entry_place(layout, path)
     parent, index = here.parent, here.index

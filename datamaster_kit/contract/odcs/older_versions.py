@@ -144,8 +144,9 @@ def _older_model(model: dict[str, Any], version: str, dialect: str = "") -> dict
 
 
 def _older_document(document: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a document of the newest version in the forms of an older one; a status, which that
-    one asks for, is draft where there is none.
+    """Return a document of the newest version in the forms of an older one.
+
+    A status, which that one asks for, is draft where there is none.
     """
     dialect = server_dialect(server.get("type", "") for server in document.get("servers", ()))
     older: dict[str, Any] = {

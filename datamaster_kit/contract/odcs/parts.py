@@ -88,8 +88,9 @@ def drop_empty_keys(**keys: Any) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #57012454
 def read_element_texts(item: Mapping[str, Any], **keys: str) -> dict[str, Any]:
-    """Return texts of an element by the names that the contract gives them; empty where they are
-    absent.
+    """Return texts of an element by the names that the contract gives them.
+
+    Empty where they are absent.
     """
     return {name: item.get(key) or "" for name, key in keys.items()}
 
@@ -144,8 +145,9 @@ def build_role_entry(role: Role) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #8e55322f
 def take_property(properties: dict[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
-    """Remove a property and return it as `read` reads it; where that raises ValueError it stays,
-    and None is returned.
+    """Remove a property and return it as `read` reads it.
+
+    Where that raises ValueError it stays, and None is returned.
     """
     if name not in properties:
         return None

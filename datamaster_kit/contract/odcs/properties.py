@@ -33,8 +33,9 @@ __all__ = ['ODCS_TYPE_OPTIONS', 'short_reference', 'read_reference', 'parse_valu
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #a250024f
 def short_reference(reference: str) -> str:
-    """Return `model.field` for a reference of either form; one into another file as it is (ODCS
-    v3.1, Relationships).
+    """Return `model.field` for a reference of either form.
+
+    One into another file as it is (ODCS v3.1, Relationships).
     """
     parts = reference.strip("/").split("/")
     if ".yaml#" in reference or ".yml#" in reference or len(parts) < 4 or parts[0] != "schema":
@@ -51,8 +52,9 @@ def _reference_ends(value: Any) -> list[str]:
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
-    """Return a foreign key that a schema's relationship declares; both ends lose the name of their
-    model.
+    """Return a foreign key that a schema's relationship declares.
+
+    Both ends lose the name of their model.
     """
     here = tuple(end.removeprefix(f"{model}.") for end in _reference_ends(item.get("from")))
     there = [
@@ -83,8 +85,9 @@ def parse_value_list(value: Any) -> tuple[Any, ...] | None:
 def _take_enum(
     item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]
 ) -> tuple[Any, ...]:
-    """Return the permitted values of a property; what was used is taken out of the custom
-    properties and the checks.
+    """Return the permitted values of a property.
+
+    What was used is taken out of the custom properties and the checks.
     """
     if entries := item.get("enum"):
         if any(len(entry) > 1 for entry in entries):
@@ -144,8 +147,9 @@ def _take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> di
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #2b9107f9
 def _key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
-    """Return the position in a key, 0 where there is none; a key whose position is not written
-    counts as -1 until it is known.
+    """Return the position in a key, 0 where there is none.
+
+    A key whose position is not written counts as -1 until it is known.
     """
     if not item.get(yes):
         return 0
@@ -219,8 +223,9 @@ def _take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) ->
 def _take_property_references(
     item: Mapping[str, Any], properties: dict[str, Any]
 ) -> tuple[str, ...]:
-    """Return the references of a property, `model.field` each; what a relationship says beyond its
-    end is kept.
+    """Return the references of a property, `model.field` each.
+
+    What a relationship says beyond its end is kept.
     """
     if isinstance(properties.get("references"), list):
         return tuple(properties.pop("references"))

@@ -75,8 +75,9 @@ def odcs_logical_type(type: DataType) -> str:
 def read_logical_type(
     logical: str, options: dict[str, Any], properties: dict[str, Any]
 ) -> DataType:
-    """Return the type that a logical type, its options and custom properties mean; what was used is
-    taken out of the two.
+    """Return the type that a logical type, its options and custom properties mean.
+
+    What was used is taken out of the two.
     """
     match logical:
         case "integer" | "number":
@@ -100,8 +101,9 @@ def read_logical_type(
 
 
 def _pop_decimal(properties: dict[str, Any]) -> Scalar | None:
-    """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of
-    38 digits where the scale stands alone, None where neither is there.
+    """Return the decimal of the custom properties `precision` and `scale`, which are taken out.
+
+    Of 38 digits where the scale stands alone, None where neither is there.
     """
     precision, scale = (
         take_property(properties, "precision", parse_whole_number),
@@ -142,8 +144,9 @@ def read_odcs_type(
     read_field: Callable[..., Field],
     dialect: str = "",
 ) -> DataType:
-    """Return the type of one property on a server of a dialect; what was used of the options and
-    custom properties is taken out of them.
+    """Return the type of one property on a server of a dialect.
+
+    What was used of the options and custom properties is taken out of them.
     """
     written = properties.pop("dataType", None)
     if isinstance(written, Mapping):
@@ -226,8 +229,9 @@ def _early_map(
     properties: dict[str, Any],
     read_field: Callable[..., Field],
 ) -> Map:
-    """Return a map of before 3.2, whose values are objects where it has properties; keys and values
-    are text where nothing says otherwise.
+    """Return a map of before 3.2, whose values are objects where it has properties.
+
+    Keys and values are text where nothing says otherwise.
     """
     key, value = (
         take_property(properties, name, parse_non_empty_text) or "string"

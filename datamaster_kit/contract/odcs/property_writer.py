@@ -74,8 +74,9 @@ def _is_vector(type: DataType) -> bool:
 
 
 def _build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") -> dict[str, Any]:
-    """Return the keys that say a field's type to a reader of the dialect; what they cannot say is
-    appended to the custom properties.
+    """Return the keys that say a field's type to a reader of the dialect.
+
+    What they cannot say is appended to the custom properties.
     """
     own, logical = own_physical_type(field.physical_type, field.type), _build_logical_type(field)
     if field.physical_type and (
@@ -111,8 +112,9 @@ def _build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "")
 
 
 def _build_nested_parts(field: Field, dialect: str = "") -> dict[str, Any]:
-    """Return the nested properties, items or map of a field; nothing for a scalar and for a vector,
-    whose elements are numbers.
+    """Return the nested properties, items or map of a field.
+
+    Nothing for a scalar and for a vector, whose elements are numbers.
     """
     match field.type:
         case Struct(fields):
@@ -153,8 +155,9 @@ def _is_allowed_option(logical: str, key: str, value: Any) -> bool:
 
 
 def _build_type_options(field: Field, logical: str, named: CustomPropertyList) -> dict[str, Any]:
-    """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to
-    the custom properties.
+    """Return a field's logicalTypeOptions.
+
+    Constraints that are not allowed there are appended to the custom properties.
     """
     options: dict[str, Any] = (
         {"timezone": False}

@@ -41,8 +41,9 @@ _QUALITY_KIND_KEYS = {"metric": "metric", "query": "query", "engine": "engine"}
 
 
 def read_odcs_quality(item: Mapping[str, Any]) -> Quality:
-    """Return one check of ODCS v3 (section Data quality); where no type is written, the standard
-    means library.
+    """Return one check of ODCS v3 (section Data quality).
+
+    Where no type is written, the standard means library.
     """
     implementation = item.get("implementation")
     if (

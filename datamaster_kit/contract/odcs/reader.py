@@ -172,8 +172,9 @@ _COMMON_SERVER_KEYS = (
 
 
 def read_server(item: Mapping[str, Any]) -> Server:
-    """Return one server; `item` is the mapping as written, so that keys of newer versions stay
-    among the options.
+    """Return one server.
+
+    `item` is the mapping as written, so that keys of newer versions stay among the options.
     """
     options = {
         key: value
@@ -588,8 +589,9 @@ def read_odcs(
 def _read_odcs_data(
     data: Mapping[str, Any], document: Document
 ) -> tuple[Contract, tuple[Fault, ...]]:
-    """Return the contract of a document's data with what was told on the way; raises what
-    UNREADABLE lists where the data has another shape.
+    """Return the contract of a document's data with what was told on the way.
+
+    Raises what UNREADABLE lists where the data has another shape.
     """
     today, notes = upgrade_odcs_data(document, data)
     plain, unknown = parse_odcs_data(today, document)

@@ -35,8 +35,9 @@ _MAX_REFERENCES = 1000
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #ba34568b
 def _json_pointer_value(data: Any, pointer: str) -> Any:
-    """Return the part of a document that a JSON pointer names; raises KeyError where there is
-    none.
+    """Return the part of a document that a JSON pointer names.
+
+    Raises KeyError where there is none.
     """
     for part in pointer.lstrip("/").split("/") if pointer.strip("/") else ():
         name = part.replace("~1", "/").replace("~0", "~")
@@ -50,8 +51,9 @@ def _json_pointer_value(data: Any, pointer: str) -> Any:
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #b64187e2
 def _reference_path(reference: str, document: Document, root: Path | None) -> Path:
-    """Return the file that a reference names; raises ValueError where it is not a file inside the
-    root.
+    """Return the file that a reference names.
+
+    Raises ValueError where it is not a file inside the root.
     """
     if root is None:
         raise ValueError("no project folder is known, so no other file is read")

@@ -99,8 +99,9 @@ def is_valid_odcs(definition: str, value: Any, version: str = NEWEST_ODCS_VERSIO
 
 @cache
 def server_keys(type: str) -> frozenset[str]:
-    """Return the keys that a server of one type has of its own; empty where the standard does not
-    know the type.
+    """Return the keys that a server of one type has of its own.
+
+    Empty where the standard does not know the type.
     """
     definitions = _definition_schema("", NEWEST_ODCS_VERSION)["$defs"]
     for rule in definitions["Server"]["allOf"]:
@@ -234,8 +235,9 @@ def forbidden_names(error: Any) -> list[str]:
 def _forbidden_key_faults(
     error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool
 ) -> Iterator[Fault]:
-    """Yield a fault for each key that an error forbids; of an echo of another error, only those
-    that the version has nowhere.
+    """Yield a fault for each key that an error forbids.
+
+    Of an echo of another error, only those that the version has nowhere.
     """
     for key in forbidden_names(error):
         if not (is_echo and key in _odcs_keys(version)):
@@ -310,8 +312,9 @@ def validator(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
 
 
 def _breaches_of(part: _SchemaPart, version: str, document: Document) -> Iterator[Fault]:
-    """Yield a fault for each breach of one definition of a version's schema; a warning where a
-    later version has what is written.
+    """Yield a fault for each breach of one definition of a version's schema.
+
+    A warning where a later version has what is written.
     """
     base, definition, value = part
     if is_valid_odcs(definition, value, version):

@@ -177,8 +177,9 @@ def _build_odcs_price(price: Price) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #1eaa616a
 def _build_odcs_service_level(level: ServiceLevel) -> dict[str, Any]:
-    """Return one promise; a value that is a list or a mapping does not fit the standard's key and
-    is a custom property.
+    """Return one promise.
+
+    A value that is a list or a mapping does not fit the standard's key and is a custom property.
     """
     named, value, options = [], level.value, dict(level.options)
     if isinstance(value, list | dict):

@@ -96,8 +96,9 @@ def differing_parts(before: Any, after: Any) -> list[str]:
 
 
 def _items_by_label(value: Any) -> dict[Any, Any]:
-    """Return a mapping, or a list by what its items are called; those of one name are told apart by
-    their number.
+    """Return a mapping, or a list by what its items are called.
+
+    Those of one name are told apart by their number.
     """
     if isinstance(value, Mapping):
         return dict(value)

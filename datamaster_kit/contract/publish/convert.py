@@ -321,8 +321,9 @@ def _find_value_targets(
 def trace_conversion(
     document: Document, read: ContractReader, root: Path | None = None
 ) -> Conversion:
-    """Return the ODCS file of a document that `read` understands, with every value's fate; raises
-    BadInput where it has errors.
+    """Return the ODCS file of a document that `read` understands, with every value's fate.
+
+    Raises BadInput where it has errors.
     """
     contract, faults = read(document, root)
     errors = [fault for fault in faults if fault.severity == "error"]
@@ -392,8 +393,9 @@ def trace_conversion(
 
 
 def convert(document: Document, root: Path | None = None) -> Conversion:
-    """Return a contract of either specification as an ODCS v3.2.0 file with the report; raises
-    BadInput where it has errors.
+    """Return a contract of either specification as an ODCS v3.2.0 file with the report.
+
+    Raises BadInput where it has errors.
     """
     from datamaster_kit.contract.read import translate_document
 

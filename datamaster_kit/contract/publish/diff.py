@@ -112,8 +112,9 @@ _LAYOUT_ATTRIBUTES = {"partition", "cluster"}
 
 
 def _check_change_kind(before: Sequence[Any], after: Sequence[Any]) -> ContractChangeKind:
-    """Return how much changed checks or references matter; one that is told in words alone refuses
-    nothing.
+    """Return how much changed checks or references matter.
+
+    One that is told in words alone refuses nothing.
     """
     if any(check not in after for check in before):
         return "breaking"
@@ -197,8 +198,9 @@ def _type_differences(before: DataType, after: DataType, path: str) -> Iterator[
 def _field_list_differences(
     before: tuple[Field, ...], after: tuple[Field, ...], path: str
 ) -> Iterator[ContractChange]:
-    """Yield the differences between two lists of fields: gone, added, and changed; the order does
-    not matter to a reader by name.
+    """Yield the differences between two lists of fields: gone, added, and changed.
+
+    The order does not matter to a reader by name.
     """
     old, new = {item.name: item for item in before}, {item.name: item for item in after}
     for name, item in old.items():

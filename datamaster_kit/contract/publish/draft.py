@@ -125,8 +125,9 @@ def _share_words(some: int, of: int) -> str:
 
 
 def _text_reason(values: Sequence[str]) -> str:
-    """Return why texts stay text, with a value that says so; the look that most of them have is the
-    one that is missed.
+    """Return why texts stay text, with a value that says so.
+
+    The look that most of them have is the one that is missed.
     """
     missed = {name: _non_matching_texts(values, look) for name, look in _TEXT_TYPE_REGEXES.items()}
     name = min(missed, key=lambda item: len(missed[item]))
@@ -231,8 +232,9 @@ def _sample_csv(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
 
 
 def _encoding_of_sample(path: Path) -> str:
-    """Return the encoding, other than UTF-8, that a file's first bytes show; empty where they show
-    none.
+    """Return the encoding, other than UTF-8, that a file's first bytes show.
+
+    Empty where they show none.
     """
     with path.open("rb") as file:
         return detect_utf_encoding(file.read(4))
@@ -329,8 +331,9 @@ def _sample_json(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #0071969b
 def _sample_parquet(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
-    """Return the columns of a Parquet file or of a folder's first; raises DatamasterError without
-    pyarrow.
+    """Return the columns of a Parquet file or of a folder's first.
+
+    Raises DatamasterError without pyarrow.
     """
     try:
         from pyarrow import parquet
@@ -474,8 +477,9 @@ def is_personal(column: SampledColumn) -> bool:
 
 
 def enum_values(column: SampledColumn) -> tuple[str, ...]:
-    """Return the values of a text that could be an enum: few, and often; one that was seen once may
-    be a slip, and is left out.
+    """Return the values of a text that could be an enum: few, and often.
+
+    One that was seen once may be a slip, and is left out.
     """
     often = tuple(value for value, count in column.counts if count > 1)
     is_enum = column.type == STRING and len(often) > 1 and column.rows >= 20 * len(column.counts)
@@ -532,8 +536,10 @@ def _property_lines(column: SampledColumn, is_key: bool) -> list[str]:
 
 
 def _common_options(samples: Sequence[ModelSample]) -> dict[str, Any]:
-    """Return the options that read all samples; raises BadInput where two of them are read in
-    different ways. A word for nothing may be missing in some.
+    """Return the options that read all samples.
+
+    Raises BadInput where two of them are read in different ways. A word for nothing may be missing
+    in some.
     """
     options: dict[str, Any] = {}
     for sample in samples:
@@ -568,8 +574,9 @@ def _schema_lines(sample: ModelSample) -> list[str]:
 
 
 def contract_text(samples: Sequence[ModelSample]) -> str:
-    """Return a drafted contract as YAML, in ODCS 3.1; raises BadInput where one source cannot read
-    all of it.
+    """Return a drafted contract as YAML, in ODCS 3.1.
+
+    Raises BadInput where one source cannot read all of it.
     """
     name, sources = samples[0].name, ", ".join(json.dumps(sample.source) for sample in samples)
     written = ", ".join(
@@ -631,8 +638,9 @@ def _format_of(path: Path) -> str:
 
 
 def _sample_model(path: Path, format: str = "") -> ModelSample:
-    """Return what a csv, json or parquet file or a Delta folder shows of its model; raises BadInput
-    where it cannot be read.
+    """Return what a csv, json or parquet file or a Delta folder shows of its model.
+
+    Raises BadInput where it cannot be read.
     """
     kind = format or _format_of(path)
     if kind not in _DRAFT_FORMATS:
@@ -664,8 +672,9 @@ def _sample_model(path: Path, format: str = "") -> ModelSample:
 
 
 def _find_model_files(path: Path, format: str = "") -> list[Path]:
-    """Return the files of a folder that are a model each; a file, a Delta table and a folder of
-    Parquet alone are one.
+    """Return the files of a folder that are a model each.
+
+    A file, a Delta table and a folder of Parquet alone are one.
     """
     if not path.is_dir() or (format or _format_of(path)) == "delta":
         return [path]
@@ -680,8 +689,9 @@ def _find_model_files(path: Path, format: str = "") -> list[Path]:
 def sample_models(
     paths: Sequence[Path], format: str = "", model: str = ""
 ) -> tuple[ModelSample, ...]:
-    """Return what files and folders show, a model each; raises BadInput where one cannot be read,
-    or several are to have one name.
+    """Return what files and folders show, a model each.
+
+    Raises BadInput where one cannot be read, or several are to have one name.
     """
     samples = [
         _sample_model(file, format) for path in paths for file in _find_model_files(path, format)

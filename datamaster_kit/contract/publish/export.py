@@ -78,8 +78,9 @@ def spark_schema(model: Model) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #45b0c6eb
 def _type_of_spark(form: Any) -> DataType:
-    """Return the type of Spark's JSON form; raises ValueError for one that the contract has no word
-    for.
+    """Return the type of Spark's JSON form.
+
+    Raises ValueError for one that the contract has no word for.
     """
     if isinstance(form, str):
         name, _, arguments = form.rstrip(")").partition("(")
@@ -194,8 +195,9 @@ def _json_field(item: Field) -> dict[str, Any]:
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #457ec6a1
 def _json_type(type: DataType) -> dict[str, Any]:
-    """Return a type as JSON schema; an object allows what the contract does not name, as ingest
-    does.
+    """Return a type as JSON schema.
+
+    An object allows what the contract does not name, as ingest does.
     """
     match type:
         case Scalar(name):

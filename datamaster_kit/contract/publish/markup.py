@@ -45,8 +45,9 @@ def _template(text: str) -> Template:
 
 
 def render_html(template: str, **values: Any) -> Markup:
-    """Return a template of HTML with values in it, escaped where they are no markup; the filter
-    `line_break_markup` keeps line breaks.
+    """Return a template of HTML with values in it, escaped where they are no markup.
+
+    The filter `line_break_markup` keeps line breaks.
     """
     from markupsafe import Markup
 
@@ -54,8 +55,9 @@ def render_html(template: str, **values: Any) -> Markup:
 
 
 def join_markup(parts: Iterable[Any], between: str = "") -> Markup:
-    """Return parts one after another, with markup between them; a part that is no markup is
-    escaped.
+    """Return parts one after another, with markup between them.
+
+    A part that is no markup is escaped.
     """
     from markupsafe import Markup
 

@@ -24,8 +24,9 @@ _BAD_ANSWER = code(
 
 @dataclass(frozen=True)
 class ContractAnswers:
-    """What is asked: `fields` is `name:type,name:type`, the first being the key; `schedule` is a
-    Quartz cron expression or empty.
+    """What is asked: `fields` is `name:type,name:type`, the first being the key.
+
+    `schedule` is a Quartz cron expression or empty.
     """
 
     identifier: str
@@ -76,8 +77,9 @@ def odcs_draft_head(identifier: str, title: str) -> list[str]:
 
 
 def new_contract(answers: ContractAnswers) -> str:
-    """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be
-    used.
+    """Return a contract in ODCS from the answers.
+
+    Raises BadInput with every answer that cannot be used.
     """
     fields, faults = _parse_field_list(answers.fields)
     faults += [

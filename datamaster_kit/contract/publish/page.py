@@ -216,8 +216,9 @@ def _level_words(level: ServiceLevel) -> str:
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #2514f171
 def schedule_words(schedule: str) -> str:
-    """Return a schedule in words where it is one of Quartz, else as it is written; times are
-    UTC.
+    """Return a schedule in words where it is one of Quartz, else as it is written.
+
+    Times are UTC.
     """
     try:
         return describe_cron(schedule)
@@ -337,8 +338,9 @@ def _reference_targets(model: Model) -> list[str]:
 
 
 def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
-    """Return a column for each model: one right of the models that refer to it; a circle of
-    references ends after as many rounds as there are models.
+    """Return a column for each model: one right of the models that refer to it.
+
+    A circle of references ends after as many rounds as there are models.
     """
     columns = dict.fromkeys(models, 0)
     for _ in models:

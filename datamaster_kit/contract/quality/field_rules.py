@@ -182,8 +182,9 @@ def unique_rules(model: Model) -> Iterator[Rule]:
 
 
 def duplicates_query(model: Model, fields: tuple[Field, ...]) -> str:
-    """Return the query that counts the rows beyond the first of each value; rows where any of the
-    fields is absent do not count.
+    """Return the query that counts the rows beyond the first of each value.
+
+    Rows where any of the fields is absent do not count.
     """
     columns = escape_braces(", ".join(quote(item.column) for item in fields))
     present = escape_braces(" AND ".join(f"{quote(item.column)} IS NOT NULL" for item in fields))
@@ -260,8 +261,9 @@ def _reference_rule(
 
 
 def column_path(model: Model, path: str) -> str:
-    """Return a field's column as SQL, a member of a struct with dots; raises ValueError where the
-    model has no such field outside lists.
+    """Return a field's column as SQL, a member of a struct with dots.
+
+    Raises ValueError where the model has no such field outside lists.
     """
     above: dict[str, str] = {}
     for name, item in struct_fields(model.fields):

@@ -143,8 +143,9 @@ FORMAT_ALIASES = {
 
 
 def canonical_format(name: str) -> str:
-    """Return the format's own name for a name or an alias of it, whatever its case; empty for one
-    that is not known here.
+    """Return the format's own name for a name or an alias of it, whatever its case.
+
+    Empty for one that is not known here.
     """
     name = name.strip().lower().replace("_", "-")
     name = FORMAT_ALIASES.get(name, name)
@@ -222,8 +223,9 @@ def valid_format_value(name: str, number: int) -> str:
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #1a58644f
 def has_valid_check_digits(name: str, bare: str) -> bool:
-    """The check digits of a text without separators are right, as the SQL of CHECKS says; False
-    where its shape is another.
+    """The check digits of a text without separators are right, as the SQL of CHECKS says.
+
+    False where its shape is another.
     """
     if re.fullmatch(FORMAT_REGEXES[name].strip("^$"), bare) is None:
         return False

@@ -29,8 +29,9 @@ __all__ = ['NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'NUMBER_SIZE_FORMATS', 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
 class Constraint:
-    """One constraint of a field: `predicate` is SQL over `column`; `not_executed` says why there is
-    none.
+    """One constraint of a field: `predicate` is SQL over `column`.
+
+    `not_executed` says why there is none.
     """
 
     kind: str
@@ -49,8 +50,9 @@ def is_text_type(type: DataType) -> bool:
 
 
 def literal_of_type(value: Any, type: DataType) -> str:
-    """Return a value as a literal of a type; raises ValueError for a value or a type that has
-    none.
+    """Return a value as a literal of a type.
+
+    Raises ValueError for a value or a type that has none.
     """
     if not isinstance(type, Scalar) or type.name in ("variant", "binary"):
         raise ValueError("values of its type cannot be compared")
@@ -66,8 +68,9 @@ def literal_of_type(value: Any, type: DataType) -> str:
 
 
 def _number_literal(value: Any, type: Scalar) -> str:
-    """Return a number as a literal, its digits as they are written; raises ValueError for what is
-    no number that Spark holds.
+    """Return a number as a literal, its digits as they are written.
+
+    Raises ValueError for what is no number that Spark holds.
     """
     try:
         number = Decimal("no" if isinstance(value, bool) else str(value))
@@ -86,8 +89,10 @@ def _number_literal(value: Any, type: Scalar) -> str:
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #9a8c14dd
 def match_predicate(text: str, pattern: str) -> str:
-    """Return SQL that is true where a text matches a pattern; a text that is too long to be matched
-    breaks it, and its beginning alone meets the pattern, in whatever order Spark judges the two.
+    """Return SQL that is true where a text matches a pattern.
+
+    A text that is too long to be matched breaks it, and its beginning alone meets the pattern, in
+    whatever order Spark judges the two.
     """
     java, limit = sql_literal(java_pattern(pattern)), matching_limit(pattern)
     return (
@@ -180,8 +185,9 @@ _RANGE_LIMITS = (
 
 
 def range_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's limits; raises ValueError where its type has no order, or
-    not that of numbers.
+    """Return the constraint of a field's limits.
+
+    Raises ValueError where its type has no order, or not that of numbers.
     """
     said, written = [], []
     for attribute, operator, words in _RANGE_LIMITS:
@@ -200,8 +206,9 @@ def range_constraint(column: str, item: Field) -> Constraint:
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #77b612d6
 def length_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a text's length, in characters, or of a list's size; raises
-    ValueError for a struct, which has neither.
+    """Return the constraint of a text's length, in characters, or of a list's size.
+
+    Raises ValueError for a struct, which has neither.
     """
     if isinstance(item.type, Struct) or item.type == Scalar("variant"):
         raise ValueError("its values have no length")
@@ -250,8 +257,9 @@ def pattern_constraint(column: str, item: Field) -> Constraint:
 
 
 def enum_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's allowed values; raises ValueError for one that its type
-    cannot hold.
+    """Return the constraint of a field's allowed values.
+
+    Raises ValueError for one that its type cannot hold.
     """
     allowed = ", ".join(
         literal_of_type(value, item.type) for value in item.enum if value is not None
@@ -290,8 +298,9 @@ def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
 def field_constraints(
     item: Field, column: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Constraint]]:
-    """Yield every constraint of a field and of what is inside it, with its dotted path; predicates
-    are true or NULL for absent values.
+    """Yield every constraint of a field and of what is inside it, with its dotted path.
+
+    Predicates are true or NULL for absent values.
     """
     column = column or quote(item.column)
     if item.required:

@@ -80,8 +80,9 @@ OPERATOR_TESTS: dict[str, Callable[[float, Any], bool]] = {
 
 
 def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
-    """Return whether a rule passes, given its number and how many rows it looked at; a query that
-    gives no number does not pass.
+    """Return whether a rule passes, given its number and how many rows it looked at.
+
+    A query that gives no number does not pass.
     """
     if value is None:
         return False
@@ -90,8 +91,9 @@ def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
 
 
 def limit_of(must: Threshold) -> Any:
-    """Return an operator's threshold as a number, or as the two numbers of a range; raises
-    ValueError for an operator or threshold that is none.
+    """Return an operator's threshold as a number, or as the two numbers of a range.
+
+    Raises ValueError for an operator or threshold that is none.
     """
     is_range = must.operator.endswith(("Between", "Within"))
     limits = list(must.value) if isinstance(must.value, list | tuple) else [must.value]
@@ -122,8 +124,9 @@ def escape_braces(text: str) -> str:
 
 
 def render_query(rule: Rule, tables: Mapping[str, str]) -> str:
-    """Return a set rule's query with the target's names; raises KeyError for a model that `tables`
-    lacks.
+    """Return a set rule's query with the target's names.
+
+    Raises KeyError for a model that `tables` lacks.
     """
     parts = re.split(r"(\{\{|\}\}|\{[^{}]*\})", rule.query)
     return "".join(

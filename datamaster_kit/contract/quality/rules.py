@@ -85,15 +85,17 @@ def metric_of(quality: Quality) -> str:
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #3f336ae6
 def _argument_values(value: Any) -> list[Any]:
-    """Return the values of an argument that is a list, or one value that was written without one; a
-    text is one value, and not its characters.
+    """Return the values of an argument that is a list, or one value that was written without one.
+
+    A text is one value, and not its characters.
     """
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def _valid_predicate(quality: Quality, item: Field, column: str) -> str:
-    """Return the predicate of an invalidValues metric from its arguments; raises ValueError where
-    they say nothing that can be run.
+    """Return the predicate of an invalidValues metric from its arguments.
+
+    Raises ValueError where they say nothing that can be run.
     """
     said = quality.arguments
     asked = replace(
@@ -143,8 +145,9 @@ def missing_predicate(quality: Quality, item: Field, column: str) -> str:
 def _library_rule(
     model: Model, path: str, item: Field | None, quality: Quality, base: Rule
 ) -> Rule:
-    """Return the rule of a library metric; raises ValueError with the reason where it cannot be
-    executed.
+    """Return the rule of a library metric.
+
+    Raises ValueError with the reason where it cannot be executed.
     """
     metric = metric_of(quality)
     base = replace(
@@ -204,8 +207,9 @@ def _is_bounded_above(rule: Rule) -> bool:
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #c9e40f91
 def _duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
-    """Return the fields whose values must not repeat together; raises ValueError where the check
-    names none, or one that the model has not.
+    """Return the fields whose values must not repeat together.
+
+    Raises ValueError where the check names none, or one that the model has not.
     """
     names = _argument_values(quality.arguments.get("properties")) or ([item.name] if item else [])
     known = {name: field for field in model.fields for name in (field.column, field.name)}
@@ -222,8 +226,9 @@ def _duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tup
 def _freshness_rule(
     model: Model, column: str, must: tuple[Threshold, ...], unit: str, base: Rule
 ) -> Rule:
-    """Return the rule that a field's newest value is not older than a period; raises ValueError
-    where a threshold is no period.
+    """Return the rule that a field's newest value is not older than a period.
+
+    Raises ValueError where a threshold is no period.
     """
     limits = tuple(
         Threshold(limit.operator, _threshold_seconds(limit.value, unit)) for limit in must
@@ -273,8 +278,9 @@ SQL_REFUSED = "its SQL is refused: "
 def _sql_rule(
     contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule
 ) -> Rule:
-    """Return the rule of a check in SQL; raises ValueError with the reason where it is not
-    executed.
+    """Return the rule of a check in SQL.
+
+    Raises ValueError with the reason where it is not executed.
     """
     read = read_query(quality.query, contract, model, item.column if item else "")
     base = replace(base, kind="sql", dimension=quality.dimension or "accuracy")

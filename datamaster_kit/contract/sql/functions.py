@@ -159,8 +159,9 @@ REFUSED_FUNCTIONS = {
 
 
 def function_refusal(name: str) -> str:
-    """Return why a contract's SQL may not call a function, by its name; an empty text where it
-    may.
+    """Return why a contract's SQL may not call a function, by its name.
+
+    An empty text where it may.
     """
     plain = name.lower()
     if plain in ALLOWED_FUNCTIONS:

@@ -48,8 +48,9 @@ _OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
 
 
 def literal_text(token: str) -> str:
-    """Return the text of a literal in single or double quotes, as Spark reads it; raises ValueError
-    for half a character.
+    """Return the text of a literal in single or double quotes, as Spark reads it.
+
+    Raises ValueError for half a character.
     """
 
     def character(match: re.Match[str]) -> str:
@@ -91,8 +92,10 @@ def _end_of_comment(sql: str, start: int) -> int:
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #8462537d
 def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return SQL with each text replaced by a marked number, and the texts; raises ValueError for
-    what Spark's SQL has no sign for. `names` are those of the placeholders, in lower case.
+    """Return SQL with each text replaced by a marked number, and the texts.
+
+    Raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders,
+    in lower case.
     """
     parts, texts, at, is_after_text = [], list[str](), 0, False
     while at < len(sql):
@@ -224,8 +227,9 @@ _DATE_UNIT_FUNCTIONS = (
 
 
 def _parse_statement(sql: str) -> exp.Expr:
-    """Return the one statement or expression in a text; raises ValueError where there is none, or
-    several.
+    """Return the one statement or expression in a text.
+
+    Raises ValueError where there is none, or several.
     """
     import sqlglot
     from sqlglot import exp
@@ -263,8 +267,9 @@ _ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def parse_contract_sql(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
-    """Return the one statement or expression in a contract's text, judged; `names` are those of its
-    placeholders. Raises ValueError with why it is refused.
+    """Return the one statement or expression in a contract's text, judged.
+
+    `names` are those of its placeholders. Raises ValueError with why it is refused.
     """
     return _parse_and_judge(sql, tuple(sorted((names or {}).items()))).copy()
 
@@ -801,8 +806,9 @@ def _has_doubling_merge(call: exp.Expr) -> bool:
 
 
 def _copies_in(tree: exp.Expr, names: set[str]) -> int:
-    """Return how often a value of these names stands in the value of a tree at most; several, where
-    that depends on the data.
+    """Return how often a value of these names stands in the value of a tree at most.
+
+    Several, where that depends on the data.
     """
     from sqlglot import exp
 
@@ -909,8 +915,9 @@ _WORDS = re.compile(
 
 
 def _sql_words(sql: str) -> Counter[str]:
-    """Return the words and numbers of SQL, in lower case, as often as they are there; without
-    texts, but with the number that a text is.
+    """Return the words and numbers of SQL, in lower case, as often as they are there.
+
+    Without texts, but with the number that a text is.
     """
     bare = re.sub(
         r"'((?:[^'\\]|\\.)*)'",

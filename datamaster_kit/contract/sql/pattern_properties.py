@@ -183,8 +183,9 @@ _PROPERTY_NAMES_BY_KEY = {
 
 
 def java_property(said: str) -> str:
-    """Return what Java calls a property of characters; raises ValueError for one that it does not
-    know.
+    """Return what Java calls a property of characters.
+
+    Raises ValueError for one that it does not know.
     """
     key, equals, name = said.partition("=")
     if equals:

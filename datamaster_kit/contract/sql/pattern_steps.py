@@ -132,8 +132,9 @@ class _Automaton:
         self.is_case_free = is_case_free
 
     def count_work(self, steps: int) -> None:
-        """Count what the judgement itself costs; raises ExplodingPatternError where that is too
-        much.
+        """Count what the judgement itself costs.
+
+        Raises ExplodingPatternError where that is too much.
         """
         self.work += steps
         if self.work > _MAX_WORK:
@@ -258,8 +259,9 @@ def _item_piece(automaton: _Automaton, kind: str, value: Any) -> _Piece:
 def _repeat_piece(
     automaton: _Automaton, least: int, most: int, make: Callable[[], _Piece]
 ) -> _Piece:
-    """Return a piece that is repeated from `least` to `most` times; `make` adds one more copy of
-    it.
+    """Return a piece that is repeated from `least` to `most` times.
+
+    `make` adds one more copy of it.
     """
     if least > automaton.copies or automaton.copies < most < 2**31:
         piece = automaton.loop(make(), least == 0)
@@ -286,8 +288,9 @@ def _position_pair(automaton: _Automaton, one: int, other: int) -> int:
 
 
 def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
-    """Return the pairs of positions that one text leads to; None where they are too many to be
-    listed.
+    """Return the pairs of positions that one text leads to.
+
+    None where they are too many to be listed.
     """
     found: set[int] = set()
     waiting = [(starts, starts)]
@@ -306,7 +309,9 @@ def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
     return found
 
 
-def _predecessor_groups(automaton: _Automaton, starts: _Ways) -> list[list[list[tuple[int, int]]]]:
+def _confusable_predecessors(
+    automaton: _Automaton, starts: _Ways
+) -> list[list[list[tuple[int, int]]]]:
     """Return, for each position, the groups of positions before it with their ways: those of one
     group may be there by one text.
     """
@@ -347,13 +352,14 @@ class _StepBound:
 def _count_steps(
     automaton: _Automaton, starts: _Ways, sure: frozenset[int], most: float, keeps: bool = True
 ) -> _StepBound:
-    """Return the most steps from some starts on; a match that nothing can undo ends the search, so
-    that a `sure` end is reached once a character.
+    """Return the most steps from some starts on.
+
+    A match that nothing can undo ends the search, so that a `sure` end is reached once a character.
 
     Counting ends above `most`, and where each position `keeps` the most ways that it ever had, also
     where a round changes nothing; without, it goes on, and is nearer to the truth.
     """
-    before = _predecessor_groups(automaton, starts)
+    before = _confusable_predecessors(automaton, starts)
     costs = [sum(map(len, groups)) for groups in before]
     ways = [float(starts.get(place, 0)) for place in range(len(before))]
     total, fresh = sum(ways), set(starts)
@@ -392,8 +398,9 @@ def _count_steps(
 
 
 def _search_steps(automaton: _Automaton, piece: _Piece, keeps: bool = True) -> _StepBound:
-    """Return the most steps of a search, which begins anew at every character; what doubles is
-    infinitely many, even where a match would end it before.
+    """Return the most steps of a search, which begins anew at every character.
+
+    What doubles is infinitely many, even where a match would end it before.
     """
     if _count_steps(automaton, piece.first, frozenset(), _MAX_STEPS**2, keeps).most > _MAX_STEPS**2:
         return _StepBound(inf, False)
@@ -424,8 +431,9 @@ def _is_unambiguous(automaton: _Automaton, piece: _Piece, python: str) -> bool:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Up to which length values are matched, None for any; and whether repeated groups may be
-    possessive.
+    """Up to which length values are matched, None for any.
+
+    Whether repeated groups may be possessive.
     """
 
     longest: int | None
@@ -454,8 +462,9 @@ def judge_pattern(python: str, frames: int) -> Judgement:
 
 @lru_cache(maxsize=4096)
 def _judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
-    """Return how a pattern may be run where a repetition of up to so many times is written out; why
-    it may not, where it may not.
+    """Return how a pattern may be run where a repetition of up to so many times is written out.
+
+    Why it may not, where it may not.
     """
     try:
         return _judge_with_copies(python, frames, copies)

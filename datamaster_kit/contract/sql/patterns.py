@@ -34,8 +34,9 @@ _MAX_REPEATS = 2**31 - 1
 
 
 def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield the parts of a pattern, each with its kind; raises ValueError at what cannot begin a
-    part.
+    """Yield the parts of a pattern, each with its kind.
+
+    Raises ValueError at what cannot begin a part.
     """
     for match in _PATTERN_PART.finditer(pattern):
         kind, text = str(match.lastgroup), match[0]
@@ -50,8 +51,9 @@ def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #3d21da79
 def _java_escape(text: str, follows: str, is_in_class: bool) -> str:
-    """Return an escape as Java writes it; raises ValueError for one that Java has not, or takes for
-    something else.
+    """Return an escape as Java writes it.
+
+    Raises ValueError for one that Java has not, or takes for something else.
     """
     if text[:3] in (r"\p{", r"\P{"):
         return f"{text[:3]}{java_property(text[3:-1])}}}"
@@ -83,8 +85,9 @@ def _java_class(text: str) -> str:
 
 
 def as_java(pattern: str) -> str:
-    """Return an ECMA-262 pattern as Java writes it, not judged; raises ValueError with the reason
-    where that cannot be done.
+    """Return an ECMA-262 pattern as Java writes it, not judged.
+
+    Raises ValueError with the reason where that cannot be done.
     """
     if len(pattern) > 10_000:
         raise ValueError("it has more than 10,000 characters")
@@ -125,8 +128,10 @@ def _as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str
 
 @lru_cache(maxsize=2048)
 def java_pattern(pattern: str) -> str:
-    """Return an ECMA-262 pattern as Java may run it; raises ValueError with the reason where it
-    cannot be written for Java, ExplodingPatternError where it would not be safe to run.
+    """Return an ECMA-262 pattern as Java may run it.
+
+    Raises ValueError with the reason where it cannot be written for Java, ExplodingPatternError
+    where it would not be safe to run.
     """
     java = as_java(pattern)
     return make_possessive(java) if judge_java_pattern(java).is_possessive else java
@@ -161,8 +166,9 @@ _LETTER_PROPERTIES = (
 
 
 def _property_characters(text: str, others: str) -> str:
-    """Return the inside of a class of at least the characters of a property of Java; `others` where
-    that is not known. Of letters ASCII has A to Z, in either case.
+    """Return the inside of a class of at least the characters of a property of Java.
+
+    `others` where that is not known. Of letters ASCII has A to Z, in either case.
     """
     name = text[3:-1].removeprefix("Is") if text[3:-1] not in _LETTER_PROPERTIES else "L"
     if others != _EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
@@ -270,7 +276,8 @@ def judge_java_pattern(java: str) -> Judgement:
 
 
 def matching_limit(pattern: str) -> int | None:
-    """Return how long a value may be that the pattern is matched with: a longer one breaks it; None
-    for any length.
+    """Return how long a value may be that the pattern is matched with: a longer one breaks it.
+
+    None for any length.
     """
     return judge_java_pattern(java_pattern(pattern)).longest

@@ -72,8 +72,9 @@ def _cte_tables(tree: exp.Expr) -> set[int]:
 
 
 def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
-    """Return a query's SQL with `{model}` for each table; raises ValueError for a table that is no
-    model of the contract.
+    """Return a query's SQL with `{model}` for each table.
+
+    Raises ValueError for a table that is no model of the contract.
     """
     from sqlglot import exp
 
@@ -195,8 +196,9 @@ def _row_condition(condition: exp.Expr, table: str) -> exp.Expr:
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #02e142e9
 def _condition_sql(condition: exp.Expr, model: Model) -> str:
-    """Return a condition on one row of a model as SQL, by the names of its columns; raises
-    ValueError for one that it has not.
+    """Return a condition on one row of a model as SQL, by the names of its columns.
+
+    Raises ValueError for one that it has not.
     """
     from sqlglot import exp
 
@@ -275,8 +277,9 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> P
 
 
 def _good_row_condition(tree: exp.Expr, model: Model) -> str:
-    """Return a text that is no query as a condition that good rows satisfy; raises ValueError where
-    one row does not decide it.
+    """Return a text that is no query as a condition that good rows satisfy.
+
+    Raises ValueError where one row does not decide it.
     """
     if not _is_one_row(tree):
         raise ValueError("it is not a SELECT, and one row does not decide it")

@@ -53,8 +53,9 @@ UNREAD_SERVER_TYPES = (
 
 
 def server_dialect(types: Iterable[str]) -> str:
-    """Return the dialect of the first server that has one, Databricks before all others; empty
-    where none has.
+    """Return the dialect of the first server that has one, Databricks before all others.
+
+    Empty where none has.
     """
     found = [DIALECTS[type.lower()] for type in types if type.lower() in DIALECTS]
     return _SPARK if _SPARK in found else found[0] if found else ""
@@ -227,8 +228,9 @@ _SECOND_DIGITS = 6
 
 
 def _decimal_of(arguments: list[int], default: DataType | None) -> TypeMeaning:
-    """Return a decimal of a precision and a scale; where neither is written, the server's own
-    default, or one for any number, with a remark.
+    """Return a decimal of a precision and a scale.
+
+    Where neither is written, the server's own default, or one for any number, with a remark.
     """
     if not arguments:
         return (
@@ -249,8 +251,9 @@ def _decimal_of(arguments: list[int], default: DataType | None) -> TypeMeaning:
 
 
 def _scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
-    """Return the meaning of a type without parts; raises ValueError for one that is not in the
-    table.
+    """Return the meaning of a type without parts.
+
+    Raises ValueError for one that is not in the table.
     """
     own, remark = _DIALECT_TYPE_MEANINGS.get(dialect, {}), _TOO_WIDE.get(dialect, {}).get(name, "")
     if name in _DECIMALS:
@@ -271,8 +274,9 @@ def _scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
 
 
 def _type_of_node(node: Any, dialect: str) -> TypeMeaning:
-    """Return the meaning of a type that sqlglot parsed; raises ValueError for one that is not
-    known.
+    """Return the meaning of a type that sqlglot parsed.
+
+    Raises ValueError for one that is not known.
     """
     from sqlglot import exp
 
@@ -370,8 +374,9 @@ def parse_server_type(text: str, dialect: str = "", logical: str = "") -> TypeMe
 
 
 def _parse_spark_type(text: str, dialect: str, logical: str) -> TypeMeaning:
-    """Return the type that a text names in Spark, and a remark where other servers mean more by it;
-    raises ValueError for no type.
+    """Return the type that a text names in Spark, and a remark where other servers mean more by it.
+
+    Raises ValueError for no type.
     """
     plain = parse_sql_type(text)
     wide = _WHOLE_38 if logical == "integer" else _UNBOUNDED

@@ -54,8 +54,9 @@ def _pattern_places(tree: exp.Expr) -> Iterator[_PatternPlace]:
 
 
 def _pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
-    """Return the texts of a pattern, or of several behind ANY or ALL; raises ValueError where one
-    is no text.
+    """Return the texts of a pattern, or of several behind ANY or ALL.
+
+    Raises ValueError where one is no text.
     """
     from sqlglot import exp
 
@@ -78,8 +79,9 @@ _MAX_PATTERNS = 50
 
 
 def _like_pattern(text: str) -> str:
-    """Return the regular expression of a pattern of LIKE; behind a last `%`, which takes whatever
-    is left, nothing needs to be matched.
+    """Return the regular expression of a pattern of LIKE.
+
+    Behind a last `%`, which takes whatever is left, nothing needs to be matched.
     """
     signs, parts = {"%": ".*", "_": "."}, re.findall(r"\\.|.", text, re.DOTALL)
     end = "" if parts[-1:] == ["%"] else "$"

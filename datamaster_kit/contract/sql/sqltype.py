@@ -18,8 +18,10 @@ __all__ = ['quote', 'sql_literal', 'sql_by_reference', 'sql_type', 'parse_sql_ty
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
-    """Return an identifier in backticks; raises ValueError for one that is empty, over 255
-    characters, or has control characters or `${`, which Spark would replace.
+    """Return an identifier in backticks.
+
+    Raises ValueError for one that is empty, over 255 characters, or has control characters or `${`,
+    which Spark would replace.
     """
     if not identifier or len(identifier) > 255 or re.search(r"[\x00-\x1f\x7f]|\$\{", identifier):
         raise ValueError(
@@ -33,8 +35,10 @@ _SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t",
 
 
 def _escape_character(character: str) -> str:
-    """Return a character as it stands in a literal; one beyond Unicode's first plane by its number,
-    because Delta counts it as two where it looks for CLUSTER BY.
+    """Return a character as it stands in a literal.
+
+    One beyond Unicode's first plane by its number, because Delta counts it as two where it looks
+    for CLUSTER BY.
     """
     return (
         _SQL_ESCAPES.get(character, character)
@@ -44,8 +48,9 @@ def _escape_character(character: str) -> str:
 
 
 def sql_literal(value: Any) -> str:
-    """Return a value as a Spark SQL literal; raises TypeError for one that SQL has no literal
-    for.
+    """Return a value as a Spark SQL literal.
+
+    Raises TypeError for one that SQL has no literal for.
     """
     match value:
         case None:
@@ -269,8 +274,9 @@ def _unescape_text(literal: str) -> str:
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cf84a0d4
 def _read_type_arguments(reader: _TypeReader) -> tuple[list[int], bool]:
-    """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises
-    ValueError for anything else.
+    """Return the numbers in brackets after a type's name, and whether MAX stands for them.
+
+    Raises ValueError for anything else.
     """
     numbers: list[int] = []
     if not reader.accept("("):

@@ -58,8 +58,9 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it should be; `checks` maps a constraint's name to its SQL, `_column_tags` a
-    column to its tags.
+    """A table as it should be.
+
+    `checks` maps a constraint's name to its SQL, `_column_tags` a column to its tags.
     """
 
     catalog: str
@@ -208,8 +209,9 @@ ENVELOPE_COLUMNS = (
 
 
 def _metadata_column(contract: Contract, model: Model) -> TableColumn:
-    """Return the column that says where a row came from; of an event it has the envelope too
-    (`event`).
+    """Return the column that says where a row came from.
+
+    Of an event it has the envelope too (`event`).
     """
     plain = _BRONZE_COLUMNS[1]
     if not contract.arrives_as_events(model):

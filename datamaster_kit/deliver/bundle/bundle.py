@@ -111,8 +111,9 @@ _WAREHOUSE_ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
 def _warehouse_value(settings: Mapping[str, Any]) -> str | dict[str, Any]:
-    """Return the value of a target's variable of the SQL warehouse: an id, or a lookup by name;
-    empty where the target names none.
+    """Return the value of a target's variable of the SQL warehouse: an id, or a lookup by name.
+
+    Empty where the target names none.
     """
     named = str(settings.get("warehouse") or "")
     if settings.get("warehouse_id") or _WAREHOUSE_ID_PATTERN.fullmatch(named):
@@ -281,8 +282,9 @@ def bundle_files(
     dashboards: Mapping[str, str] | None = None,
     wheels: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Return the files of a bundle by their paths; raises BadInput with everything that a bundle
-    cannot say.
+    """Return the files of a bundle by their paths.
+
+    Raises BadInput with everything that a bundle cannot say.
 
     `jobs` has the settings of the Jobs API by the job's name, with the stand-ins of a release;
     `dashboards` the serialized dashboard by its name; `wheels` the file names of the wheels
@@ -354,8 +356,9 @@ def dashboards_of(project: Project) -> dict[str, str]:
 
 
 def write_bundle(files: Mapping[str, str | bytes], folder: Path) -> tuple[Path, ...]:
-    """Write the files that differ and return their paths; raises BadInput where the folder has
-    another bundle.
+    """Write the files that differ and return their paths.
+
+    Raises BadInput where the folder has another bundle.
     """
     root = folder / "databricks.yml"
     if root.exists() and not root.read_text(encoding="utf-8", errors="replace").startswith(

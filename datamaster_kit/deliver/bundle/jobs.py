@@ -16,7 +16,7 @@ from .bundle import bundle_files, dashboards_of
 from .resources import PLACEHOLDER_RELEASE, name_placeholder
 from ..delivery import complete_release_files, wheels_of, contracts_with_files
 from ..jobs import build_jobs
-from ..workspace_compute import compute_uses, compute_names
+from ..workspace_compute import compute_uses, places_of_names
 from ...project.project_file import Project
 
 # %% auto #0
@@ -26,14 +26,15 @@ __all__ = ['bundle_jobs', 'project_bundle_files']
 def bundle_jobs(
     project: Project, contracts: Sequence[Contract], wheels: Sequence[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the settings of the jobs by name, for a bundle; raises BadInput with everything in the
-    contracts that jobs do not take.
+    """Return the settings of the jobs by name, for a bundle.
+
+    Raises BadInput with everything in the contracts that jobs do not take.
     """
     first = next(iter(project.targets.values()), {})
     standing = replace(project, targets={**project.targets, PLACEHOLDER_RELEASE.target: first})
     uses = compute_uses(project, contracts_with_files(project, contracts))
     named = {
-        kind: {name: name_placeholder(kind, name) for name in compute_names(uses, kind)}
+        kind: {name: name_placeholder(kind, name) for name in places_of_names(uses, kind)}
         for kind in ("pool", "policy")
     }
     release = replace(
@@ -51,8 +52,9 @@ def bundle_jobs(
 
 
 def project_bundle_files(project: Project, contracts: Sequence[Contract]) -> dict[str, str | bytes]:
-    """Return every file of a project's bundle by its path, those of the release too; raises
-    BadInput with everything that a bundle cannot say.
+    """Return every file of a project's bundle by its path, those of the release too.
+
+    Raises BadInput with everything that a bundle cannot say.
     """
     released = complete_release_files(project, contracts)
     wheels = wheels_of(released)

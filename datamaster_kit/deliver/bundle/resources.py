@@ -105,8 +105,9 @@ def _resolve_placeholders(value: Any, references: Mapping[str, str]) -> Any:
 
 
 def job_resource(settings: Mapping[str, Any], references: Mapping[str, str]) -> dict[str, Any]:
-    """Return a job as a bundle has it; `references` has what becomes of each stand-in in the
-    settings, in this order.
+    """Return a job as a bundle has it.
+
+    `references` has what becomes of each stand-in in the settings, in this order.
     """
     made = {
         name: _resolve_placeholders(value, references)

@@ -24,7 +24,8 @@ __all__ = ['Content', 'content_of', 'content_with_faults', 'faults_at', 'text_at
 # %% ../../../nbs/forms/file/01_content.ipynb #52ea163f
 @dataclass(frozen=True)
 class Content:
-    """A text as a form sees it: `contract` is None while it is not examined, or cannot be read;
+    """A text as a form sees it: `contract` is None while it is not examined, or cannot be read.
+
     `faults` are those found so far.
     """
 
@@ -51,8 +52,9 @@ class Content:
 
 @lru_cache(maxsize=8)  # an action reads the text before it, and the form the text after it
 def content_of(text: str, file: str = "") -> Content:
-    """Return the content of a text, not examined yet; a text that is no YAML has its faults and no
-    data. What it holds is not to be changed.
+    """Return the content of a text, not examined yet.
+
+    A text that is no YAML has its faults and no data. What it holds is not to be changed.
     """
     try:
         return Content(parse_document(text, file))
@@ -76,8 +78,9 @@ def _is_path_within(path: str, prefix: str) -> bool:
 
 
 def faults_at(content: Content, address: Address, deep: bool = True) -> tuple[Fault, ...]:
-    """Return the faults at an address, and with `deep` those of what is in it; none where the
-    address is not in the text.
+    """Return the faults at an address, and with `deep` those of what is in it.
+
+    None where the address is not in the text.
     """
     path = existing_path(content.data, address)
     if len(path) < len(address):
@@ -103,8 +106,9 @@ def text_at(content: Content, address: Address) -> str:
 
 
 def comma_line(values: list[Any] | tuple[Any, ...]) -> str:
-    """Return values as one line, with commas between; a value that has a comma or a quote is quoted
-    as in csv.
+    """Return values as one line, with commas between.
+
+    A value that has a comma or a quote is quoted as in csv.
     """
 
     def one(value: Any) -> str:

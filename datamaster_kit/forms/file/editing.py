@@ -37,8 +37,9 @@ def start_editing(text: str) -> Editing:
 
 
 def with_new_text(editing: Editing, text: str, place: str = "") -> Editing:
-    """Return the editing with another text; `place` names what was changed, and several changes of
-    one place in a row are one step.
+    """Return the editing with another text.
+
+    `place` names what was changed, and several changes of one place in a row are one step.
     """
     before = step_base_text(editing, place)
     if text == editing.text:

@@ -79,8 +79,10 @@ class OpenFile:
         return content_of(text, str(self.path.relative_to(self.root)))
 
     def change(self, make: Callable[[str, Content], str], place: str = "") -> None:
-        """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot
-        be done. Changes of one `place` in a row are one step.
+        """Change the text as `make` says.
+
+        Raises BadInput, and changes nothing, where that cannot be done. Changes of one `place` in a
+        row are one step.
         """
         with self.lock:
             before = step_base_text(self.editing, place)
@@ -112,8 +114,9 @@ class OpenFile:
         self.start_examination()
 
     def save_draft(self) -> None:
-        """Keep what is unsaved as a draft; where that cannot be, `draft_fault` says why, and
-        editing goes on.
+        """Keep what is unsaved as a draft.
+
+        Where that cannot be, `draft_fault` says why, and editing goes on.
         """
         self.draft_fault = None
         try:
@@ -139,8 +142,9 @@ class OpenFile:
             self.examine_now()
 
     def examine_now(self) -> None:
-        """Examine the content as it is, and tell the listeners; what was found of a text that has
-        changed meanwhile is dropped.
+        """Examine the content as it is, and tell the listeners.
+
+        What was found of a text that has changed meanwhile is dropped.
         """
         content = self.content
         found = self.examine(content)
@@ -251,16 +255,18 @@ def _place_count_words(places: Sized) -> str:
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #4692a00a
 def waiting_draft(file: OpenFile) -> Draft | None:
-    """Return the unfinished edit of a file; None where there is none, or it says what the file
-    says.
+    """Return the unfinished edit of a file.
+
+    None where there is none, or it says what the file says.
     """
     draft = draft_of(file.path, file.root)
     return draft if draft and draft.text != file.editing.text else None
 
 
 def resume_draft(file: OpenFile, draft: Draft) -> None:
-    """Go on with a draft; raises DatamasterError where the file was changed since at the same
-    lines.
+    """Go on with a draft.
+
+    Raises DatamasterError where the file was changed since at the same lines.
     """
     both = merge_texts(draft.base, draft.text, file.editing.saved)
     if both.conflicts:

@@ -45,8 +45,9 @@ _NOT_WRITABLE = code(
 
 
 def resolve_inside(path: Path, root: Path) -> Path:
-    """Return the path with links followed; raises BadInput where it leads out of the folder
-    `root`.
+    """Return the path with links followed.
+
+    Raises BadInput where it leads out of the folder `root`.
     """
     resolved = path.resolve()
     if not resolved.is_relative_to(root.resolve()):
@@ -78,8 +79,9 @@ def read_file_text(path: Path) -> str:
 
 
 def write_file_atomically(path: Path, text: str, root: Path) -> None:
-    """Write a file whole: beside it first, then in its place, with its permissions; raises BadInput
-    for a path outside of `root`.
+    """Write a file whole: beside it first, then in its place, with its permissions.
+
+    Raises BadInput for a path outside of `root`.
     """
     target = resolve_inside(path, root)
     try:
@@ -126,8 +128,9 @@ class Merge:
 def merge_texts(
     base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = ""
 ) -> Merge:
-    """Return both changes of a text in one; where both changed the same lines, `prefer` decides,
-    and without it that is a conflict.
+    """Return both changes of a text in one.
+
+    Where both changed the same lines, `prefer` decides, and without it that is a conflict.
     """
     from merge3 import Merge3
 
@@ -181,8 +184,9 @@ def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
 
 
 def draft_of(path: Path, root: Path) -> Draft | None:
-    """Return a file's draft, or None where there is none; raises BadInput where it leads out of the
-    project.
+    """Return a file's draft, or None where there is none.
+
+    Raises BadInput where it leads out of the project.
     """
     draft, base = (
         resolve_inside(_draft_folder(path, root) / name, root)

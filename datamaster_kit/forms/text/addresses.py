@@ -145,8 +145,9 @@ _KEY_ORDER = (
 
 
 def _key_insert_position(key: str, present: list[str]) -> int:
-    """Return where a new key belongs among those of a mapping; one that is not in `_KEY_ORDER` goes
-    to the end.
+    """Return where a new key belongs among those of a mapping.
+
+    One that is not in `_KEY_ORDER` goes to the end.
     """
     if key not in _KEY_ORDER:
         return len(present)

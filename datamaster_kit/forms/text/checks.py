@@ -107,8 +107,9 @@ def check_sentence(check: FormCheck) -> str:
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #7602e816
 def _check_limit(check: FormCheck) -> Any:
-    """Return the limit as the file writes it: a number, or two for a range; raises BadInput where
-    it is none.
+    """Return the limit as the file writes it: a number, or two for a range.
+
+    Raises BadInput where it is none.
     """
     parts = [parse_plain_scalar(part.strip()) for part in check.limit.split(",")]
     is_range = check.operator.endswith("Between")
@@ -148,8 +149,9 @@ def _missing_check_parts(check: FormCheck, content: Content, model: str) -> tupl
 
 
 def _render_check(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
-    """Return a check as either specification writes it; raises BadInput naming all that it
-    lacks.
+    """Return a check as either specification writes it.
+
+    Raises BadInput naming all that it lacks.
     """
     if missing := _missing_check_parts(check, content, model):
         raise BadInput(*(_BAD_CHECK.fault(f"the check needs {what}") for what in missing))
@@ -227,8 +229,9 @@ _UNDERSTOOD_KEYS = {
 
 
 def _parse_check(written: Any, field: str = "") -> FormCheck:
-    """Return what the file says as plain choices; of the kind `other` where they cannot say all of
-    it.
+    """Return what the file says as plain choices.
+
+    Of the kind `other` where they cannot say all of it.
     """
     if isinstance(written, str):
         return FormCheck("sentence", field, detail=written)
@@ -260,8 +263,9 @@ def _parse_check(written: Any, field: str = "") -> FormCheck:
 def _metric_check_kind(
     metric: str, arguments: Mapping[str, Any], field: str
 ) -> tuple[str, str] | None:
-    """Return the kind and detail of a metric with its arguments; None where the choices cannot say
-    it.
+    """Return the kind and detail of a metric with its arguments.
+
+    None where the choices cannot say it.
     """
     keys = set(arguments)
     match metric:

@@ -44,8 +44,9 @@ _NOT_A_TYPE = code(
 
 
 def type_text(content: Content, written: Any) -> str:
-    """Return a field's type as one text, and what the file says where that is no type; `object` for
-    a structure whose members are listed.
+    """Return a field's type as one text, and what the file says where that is no type.
+
+    `object` for a structure whose members are listed.
     """
     if not isinstance(written, Mapping):
         return ""
@@ -91,8 +92,9 @@ def type_of(text: str) -> DataType:
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #245e1be9
 def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
-    """Return the keys that say a type, None for one to take out; raises BadInput where the text is
-    no type.
+    """Return the keys that say a type, None for one to take out.
+
+    Raises BadInput where the text is no type.
     """
     word = text.strip()
     if content.specification == "dcs":
@@ -137,8 +139,9 @@ def _with_type_of_items(text: str, content: Content, address: Address, type: str
 
 
 def with_type(text: str, content: Content, address: Address, type: str) -> str:
-    """Return the text with the type of the field at an address; raises BadInput where it is no
-    type.
+    """Return the text with the type of the field at an address.
+
+    Raises BadInput where it is no type.
     """
     written = address_value(content.data, address)
     if isinstance(written, Mapping) and isinstance(written.get("items"), Mapping):

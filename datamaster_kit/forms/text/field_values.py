@@ -95,8 +95,9 @@ def _is_field_required(content: Content, address: Address) -> bool:
 
 
 def with_required(text: str, content: Content, address: Address, required: bool) -> str:
-    """Return the text with the field at an address required, or not; `nullable` is kept where the
-    file says that.
+    """Return the text with the field at an address required, or not.
+
+    `nullable` is kept where the file says that.
     """
     if (
         content.specification == "dcs"
@@ -132,8 +133,9 @@ def parse_typed_items(line: str, type: str) -> list[Any]:
 
 
 def allowed_values(content: Content, address: Address) -> str:
-    """Return the allowed values of the field at an address as one line; ODCS 3.2 lists them with
-    labels, 3.1 as a custom property or a check.
+    """Return the allowed values of the field at an address as one line.
+
+    ODCS 3.2 lists them with labels, 3.1 as a custom property or a check.
     """
     written = address_value(content.data, (*address, "enum"))
     if written is None and content.specification == "odcs":
@@ -149,8 +151,9 @@ _ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "va
 
 
 def with_allowed_values(text: str, content: Content, address: Address, line: str) -> str:
-    """Return the text with the allowed values of the field at an address; labels of values that
-    stay are kept.
+    """Return the text with the allowed values of the field at an address.
+
+    Labels of values that stay are kept.
     """
     values = parse_typed_items(line, type_text(content, address_value(content.data, address)))
     written = address_value(content.data, (*address, "enum"))
@@ -188,8 +191,9 @@ def with_examples(text: str, content: Content, address: Address, line: str) -> s
 
 
 def reference_of(content: Content, address: Address) -> str:
-    """Return the `model.field` that the field at an address refers to; empty where it refers to
-    none.
+    """Return the `model.field` that the field at an address refers to.
+
+    Empty where it refers to none.
     """
     said = address_value(
         content.data,
@@ -200,8 +204,9 @@ def reference_of(content: Content, address: Address) -> str:
 
 
 def with_reference(text: str, content: Content, address: Address, target: str) -> str:
-    """Return the text with the `model.field` that the field at an address refers to; further
-    relationships, and what is said of this one, stay.
+    """Return the text with the `model.field` that the field at an address refers to.
+
+    Further relationships, and what is said of this one, stay.
     """
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "references"), target.strip() or None)

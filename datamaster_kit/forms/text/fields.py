@@ -77,8 +77,9 @@ FORM_NO_MODEL = code(
 def with_fields(
     text: str, content: Content, model: str, fields: tuple[Field, ...], parts: tuple[str, ...] = ()
 ) -> str:
-    """Return the text with fields behind the last of a model or structure; one whose name is taken
-    is passed over.
+    """Return the text with fields behind the last of a model or structure.
+
+    One whose name is taken is passed over.
     """
     if model not in content_model_names(content):
         raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a field"))
@@ -99,8 +100,9 @@ def with_fields(
 def with_renamed_field(
     text: str, content: Content, model: str, name: str, new: str, parts: tuple[str, ...] = ()
 ) -> str:
-    """Return the text with another name of a field, also where the contract names it elsewhere;
-    raises BadInput where the name is taken or empty.
+    """Return the text with another name of a field, also where the contract names it elsewhere.
+
+    Raises BadInput where the name is taken or empty.
     """
     if new == name:
         return text

@@ -43,8 +43,9 @@ def _value_key(content: Content, level: str) -> str:
 
 
 def period_at(content: Content, level: str) -> str:
-    """Return the period or number of a service level as a person says it: `30 d`, `P1Y`, `99.9%`;
-    empty where it has none.
+    """Return the period or number of a service level as a person says it: `30 d`, `P1Y`, `99.9%`.
+
+    Empty where it has none.
     """
     address = level_address(content, level)
     value = text_at(content, (*address, _value_key(content, level)))
@@ -53,8 +54,9 @@ def period_at(content: Content, level: str) -> str:
 
 
 def with_period(text: str, content: Content, level: str, given: str) -> str:
-    """Return the text with the period or number of a service level; an empty one takes the level
-    out.
+    """Return the text with the period or number of a service level.
+
+    An empty one takes the level out.
     """
     address, key, given = level_address(content, level), _value_key(content, level), given.strip()
     if not given:
@@ -250,8 +252,9 @@ def compute_address(content: Content) -> Address:
 
 
 def compute_kind_of(content: Content) -> str:
-    """Return the kind of compute that the workflow says; empty where it says none, which is the
-    project's, or a job cluster where other keys are said.
+    """Return the kind of compute that the workflow says.
+
+    Empty where it says none, which is the project's, or a job cluster where other keys are said.
     """
     said = address_value(content.data, compute_address(content))
     return str((said.get("kind") or "") if isinstance(said, Mapping) else said or "")
@@ -268,8 +271,9 @@ def with_compute_kind(text: str, content: Content, kind: str) -> str:
 
 
 def with_compute_key(text: str, content: Content, question: FormQuestion, given: Any) -> str:
-    """Return the text with the answer to a question about a job cluster; a word that stands there
-    becomes a mapping's `kind`.
+    """Return the text with the answer to a question about a job cluster.
+
+    A word that stands there becomes a mapping's `kind`.
     """
     address = compute_address(content)
     said = address_value(content.data, address)

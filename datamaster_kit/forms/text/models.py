@@ -41,8 +41,9 @@ __all__ = ['with_model', 'with_renamed_model', 'with_moved_model', 'with_model_c
 
 # %% ../../../nbs/forms/text/08_models.ipynb #ebb2dfec
 def with_model(text: str, content: Content, name: str) -> str:
-    """Return the text with a new model that has one field; raises BadInput where the name is taken
-    or empty.
+    """Return the text with a new model that has one field.
+
+    Raises BadInput where the name is taken or empty.
     """
     if not name.strip() or name in content_model_names(content):
         raise BadInput(
@@ -74,8 +75,9 @@ def with_model(text: str, content: Content, name: str) -> str:
 
 
 def with_renamed_model(text: str, content: Content, name: str, new: str) -> str:
-    """Return the text with another name of a model, also where the workflow names it; raises
-    BadInput where the name is taken or empty.
+    """Return the text with another name of a model, also where the workflow names it.
+
+    Raises BadInput where the name is taken or empty.
     """
     if new == name:
         return text

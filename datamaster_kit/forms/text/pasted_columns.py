@@ -91,8 +91,9 @@ _DIALECT_TYPES: dict[str, dict[str, DataType]] = {
 
 
 def _column_type(text: str, dialect: str) -> DataType:
-    """Return the type that a dialect's text names; raises ValueError where it names none that a
-    contract describes.
+    """Return the type that a dialect's text names.
+
+    Raises ValueError where it names none that a contract describes.
     """
     import sqlglot
     from sqlglot.errors import SqlglotError
@@ -117,8 +118,9 @@ def _column_type(text: str, dialect: str) -> DataType:
 
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #f741a225
 def _bracket_depths(tokens: Sequence[Token]) -> list[int]:
-    """Return how many brackets are open behind each token; `<` is one only behind a type that takes
-    it, for a constraint may compare.
+    """Return how many brackets are open behind each token.
+
+    `<` is one only behind a type that takes it, for a constraint may compare.
     """
     found, opened, before = list[int](), list[str](), ""
     for token in tokens:
@@ -216,8 +218,9 @@ def _is_table_constraint(piece: Sequence[Token]) -> bool:
 
 
 def _comment_of(piece: Sequence[Token]) -> str:
-    """Return the text behind COMMENT; two texts without a space between them are one with a quote
-    in it.
+    """Return the text behind COMMENT.
+
+    Two texts without a space between them are one with a quote in it.
     """
     words = _keyword_words(piece)
     if "COMMENT" not in words:
@@ -390,8 +393,9 @@ _HEADER_WORDS = {"date", "time", "timestamp", "number", "text", "name"}
 
 
 def column_list_fields(text: str) -> tuple[list[Field], list[Fault]] | None:
-    """Return the fields of a list of columns, and everything that is wrong with it; None for a text
-    that is no such list.
+    """Return the fields of a list of columns, and everything that is wrong with it.
+
+    None for a text that is no such list.
     """
     dialect = _detect_dialect(text)
     try:

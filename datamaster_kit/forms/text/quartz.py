@@ -34,8 +34,9 @@ class Quartz:
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #50a098ca
 def parse_quartz(cron: str) -> Quartz:
-    """Return what an expression says (Quartz, *Cron Trigger Tutorial*); raises BadInput with a
-    sentence that names the part that is wrong.
+    """Return what an expression says (Quartz, *Cron Trigger Tutorial*).
+
+    Raises BadInput with a sentence that names the part that is wrong.
     """
     wrong = cron_hint(cron)
     if wrong:
@@ -112,8 +113,9 @@ def due_days(said: Quartz, year: int, month: int) -> list[int]:
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #f2dbd0ee
 def _zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
-    """Return the moment at which a zone's clock shows a time, the later one of two; None where it
-    never does.
+    """Return the moment at which a zone's clock shows a time, the later one of two.
+
+    None where it never does.
     """
     found = wall.replace(tzinfo=zone, fold=1)
     return found if found.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall else None

@@ -55,8 +55,9 @@ def _custom_property_address(name: str) -> Address:
 
 
 def answer_address(content: Content, question: FormQuestion, base: Address = ()) -> Address:
-    """Return where the answer stands, or would stand, in a text; empty where the specification has
-    no place for it.
+    """Return where the answer stands, or would stand, in a text.
+
+    Empty where the specification has no place for it.
     """
     own = question.dcs if content.specification == "dcs" else question.odcs
     if not own:

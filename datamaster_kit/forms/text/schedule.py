@@ -111,8 +111,9 @@ def _choice_faults(choice: ScheduleChoice) -> list[Fault]:
 
 
 def cron_of(choice: ScheduleChoice) -> str:
-    """Return a choice as a Quartz cron expression; raises BadInput with everything in it that is
-    out of range.
+    """Return a choice as a Quartz cron expression.
+
+    Raises BadInput with everything in it that is out of range.
     """
     faults = _choice_faults(choice)
     if faults:
@@ -131,8 +132,9 @@ def cron_of(choice: ScheduleChoice) -> str:
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #77b981da
 def _even_interval(numbers: tuple[int, ...], whole: int) -> int:
-    """Return the interval of numbers that begin at 0 and divide a whole evenly; 0 where there is
-    none.
+    """Return the interval of numbers that begin at 0 and divide a whole evenly.
+
+    0 where there is none.
     """
     found = whole // len(numbers)
     return found if numbers == tuple(range(0, whole, found)) else 0
@@ -162,8 +164,9 @@ def _days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
 
 
 def choice_of(cron: str) -> ScheduleChoice | None:
-    """Return the choice that means the same as an expression, or None where none does; raises
-    BadInput for a broken expression.
+    """Return the choice that means the same as an expression, or None where none does.
+
+    Raises BadInput for a broken expression.
     """
     said = parse_quartz(cron)
     days = _days_kind(said)

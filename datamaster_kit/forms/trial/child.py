@@ -46,8 +46,9 @@ class WorkProgress:
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #ec0e83c5
 class ChildProcess:
-    """The function `main` of a module at work on a request, in a process of its own; `log` is the
-    file of what it says besides.
+    """The function `main` of a module at work on a request, in a process of its own.
+
+    `log` is the file of what it says besides.
     """
 
     def __init__(self, module: str, request: Mapping[str, Any], folder: Path) -> None:
@@ -71,8 +72,9 @@ class ChildProcess:
             )
 
     def events(self) -> Iterator[WorkProgress | dict[str, Any]]:
-        """Yield progress as it comes and at last the result, a mapping; raises DatamasterError
-        where the work failed, died or was cancelled.
+        """Yield progress as it comes and at last the result, a mapping.
+
+        Raises DatamasterError where the work failed, died or was cancelled.
         """
         assert self.process.stdout is not None
         is_done = False
@@ -141,8 +143,10 @@ class BackgroundWork(Generic[Result]):
         self.child, self.held, self.result = child, held, result
 
     def events(self) -> Iterator[WorkProgress | Result]:
-        """Yield progress as it comes, and at last the result; raises DatamasterError where the work
-        failed or was cancelled, with nothing of it running any more.
+        """Yield progress as it comes, and at last the result.
+
+        Raises DatamasterError where the work failed or was cancelled, with nothing of it running
+        any more.
         """
         with self.held:
             for event in self.child.events():

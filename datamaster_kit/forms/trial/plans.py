@@ -86,8 +86,9 @@ def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Pla
 
 
 def _ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
-    """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by
-    their paths from the project's folder.
+    """Return the files that the `$ref`s of contracts, given their texts by their files, lead to.
+
+    By their paths from the project's folder.
     """
     root, found = project.root.resolve(), set[str]()
     for name, text in texts.items():

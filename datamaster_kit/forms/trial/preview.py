@@ -54,8 +54,9 @@ _NO_PREVIEW = code(
 
 @dataclass(frozen=True)
 class Cell:
-    """A text of the file, None where it has nothing; `rescue_reason` says why ingest rescues it,
-    and is empty where it is taken.
+    """A text of the file, None where it has nothing.
+
+    `rescue_reason` says why ingest rescues it, and is empty where it is taken.
     """
 
     text: str | None
@@ -101,8 +102,9 @@ _MAX_SHOWN_FILES = 50
 
 
 def landing_folder(project: Project, model: Model) -> Path:
-    """Return the folder in which a model's raw files arrive on this machine; raises BadInput where
-    the model's name, or a link, leads elsewhere.
+    """Return the folder in which a model's raw files arrive on this machine.
+
+    Raises BadInput where the model's name, or a link, leads elsewhere.
     """
     landing = project.state_folder / "landing"
     folder = landing / folder_name(model.name)
@@ -112,8 +114,9 @@ def landing_folder(project: Project, model: Model) -> Path:
 
 
 def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
-    """Return the newest files that have arrived for a model on this machine, the newest first;
-    raises BadInput where the model's name leads out of the landing folder.
+    """Return the newest files that have arrived for a model on this machine, the newest first.
+
+    Raises BadInput where the model's name leads out of the landing folder.
     """
 
     def walk_files(folder: str) -> Iterator[tuple[float, str]]:
@@ -222,8 +225,10 @@ def _build_preview(
     options: Mapping[str, Any],
     rows: int,
 ) -> Preview:
-    """Return the preview of the first records; `header` is a column's name by the key that it has
-    in records, empty where the records' own names are the columns.
+    """Return the preview of the first records.
+
+    `header` is a column's name by the key that it has in records, empty where the records' own
+    names are the columns.
     """
     first = list(islice(records, rows))
     read = [cells for cells, _ in first if cells is not None]
@@ -368,8 +373,9 @@ def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
 
 
 def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
-    """Return the preview of a model's examples; raises BadInput where it has none that can be
-    read.
+    """Return the preview of a model's examples.
+
+    Raises BadInput where it has none that can be read.
     """
     header: dict[str, str] = {}
     records: list[Record] = []

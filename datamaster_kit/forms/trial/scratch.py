@@ -50,8 +50,9 @@ def _lock_scratch_folder(folder: Path) -> IO[str] | None:
 
 
 def _remove_scratch_folder(folder: Path) -> bool:
-    """Remove a scratch folder with all that is in it, and say whether it was; one that somebody
-    holds stays.
+    """Remove a scratch folder with all that is in it, and say whether it was.
+
+    One that somebody holds stays.
     """
     lock = _lock_scratch_folder(folder)
     if lock is None:
@@ -63,8 +64,9 @@ def _remove_scratch_folder(folder: Path) -> bool:
 
 # %% ../../../nbs/forms/trial/02_scratch.ipynb #6848e75e
 def acquire_scratch_folder(root: Path, kind: str, digest: str) -> tuple[Path, IO[str]]:
-    """Return an empty folder `.datamaster/forms/<kind>/<digest>` of a project, and what holds it;
-    older ones but the last few are removed.
+    """Return an empty folder `.datamaster/forms/<kind>/<digest>` of a project, and what holds it.
+
+    Older ones but the last few are removed.
 
     Raises BadInput where the same is in use, or where the folder would be outside of the project.
     """

@@ -33,8 +33,9 @@ __all__ = ['contract_of', 'project_at', 'TableSample', 'ModelTrial', 'Trial', 'm
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #39b99c3c
 def contract_of(text: str, path: Path, root: Path) -> Contract:
-    """Return the contract of a text that stands, or will stand, at a path; raises BadInput with
-    every error.
+    """Return the contract of a text that stands, or will stand, at a path.
+
+    Raises BadInput with every error.
     """
     contract, faults = examine_document(parse_document(text, str(path)), root.resolve())
     errors = tuple(fault for fault in faults if fault.severity == "error")
@@ -44,8 +45,9 @@ def contract_of(text: str, path: Path, root: Path) -> Contract:
 
 
 def project_at(path: Path) -> Project:
-    """Return the project of a file, or one of no consequence where there is no such file; raises
-    BadInput for a file with faults.
+    """Return the project of a file, or one of no consequence where there is no such file.
+
+    Raises BadInput for a file with faults.
     """
     file = path / "datamaster.yaml" if path.is_dir() else path
     return (
@@ -94,8 +96,9 @@ def _write_csv(
 
 
 def _example_rows(model: Model) -> list[dict[str, str | None]]:
-    """Return the rows of a model's examples; raises ValueError for an example that cannot be
-    read.
+    """Return the rows of a model's examples.
+
+    Raises ValueError for an example that cannot be read.
     """
     rows: list[dict[str, str | None]] = []
     for example in model.examples:
@@ -150,8 +153,9 @@ def _write_examples(source: Source, model: Model, folder: Path) -> int:
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #eaf55738
 @dataclass(frozen=True)
 class TableSample:
-    """The first rows of a table as texts; `layer` is bronze, silver or quarantine, `total` counts
-    all rows.
+    """The first rows of a table as texts.
+
+    `layer` is bronze, silver or quarantine, `total` counts all rows.
     """
 
     layer: str
@@ -162,8 +166,9 @@ class TableSample:
 
 @dataclass(frozen=True)
 class ModelTrial:
-    """What became of a model's rows: how many were read, are good, quarantined and rescued; what
-    each rule said; the first rows of its tables.
+    """What became of a model's rows: how many were read, are good, quarantined and rescued.
+
+    What each rule said; the first rows of its tables.
     """
 
     model: str
@@ -336,8 +341,9 @@ def _without_control_totals(contract: Contract) -> Contract:
 
 
 def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
-    """Try a contract out in the folder of a request, and return the trial as JSON; raises
-    DatamasterError where nothing could be ingested.
+    """Try a contract out in the folder of a request, and return the trial as JSON.
+
+    Raises DatamasterError where nothing could be ingested.
     """
     from datamaster_kit.ingest.checks import RULE_FAILED
     from datamaster_kit.ingest.holds import release_holds

@@ -38,8 +38,9 @@ _MAX_MOCK_ROWS = 100_000
 
 
 def _targets_of(project: Path) -> tuple[str, ...]:
-    """Return the targets of a project file: `local`, and its workspaces; only `local` where it
-    cannot be read.
+    """Return the targets of a project file: `local`, and its workspaces.
+
+    Only `local` where it cannot be read.
     """
     try:
         return ("local", *project_at(project).targets)
@@ -48,8 +49,10 @@ def _targets_of(project: Path) -> tuple[str, ...]:
 
 # %% ../../../nbs/forms/trial/08_try_panel.ipynb #e6394d52
 class TryPanel:
-    """Buttons that try out the contract whose text `text` gives; it stands, or will stand, at
-    `path` in the project of the file `project`. `widget` is what is shown.
+    """Buttons that try out the contract whose text `text` gives.
+
+    It stands, or will stand, at `path` in the project of the file `project`. `widget` is what is
+    shown.
     """
 
     def __init__(self, text: Callable[[], str], path: Path, project: Path) -> None:

@@ -72,8 +72,9 @@ def _decimal_misfit(text: str, precision: int, scale: int) -> str:
 
 
 def _floating_misfit(text: str, name: str) -> str:
-    """Return why a text is no floating-point number, or an empty text; one beyond the type's range
-    is none.
+    """Return why a text is no floating-point number, or an empty text.
+
+    One beyond the type's range is none.
     """
     plain = text.strip(_CAST_BLANKS[:33])
     if plain.lower() in _SPECIAL_FLOAT_TEXTS:
@@ -182,8 +183,9 @@ def _date_misfit(text: str) -> str:
 
 
 def _timestamp_misfit(text: str, has_zone: bool) -> str:
-    """Return why a text is no moment, or an empty text; `has_zone`: a time alone is one, of the day
-    on which it is read.
+    """Return why a text is no moment, or an empty text.
+
+    `has_zone`: a time alone is one, of the day on which it is read.
     """
     plain = text.strip(_CAST_BLANKS)
     found, time = (
@@ -270,8 +272,9 @@ class _JsonNumber(str):
 
 
 def json_value_text(value: Any) -> str:
-    """Return a JSON value as text, as a reader of texts sees it; inside a list or an object,
-    numbers as they are written.
+    """Return a JSON value as text, as a reader of texts sees it.
+
+    Inside a list or an object, numbers as they are written.
     """
     return str(value) if isinstance(value, str) else _render_json(value)
 
@@ -292,8 +295,9 @@ def _render_json(value: Any) -> str:
 
 
 def _json_part_text(part: Any) -> str:
-    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a
-    number as it is written.
+    """Return a value inside JSON, which is no list and no object, as the text that ingest casts.
+
+    A number as it is written.
     """
     return part if isinstance(part, str) else json.dumps(part)
 
@@ -385,8 +389,9 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json_text(text: str) -> Any:
-    """Return the value of a JSON text, its numbers as they are written; raises ValueError for a
-    text that is none, or that has half of a surrogate pair.
+    """Return the value of a JSON text, its numbers as they are written.
+
+    Raises ValueError for a text that is none, or that has half of a surrogate pair.
     """
     try:
         found = json.loads(
@@ -422,8 +427,9 @@ def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None =
 
 
 def _value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:
-    """Return why a text is no value of a type, or an empty text; how it is written is judged apart
-    from that.
+    """Return why a text is no value of a type, or an empty text.
+
+    How it is written is judged apart from that.
     """
     match kind:
         case Scalar("byte" | "short" | "integer" | "long" as name):

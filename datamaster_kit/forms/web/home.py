@@ -157,8 +157,9 @@ class Home:
         return self.widget._repr_mimebundle_(**options)
 
     def read(self) -> None:
-        """Read the project and its contracts anew, and show them; faults of the project file are
-        told.
+        """Read the project and its contracts anew, and show them.
+
+        Faults of the project file are told.
         """
         self.project, self.found, about = (
             None,

@@ -158,8 +158,9 @@ def _last_run(runs: Sequence[Run]) -> LastRun | None:
 
 
 def _delivery_quality(runs: Sequence[Run]) -> DeliveryQuality | None:
-    """Return the quality of each model's last delivery that had rows, added up; `runs` are a
-    contract's, in the order of their beginning.
+    """Return the quality of each model's last delivery that had rows, added up.
+
+    `runs` are a contract's, in the order of their beginning.
     """
     newest = {run.model: run for run in runs if run.step == "ingest" and run.rows_read}
     if not newest:

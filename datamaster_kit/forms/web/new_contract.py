@@ -44,8 +44,9 @@ def _contracts_folder(project: Project) -> str:
 
 
 def _write_new_contract(project: Project, name: str, text: str) -> Path:
-    """Write a new contract to a file named from the project's folder, and return its path; raises
-    BadInput where it is there, outside, or not found by the project's globs.
+    """Write a new contract to a file named from the project's folder, and return its path.
+
+    Raises BadInput where it is there, outside, or not found by the project's globs.
     """
     if not name.strip():
         raise BadInput(_NEW_FILE.fault("the file has no name"))
@@ -79,8 +80,9 @@ def _answer_input(label: str, help: str) -> Any:
 
 
 def _contract_from_answers(answers: ContractAnswers) -> str:
-    """Return the contract of the answers; raises BadInput with every one that cannot be used, in
-    the words of the page.
+    """Return the contract of the answers.
+
+    Raises BadInput with every one that cannot be used, in the words of the page.
     """
     asked = {
         "Title": answers.title,

@@ -71,8 +71,9 @@ def check_installed() -> None:
 
 
 def _listen_on_port(port: int) -> list[socket]:
-    """Return sockets that listen at a port of this machine alone, at a free one for 0; raises
-    BadInput where that is refused.
+    """Return sockets that listen at a port of this machine alone, at a free one for 0.
+
+    Raises BadInput where that is refused.
     """
     from tornado.netutil import bind_sockets
 

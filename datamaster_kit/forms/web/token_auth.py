@@ -57,8 +57,9 @@ def is_same_secret(one: str, other: str) -> bool:
 def refusal_reason(
     door: TokenAuth, headers: Mapping[str, str], token: str | None, cookie: str | None
 ) -> str:
-    """Return why a request may not come in, or an empty text; `token` is that of the query or of an
-    Authorization header, None where there is none.
+    """Return why a request may not come in, or an empty text.
+
+    `token` is that of the query or of an Authorization header, None where there is none.
 
     A wrong token is refused whatever the cookie says. Only a link that brings the token may come
     from elsewhere.

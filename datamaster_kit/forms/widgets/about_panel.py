@@ -26,8 +26,9 @@ class Panel:
 
 
 def about_panel(file: OpenFile) -> Panel:
-    """Return the panel that asks about the contract; what its specification has no place for is not
-    asked.
+    """Return the panel that asks about the contract.
+
+    What its specification has no place for is not asked.
     """
     from ipywidgets import VBox
 

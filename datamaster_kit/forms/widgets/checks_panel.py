@@ -131,8 +131,9 @@ def _visible_inputs(inputs: dict[str, Any]) -> set[str]:
 
 
 def _check_from_inputs(inputs: dict[str, Any]) -> FormCheck:
-    """Return the check that the widgets say; what its kind does not need is as a check has it that
-    says nothing.
+    """Return the check that the widgets say.
+
+    What its kind does not need is as a check has it that says nothing.
     """
     names = _visible_inputs(inputs)
     return FormCheck(

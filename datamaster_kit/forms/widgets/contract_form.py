@@ -56,8 +56,9 @@ class ContractForm(TabbedForm):
 
 
 def _find_project_file(path: Path) -> Path | None:
-    """Return the nearest `datamaster.yaml` in the folders above a file; None where there is
-    none.
+    """Return the nearest `datamaster.yaml` in the folders above a file.
+
+    None where there is none.
     """
     return next(
         (
@@ -70,8 +71,9 @@ def _find_project_file(path: Path) -> Path | None:
 
 
 def _project_time_zone(project: Path | None) -> str:
-    """Return the time zone of a project's jobs; the toolkit's own where there is no project that
-    can be read.
+    """Return the time zone of a project's jobs.
+
+    The toolkit's own where there is no project that can be read.
     """
     from datamaster_kit.project.project_file import read_project
     from datamaster_kit.project.sections import Jobs

@@ -165,8 +165,9 @@ def input_of(question: FormQuestion) -> Widget:
 def question_control(
     file: OpenFile, question: FormQuestion, base: Callable[[Content], Address] | Address = ()
 ) -> Control:
-    """Return the control of a question, about the contract or what stands at `base`; a value that a
-    choice does not offer is added to it.
+    """Return the control of a question, about the contract or what stands at `base`.
+
+    A value that a choice does not offer is added to it.
     """
 
     def at(content: Content) -> Address:

@@ -99,8 +99,9 @@ _MAX_SHOWN_FAULTS = 12  # faults of a list; the rest is counted
 
 
 def _fault_words(content: Content) -> str:
-    """Return the errors and warnings as an HTML table with their lines; the first of them where
-    there are many.
+    """Return the errors and warnings as an HTML table with their lines.
+
+    The first of them where there are many.
     """
     found = [fault for fault in content.faults if fault.severity != "note"]
     if not found:
@@ -131,8 +132,9 @@ def _is_blank_text(text: str) -> bool:
 
 
 def _unreadable_words(content: Content, text: str) -> str:
-    """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing
-    where it can.
+    """Return as HTML why a text cannot be asked about, with the lines where it is broken.
+
+    Nothing where it can.
     """
     if content.is_readable:
         return ""
@@ -161,8 +163,9 @@ _TYPING_SECONDS = 0.3  # seconds in which what was typed last arrives
 
 
 def _run_after_typing(act: Callable[[], None], message: Any) -> None:
-    """Act once what was typed just before has arrived, and tell a failure in `message`; at once
-    where no event loop would bring it.
+    """Act once what was typed just before has arrived, and tell a failure in `message`.
+
+    At once where no event loop would bring it.
     """
     try:
         loop = asyncio.get_running_loop()

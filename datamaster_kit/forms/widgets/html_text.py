@@ -25,8 +25,9 @@ _INVISIBLE_PATTERN = re.compile(
 
 
 def display_text(text: Any) -> str:
-    """Return a value as the text that is shown of it, without what is not seen; nothing for None,
-    and yes or no for a truth value.
+    """Return a value as the text that is shown of it, without what is not seen.
+
+    Nothing for None, and yes or no for a truth value.
     """
     shown = "" if text is None else ("no", "yes")[text] if isinstance(text, bool) else str(text)
     return _INVISIBLE_PATTERN.sub(
@@ -71,8 +72,9 @@ def heading(text: Any, level: int = 2) -> Markup:
 
 
 def paragraph(text: Any, kind: str = "") -> Markup:
-    """Return a paragraph as HTML, with its line breaks; in the colour of a kind where one is
-    given.
+    """Return a paragraph as HTML, with its line breaks.
+
+    In the colour of a kind where one is given.
     """
     return render_html(
         '<p class="dm-text{% if kind %} dm-{{ kind }}{% endif %}">{{ text }}</p>',
@@ -107,8 +109,9 @@ def _table_cell(value: Any) -> tuple[str, bool]:
 
 # %% ../../../nbs/forms/widgets/00_html_text.ipynb #2bc464af
 def inline_texts_html(said: Iterable[tuple[str, Any]]) -> Markup:
-    """Return texts as HTML, side by side; each comes with its kind (error, warning, note, ok: a
-    badge) or an empty text.
+    """Return texts as HTML, side by side.
+
+    Each comes with its kind (error, warning, note, ok: a badge) or an empty text.
     """
     return render_html(
         '<div class="dm-parts">{% for text in said %}<span>{{ text }}</span>{% endfor %}</div>',

@@ -90,8 +90,9 @@ _SCHEDULE_KIND_CHOICES = (
 
 
 def _schedule_html(cron: str, zone: str, now: datetime) -> str:
-    """Return in HTML when a Quartz expression falls due, in words and as its next five times; or
-    what is wrong with it.
+    """Return in HTML when a Quartz expression falls due, in words and as its next five times.
+
+    Or what is wrong with it.
     """
     if not cron.strip():
         return remark_html("No schedule: the job runs when somebody starts it.")
@@ -212,8 +213,9 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
 
 
 def _find_schedule_choice(cron: str) -> ScheduleChoice | None:
-    """Return the plain choice that a schedule is; None where it is another one, is broken, or there
-    is none.
+    """Return the plain choice that a schedule is.
+
+    None where it is another one, is broken, or there is none.
     """
     if not cron.strip():
         return None

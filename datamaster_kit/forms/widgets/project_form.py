@@ -36,8 +36,9 @@ __all__ = ['ProjectForm']
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #9952bbd4
 def _project_names_html(content: Content) -> str:
-    """Return as an HTML table the names that follow from the domain and the catalog; a remark where
-    they cannot be derived.
+    """Return as an HTML table the names that follow from the domain and the catalog.
+
+    A remark where they cannot be derived.
     """
     said = {key: content.data.get(key) for key in ("domain", "catalog")}
     try:

@@ -82,8 +82,9 @@ def _source_controls(file: OpenFile) -> list[Control]:
 
 
 def _compute_controls(file: OpenFile) -> list[Control]:
-    """Return the controls of what the contract's jobs run on; where nothing is said, that is the
-    project file's.
+    """Return the controls of what the contract's jobs run on.
+
+    Where nothing is said, that is the project file's.
     """
     from ipywidgets import Dropdown
 

@@ -161,8 +161,9 @@ _FORM_CSS = f".dm-form{{{_CSS_VARIABLES}}}{_WIDGET_CSS}{_PART_CSS}"
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #9b4ab036
 def stylesheet() -> HTML:
-    """Return a widget that carries the sheet; everything of class `dm-form` on the page has the
-    look.
+    """Return a widget that carries the sheet.
+
+    Everything of class `dm-form` on the page has the look.
     """
     from ipywidgets import HTML, Layout
 

@@ -43,8 +43,9 @@ _STRFTIME_CODES = {
 
 
 def _strftime_of(pattern: str) -> str:
-    """Return a Spark datetime pattern (Spark, *Datetime patterns*) as strftime has it; raises
-    BadInput for other letters.
+    """Return a Spark datetime pattern (Spark, *Datetime patterns*) as strftime has it.
+
+    Raises BadInput for other letters.
     """
     found = []
     for part in re.findall(r"'[^']*'|y+|M+|d+|H+|m+|s+|S+|X+|[A-Za-z]|[^A-Za-z']", pattern):
@@ -219,8 +220,9 @@ def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Arr
 
 
 def csv_lines(cells: Sequence[pa.Array], options: Mapping[str, Any]) -> pa.Array:
-    """Return the lines of a csv file, with their ends; an absent cell that is alone is quoted,
-    since readers leave empty lines out.
+    """Return the lines of a csv file, with their ends.
+
+    An absent cell that is alone is quoted, since readers leave empty lines out.
     """
     import pyarrow.compute as pc
 

@@ -256,8 +256,9 @@ def _capture_record(number: int, body: str) -> bytes:
 def _open_avro_blocks(
     path: Path, schema: Mapping[str, Any]
 ) -> Iterator[Callable[[list[bytes]], None]]:
-    """Open an avro file for blocks of records; what ends a block follows from the file's name, so
-    that the same records are the same bytes.
+    """Open an avro file for blocks of records.
+
+    What ends a block follows from the file's name, so that the same records are the same bytes.
     """
     mark = hashlib.sha256(path.name.encode()).digest()[:16]
     with path.open("wb") as file:

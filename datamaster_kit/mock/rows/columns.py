@@ -120,8 +120,9 @@ def _is_value_of_field(text: str, asked: ValueConstraints) -> bool:
 
 
 def _predicate_columns(predicate: str) -> set[str]:
-    """Return the names of the columns of a predicate, in lower case; none where it cannot be
-    read.
+    """Return the names of the columns of a predicate, in lower case.
+
+    None where it cannot be read.
     """
     from sqlglot import exp
 
@@ -181,8 +182,9 @@ def _scalar_draw(
 def _list_offsets(
     item: Field, stream: int, rows: np.ndarray, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for lists their offsets, and for all elements the row and the place; a list has three
-    elements more than it must, at most.
+    """Return for lists their offsets, and for all elements the row and the place.
+
+    A list has three elements more than it must, at most.
     """
     import numpy as np
 
@@ -281,8 +283,9 @@ def field_draw(
     examples: Sequence[str] = (),
     is_always_there: bool = False,
 ) -> ColumnDraw:
-    """Return the draw of a field of any type; raises ValueError where no value keeps its
-    constraints.
+    """Return the draw of a field of any type.
+
+    Raises ValueError where no value keeps its constraints.
     """
     match item.type:
         case Array(element):

@@ -61,8 +61,9 @@ ColumnScope = Mapping[str, Any]
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #e7eabdb1
 def _evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
-    """Return where a format's check digits are right; raises NotEvaluated for any other condition
-    on a list.
+    """Return where a format's check digits are right.
+
+    Raises NotEvaluated for any other condition on a list.
     """
     import pyarrow as pa
 
@@ -92,8 +93,9 @@ def _evaluate_regexp_replace(node: Any, scope: ColumnScope) -> Any:
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #22211e19
 def evaluate_expression(node: Any, scope: ColumnScope) -> Any:
-    """Return an expression's values over the columns of a scope, by name in lower case; raises
-    NotEvaluated for what is not known.
+    """Return an expression's values over the columns of a scope, by name in lower case.
+
+    Raises NotEvaluated for what is not known.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -254,8 +256,9 @@ def _evaluate_division(node: Any, scope: ColumnScope) -> Any:
 
 
 def _evaluate_function(node: Any, scope: ColumnScope) -> Any:
-    """Return where every element of a list keeps a condition: `forall`; raises NotEvaluated for
-    another function.
+    """Return where every element of a list keeps a condition: `forall`.
+
+    Raises NotEvaluated for another function.
     """
     import numpy as np
     import pyarrow as pa
@@ -338,8 +341,9 @@ _EXPRESSION_EVALUATORS: dict[str, Callable[[Any, ColumnScope], Any]] = {
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #6bde321d
 def predicate_mask(predicate: str, table: pa.Table) -> Any:
-    """Return which rows of a table keep a predicate, as numpy's booleans; raises NotEvaluated where
-    it is not evaluated here.
+    """Return which rows of a table keep a predicate, as numpy's booleans.
+
+    Raises NotEvaluated where it is not evaluated here.
     """
     import numpy as np
     import pyarrow as pa
@@ -368,8 +372,9 @@ def predicate_mask(predicate: str, table: pa.Table) -> Any:
 
 
 def fields_in_predicate(predicate: str, model: Model) -> tuple[str, ...]:
-    """Return the fields of a model whose columns a predicate names; raises NotEvaluated where it
-    cannot be read.
+    """Return the fields of a model whose columns a predicate names.
+
+    Raises NotEvaluated where it cannot be read.
     """
     from sqlglot import exp
 
@@ -380,8 +385,9 @@ def fields_in_predicate(predicate: str, model: Model) -> tuple[str, ...]:
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #b7b7178a
 def propose_values(predicate: str) -> list[str]:
-    """Return the constants of a predicate as texts, and for numbers those near and between them;
-    raises NotEvaluated where it cannot be read.
+    """Return the constants of a predicate as texts, and for numbers those near and between them.
+
+    Raises NotEvaluated where it cannot be read.
     """
     from sqlglot import exp
 

@@ -105,8 +105,9 @@ def _damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
 
 
 def _damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
-    """Yield proposals for values of a field that break a rule of that kind; absent values are one
-    of them where the rule asks for a value.
+    """Yield proposals for values of a field that break a rule of that kind.
+
+    Absent values are one of them where the rule asks for a value.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -129,8 +130,9 @@ def _damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Arr
 def _change_nested_part(
     values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]
 ) -> pa.Array:
-    """Return values in which the part at a path is changed; raises NotEvaluated for a part of a
-    map.
+    """Return values in which the part at a path is changed.
+
+    Raises NotEvaluated for a part of a map.
     """
     import numpy as np
     import pyarrow as pa

@@ -58,8 +58,9 @@ MAX_PARENT_ROWS = 65_536
 def eligible_parent_rows(
     world: GenerationContext, model: Model, item: Field, reference: Reference
 ) -> np.ndarray | None:
-    """Return the parent's rows whose value the field may have; None for all; raises BadInput where
-    a required field may have none.
+    """Return the parent's rows whose value the field may have; None for all.
+
+    Raises BadInput where a required field may have none.
     """
     import numpy as np
     import pyarrow as pa
@@ -289,8 +290,9 @@ def _unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
 
 
 def model_keys(world: GenerationContext, name: str) -> ModelKeys:
-    """Return the keys of a model; raises BadInput where they are made of themselves, or no values
-    keep their constraints.
+    """Return the keys of a model.
+
+    Raises BadInput where they are made of themselves, or no values keep their constraints.
     """
     if name not in world.made:
         if name in world.open:

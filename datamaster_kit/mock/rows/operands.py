@@ -116,8 +116,9 @@ def _cast_text(text: str | None, type: pa.DataType) -> Any:
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #a927ca2f
 def regexp_mask(values: Any, pattern: str) -> Any:
-    """Return whether each text matches a Java pattern somewhere; raises NotEvaluated where neither
-    engine has it.
+    """Return whether each text matches a Java pattern somewhere.
+
+    Raises NotEvaluated where neither engine has it.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

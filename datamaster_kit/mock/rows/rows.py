@@ -42,8 +42,9 @@ __all__ = ['RowCheck', 'GenerationPlan', 'replace_values', 'build_generation_pla
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #228f1537
 def _build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnGroup, ...]:
-    """Return all groups of a model; raises BadInput with every field for which no values keep the
-    constraints.
+    """Return all groups of a model.
+
+    Raises BadInput with every field for which no values keep the constraints.
     """
     groups, faults = list(model_keys(world, model.name).groups), []
     taken = set(model_keys(world, model.name).names)
@@ -149,8 +150,9 @@ def _equality_sides(predicate: str) -> tuple[Any, Any] | None:
 
 
 def _build_row_check(rule: Rule, model: Model, fixed: set[str]) -> RowCheck:
-    """Return what can be done so that a rule is kept; raises NotEvaluated where it cannot be judged
-    here.
+    """Return what can be done so that a rule is kept.
+
+    Raises NotEvaluated where it cannot be judged here.
     """
     from sqlglot import exp
 
@@ -201,8 +203,9 @@ class GenerationPlan:
         return found
 
     def derive_column(self, check: RowCheck, found: KnownColumns) -> pa.Array:
-        """Return the column that a rule defines; where its expression gives nothing, what was drawn
-        stays.
+        """Return the column that a rule defines.
+
+        Where its expression gives nothing, what was drawn stays.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -249,8 +252,9 @@ class GenerationPlan:
     def redraw_broken_rows(
         self, rows: np.ndarray, found: dict[str, pa.Array], checks: Sequence[RowCheck]
     ) -> dict[str, pa.Array]:
-        """Return columns whose rows keep checks that share fields, as far as the attempts reach;
-        what a row becomes depends on no other row.
+        """Return columns whose rows keep checks that share fields, as far as the attempts reach.
+
+        What a row becomes depends on no other row.
         """
         import numpy as np
         import pyarrow as pa
@@ -311,8 +315,9 @@ def replace_values(column: pa.Array, places: np.ndarray, values: pa.Array) -> pa
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #46eaeec3
 def build_generation_plan(world: GenerationContext, model: Model) -> GenerationPlan:
-    """Return a model's rows, ready to be written; raises BadInput with every field for which no
-    values keep the constraints.
+    """Return a model's rows, ready to be written.
+
+    Raises BadInput with every field for which no values keep the constraints.
     """
     keys, groups = model_keys(world, model.name), _build_column_groups(world, model)
     checks: list[RowCheck] = []

@@ -80,8 +80,9 @@ def zipf_choices(stream: int, rows: np.ndarray, count: int) -> np.ndarray:
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #bd3c7819
 def random_permutation(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
-    """Return where each number below `size` goes in a permutation of those numbers; `size` is at
-    most 2 to the power of 62.
+    """Return where each number below `size` goes in a permutation of those numbers.
+
+    `size` is at most 2 to the power of 62.
     """
     import numpy as np
 

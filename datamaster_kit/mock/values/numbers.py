@@ -105,8 +105,9 @@ class NumberDomain:
         return values_of_steps(self.first + numbers, self.type, self.digits)
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
-        """Return the number of a value for each row; an amount is above zero nine times of ten
-        where it may be either.
+        """Return the number of a value for each row.
+
+        An amount is above zero nine times of ten where it may be either.
         """
         import numpy as np
 
@@ -125,8 +126,9 @@ class NumberDomain:
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #4e72008c
 def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
-    """Return a limit counted in steps, with what is left after the point; raises ValueError for one
-    that its type does not know.
+    """Return a limit counted in steps, with what is left after the point.
+
+    Raises ValueError for one that its type does not know.
     """
     text = str(value).strip()
     if type.name == "date":
@@ -151,8 +153,9 @@ def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
 
 
 def step_bounds(item: Field, digits: int) -> tuple[int | None, int | None]:
-    """Return the first and the last step that a field's limits allow; raises ValueError for a limit
-    that its type does not know.
+    """Return the first and the last step that a field's limits allow.
+
+    Raises ValueError for a limit that its type does not know.
     """
     assert isinstance(item.type, Scalar)
     said = {
@@ -227,8 +230,9 @@ def _usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #82a430ee
 def number_domain(item: Field, is_unique: bool = False) -> NumberDomain:
-    """Return the numbers of a field of an ordered type; raises ValueError where its limits leave
-    none.
+    """Return the numbers of a field of an ordered type.
+
+    Raises ValueError where its limits leave none.
     """
     type = item.type
     assert isinstance(type, Scalar)

@@ -41,8 +41,9 @@ _UNICODE_PROPERTIES = {
 
 
 def _characters_of_escape(text: str) -> str:
-    """Return the characters that an escape stands for; raises ValueError for one that stands for
-    none.
+    """Return the characters that an escape stands for.
+
+    Raises ValueError for one that stands for none.
     """
     name = text[1]
     if name in "pP":
@@ -144,8 +145,9 @@ def _repeat_part_rows(rows: _PartRows, least: int, most: int, limit: int) -> _Pa
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3eafc1b2
 class _PatternReader:
-    """Reads the parts of a pattern to rows of parts; texts are at most `limit` long, endless
-    repetitions go on for `reach`.
+    """Reads the parts of a pattern to rows of parts.
+
+    Texts are at most `limit` long, endless repetitions go on for `reach`.
     """
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
@@ -212,8 +214,9 @@ class _PatternReader:
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #0a0af343
 def pattern_shapes(pattern: str, least: int = 0, most: int | None = None) -> tuple[TextShape, ...]:
-    """Return shapes of texts that match a pattern and are `least` to `most` long; raises ValueError
-    where there are none.
+    """Return shapes of texts that match a pattern and are `least` to `most` long.
+
+    Raises ValueError where there are none.
     """
     limit = most if most is not None else max(least, 0) + 4096
     rows = _PatternReader(pattern, max(8, least), limit).alternatives()
@@ -239,8 +242,9 @@ def _distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> _PartRows:
 
 @lru_cache(maxsize=512)
 def compile_patterns(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
-    """Return patterns for a check in Python, as Java's rules have them; raises ValueError for one
-    that cannot run.
+    """Return patterns for a check in Python, as Java's rules have them.
+
+    Raises ValueError for one that cannot run.
     """
     return [
         re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII)

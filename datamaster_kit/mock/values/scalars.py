@@ -42,8 +42,9 @@ _PROPOSED_VALUE_COUNT = 8192
 
 
 def _propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[TextShape, ...], bool]:
-    """Return shapes for a field's texts, and whether the same texts come again and again; raises
-    ValueError where its pattern has none.
+    """Return shapes for a field's texts, and whether the same texts come again and again.
+
+    Raises ValueError where its pattern has none.
     """
     item, most = asked.field, greatest_length(asked.field)
     if canonical_format(item.format) and is_text_type(item.type):
@@ -92,8 +93,9 @@ def _has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> b
 
 
 def _text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueDomain:
-    """Return the domain of a text; raises ValueError where no text keeps everything that is
-    asked.
+    """Return the domain of a text.
+
+    Raises ValueError where no text keeps everything that is asked.
     """
     import numpy as np
     import pyarrow as pa

@@ -35,8 +35,9 @@ __all__ = ['LIMIT_COMPARISONS', 'ValueConstraints', 'build_value_constraints', '
 # %% ../../../nbs/mock/values/06_wanted.ipynb #039e8270
 @dataclass(frozen=True)
 class ValueConstraints:
-    """A field with everything that its row rules ask for; texts in `forbidden` stand for
-    nothing.
+    """A field with everything that its row rules ask for.
+
+    Texts in `forbidden` stand for nothing.
     """
 
     field: Field

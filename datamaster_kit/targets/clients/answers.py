@@ -76,8 +76,9 @@ def _origin(address: str) -> str:
 
 
 def _answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
-    """Return what is wrong with a host's first answer, of which `start` is the beginning; None
-    where Databricks may have given it.
+    """Return what is wrong with a host's first answer, of which `start` is the beginning.
+
+    None where Databricks may have given it.
     """
     pause, place = retry_after_seconds(headers) or 0, _origin(headers.get("Location", ""))
     if status in (429, 503) and pause > LONGEST_SDK_PAUSE:
@@ -128,8 +129,9 @@ def _connection_fault(host: str, error: RequestException) -> Fault:
 
 
 def _read_start(pieces: Iterable[bytes]) -> bytes:
-    """Return the first 2,000 bytes of an answer; raises Timeout where they trickle in, since the
-    library's own limit is on the wait for each.
+    """Return the first 2,000 bytes of an answer.
+
+    Raises Timeout where they trickle in, since the library's own limit is on the wait for each.
     """
     from requests import Timeout
 
@@ -196,8 +198,9 @@ class PatientClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Wait before another try; raises DatamasterError where the service asks for more than a
-        minute.
+        """Wait before another try.
+
+        Raises DatamasterError where the service asks for more than a minute.
         """
         error = sys.exc_info()[1]
         if error is not None and _is_retryable(error):

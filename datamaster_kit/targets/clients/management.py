@@ -38,8 +38,9 @@ NO_LOGIN = code(
 
 @dataclass(frozen=True)
 class Management:
-    """Where Azure Resource Manager is, and what gives a token for it; `pause` waits for so many
-    seconds between two of the `tries`.
+    """Where Azure Resource Manager is, and what gives a token for it.
+
+    `pause` waits for so many seconds between two of the `tries`.
     """
 
     token: Callable[[], str]
@@ -108,8 +109,9 @@ def send_http_request(
     body: Any = None,
     seconds: float = _REQUEST_SECONDS,
 ) -> Answer:
-    """Return the answer to a request with these headers and a body of JSON; after so many seconds
-    without one it is given up.
+    """Return the answer to a request with these headers and a body of JSON.
+
+    After so many seconds without one it is given up.
     """
     import requests
 
@@ -224,8 +226,9 @@ def _retry_request(
 
 
 def call_azure(management: Management, method: str, path: str, body: Any = None) -> Answer:
-    """Return the answer to a call, or that of 404; `path` begins with a slash, or is an address
-    that Azure gave.
+    """Return the answer to a call, or that of 404.
+
+    `path` begins with a slash, or is an address that Azure gave.
 
     Raises DatamasterError where Azure refuses it, stays busy, or gives no answer within half a
     minute.

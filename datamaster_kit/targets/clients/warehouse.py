@@ -26,8 +26,9 @@ _NO_WAREHOUSE = code(
 
 
 def find_warehouse(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInfo:
-    """Return the warehouse of that id or name, which is not case sensitive; raises BadInput where
-    there is none.
+    """Return the warehouse of that id or name, which is not case sensitive.
+
+    Raises BadInput where there is none.
     """
     known = list(warehouses)
     for warehouse in known:
@@ -43,8 +44,9 @@ def find_warehouse(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInf
 
 
 def start_warehouse(client: WorkspaceClient, said: str) -> str:
-    """Return the id of the warehouse of that id or name, started if it is stopped; raises BadInput
-    where there is none.
+    """Return the id of the warehouse of that id or name, started if it is stopped.
+
+    Raises BadInput where there is none.
 
     A statement waits until the warehouse is up, so that nothing waits here.
     """
@@ -97,8 +99,9 @@ def _await_statement(client: WorkspaceClient, warehouse: str, statement: str) ->
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #de039192
 def _fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
-    """Return the rows of every chunk of a result, by column; raises DatamasterError where the
-    service has cut it off (at 25 MiB).
+    """Return the rows of every chunk of a result, by column.
+
+    Raises DatamasterError where the service has cut it off (at 25 MiB).
     """
     if answer.manifest and answer.manifest.truncated:
         raise DatamasterError(
@@ -123,8 +126,9 @@ def _fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict
 
 
 def run_statement(client: WorkspaceClient, warehouse: str, statement: str) -> list[dict[str, Any]]:
-    """Run a statement on a warehouse, by its id, and return its rows; raises DatamasterError where
-    it fails.
+    """Run a statement on a warehouse, by its id, and return its rows.
+
+    Raises DatamasterError where it fails.
     """
     from databricks.sdk.errors import DatabricksError
     from databricks.sdk.service.sql import StatementState

@@ -63,8 +63,9 @@ _ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 
 def _client_settings(project: Project, target: str, account: bool = False) -> Mapping[str, str]:
-    """Return how a client of the target's workspace, or of its account, is configured; raises
-    BadInput where the project file does not say it.
+    """Return how a client of the target's workspace, or of its account, is configured.
+
+    Raises BadInput where the project file does not say it.
     """
     if target not in project.targets:
         raise BadInput(
@@ -99,8 +100,9 @@ SECONDS_OF_TRIES = 300
 
 
 def sign_in(settings: Mapping[str, Any]) -> Config:
-    """Return the SDK's configuration with the credentials that it found; raises DatamasterError
-    where it found none, or where the host cannot be reached.
+    """Return the SDK's configuration with the credentials that it found.
+
+    Raises DatamasterError where it found none, or where the host cannot be reached.
     """
     from databricks.sdk.core import Config
 
@@ -126,8 +128,9 @@ def sign_in(settings: Mapping[str, Any]) -> Config:
 
 
 def workspace_client(project: Project, target: str) -> WorkspaceClient:
-    """Return a client of a target's workspace; raises BadInput or DatamasterError where it cannot
-    be had.
+    """Return a client of a target's workspace.
+
+    Raises BadInput or DatamasterError where it cannot be had.
     """
     from databricks.sdk import WorkspaceClient
 
@@ -135,8 +138,9 @@ def workspace_client(project: Project, target: str) -> WorkspaceClient:
 
 
 def account_client(project: Project, target: str) -> AccountClient:
-    """Return a client of the account that a target's workspace is in; raises BadInput or
-    DatamasterError where it cannot be had.
+    """Return a client of the account that a target's workspace is in.
+
+    Raises BadInput or DatamasterError where it cannot be had.
     """
     from databricks.sdk import AccountClient
 

@@ -44,8 +44,9 @@ def _is_own_file(file: Path) -> bool:
 
 
 def _find_archive(folder: Path, key: str) -> Path | None:
-    """Return the class archive of a key in a folder; None where there is none that is whole and
-    one's own.
+    """Return the class archive of a key in a folder.
+
+    None where there is none that is whole and one's own.
     """
     return next(
         (
@@ -91,8 +92,9 @@ def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
 
 
 def archive_options(file: Path | None) -> list[str]:
-    """Return Java's options that use a class archive, none where there is none; with
-    DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends.
+    """Return Java's options that use a class archive, none where there is none.
+
+    With DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends.
     """
     made = os.environ.get(MAKE_ARCHIVE_VARIABLE)
     said = (

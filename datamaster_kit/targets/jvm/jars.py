@@ -96,8 +96,9 @@ def require_jars(state_folder: Path) -> tuple[Path, ...]:
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #0d8a11de
 def _write_trust_store(pem: str, file: Path) -> Path:
-    """Write the certificates of a PEM text as a Java key store and return its file; the password is
-    `changeit`, as is customary.
+    """Write the certificates of a PEM text as a Java key store and return its file.
+
+    The password is `changeit`, as is customary.
     """
     certificates = [
         ssl.PEM_cert_to_DER_cert(block)
@@ -124,8 +125,9 @@ def _write_trust_store(pem: str, file: Path) -> Path:
 
 
 def _trust_options(folder: Path) -> list[str]:
-    """Return Java's options that make it trust what `SSL_CERT_FILE` names; none where that is not
-    set.
+    """Return Java's options that make it trust what `SSL_CERT_FILE` names.
+
+    None where that is not set.
     """
     named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not named.is_file():
@@ -152,8 +154,9 @@ def _ivy_jar() -> Path:
 
 
 def _fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
-    """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or
-    the checksum differs.
+    """Fetch one jar into a folder and return its file.
+
+    Raises DatamasterError where that fails or the checksum differs.
     """
     settings = os.environ.get("DATAMASTER_IVY_SETTINGS")
     command = [
@@ -188,8 +191,9 @@ def _fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #26f6718f
 def install_jars(state_folder: Path, java: Path) -> tuple[Path, ...]:
-    """Fetch the jars that are missing or damaged, and return all of them; raises DatamasterError
-    where one cannot be had.
+    """Fetch the jars that are missing or damaged, and return all of them.
+
+    Raises DatamasterError where one cannot be had.
     """
     folder = make_private(state_folder / "jars")
     for pin in PINS:

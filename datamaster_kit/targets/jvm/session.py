@@ -104,8 +104,9 @@ def prepare_spark_folders(state_folder: Path) -> None:
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #9264c8b3
 def process_session() -> SparkSession | None:
-    """Return the session that this process has, whichever thread asks, or None; where pyspark was
-    not imported, it is not.
+    """Return the session that this process has, whichever thread asks, or None.
+
+    Where pyspark was not imported, it is not.
     """
     pyspark = sys.modules.get("pyspark.sql")
     if pyspark is None:
@@ -116,8 +117,9 @@ def process_session() -> SparkSession | None:
 
 
 def local_session(state_folder: Path) -> SparkSession:
-    """Return the process's Spark session with Delta; raises DatamasterError where Java or a jar is
-    missing.
+    """Return the process's Spark session with Delta.
+
+    Raises DatamasterError where Java or a jar is missing.
     """
     from pyspark.sql import SparkSession
 

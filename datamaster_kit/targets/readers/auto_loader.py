@@ -91,8 +91,9 @@ def _control_options(source: FileSource) -> dict[str, str]:
 
 
 def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, str]:
-    """Return Auto Loader's options for a source; raises BadInput with everything that is wrong with
-    them.
+    """Return Auto Loader's options for a source.
+
+    Raises BadInput with everything that is wrong with them.
     """
     faults = option_faults(source.format, source.options)
     if faults:
@@ -156,8 +157,9 @@ def schema_of(source: FileSource) -> str:
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #6c4ddaba
 def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
-    """Return what Auto Loader read of csv files, as rows of the contract; of a record that is
-    malformed all the cells are left out, and its text is kept.
+    """Return what Auto Loader read of csv files, as rows of the contract.
+
+    Of a record that is malformed all the cells are left out, and its text is kept.
     """
     names = list(types_of(source))
     aliases, more = aliases_of(source), f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
@@ -249,7 +251,7 @@ def read_new_cloud_files(
     run_stream(cloud_rows(read, source), batch, checkpoint, interval)
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #56996e32
-def _is_totals_record(source: FileSource) -> str:
+def _is_totals_record_sql(source: FileSource) -> str:
     """Return SQL that is true for a row that is a record of control totals, or of a file with those
     of others.
     """
@@ -328,7 +330,7 @@ def reconcile_totals(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Fi
     control = source.control
     assert control is not None
     spark = rows.sparkSession
-    marked = rows.selectExpr("*", f"{_is_totals_record(source)} AS _datamaster_is_control")
+    marked = rows.selectExpr("*", f"{_is_totals_record_sql(source)} AS _datamaster_is_control")
     found = compute_totals(marked, control, source.fields, "NOT _datamaster_is_control")
     names = {
         path: name

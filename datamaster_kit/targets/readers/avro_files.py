@@ -34,8 +34,9 @@ __all__ = ['CAPTURE_COLUMNS', 'avro_header_size', 'avro_damage', 'avro_schema', 
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
 def _read_varint(file: IO[bytes]) -> int:
-    """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag);
-    raises EOFError where the file ends before it does.
+    """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag).
+
+    Raises EOFError where the file ends before it does.
     """
     found = shift = 0
     while True:
@@ -49,8 +50,9 @@ def _read_varint(file: IO[bytes]) -> int:
 
 
 def _read_header(file: IO[bytes], size: int) -> bytes:
-    """Return the mark that ends each block of an avro file, read from its header; raises EOFError
-    where there is none.
+    """Return the mark that ends each block of an avro file, read from its header.
+
+    Raises EOFError where there is none.
     """
     if file.read(4) != b"Obj\x01":
         raise EOFError("it does not begin as an avro file does")
@@ -63,8 +65,9 @@ def _read_header(file: IO[bytes], size: int) -> bytes:
 
 
 def avro_header_size(path: Path) -> int:
-    """Return the number of bytes of an avro file's header; raises EOFError or OSError where there
-    is none.
+    """Return the number of bytes of an avro file's header.
+
+    Raises EOFError or OSError where there is none.
     """
     with path.open("rb") as file:
         _read_header(file, path.stat().st_size)
@@ -100,8 +103,9 @@ def _skip_bytes(file: IO[bytes], count: int, size: int) -> None:
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #54e4dd34
 def avro_schema(path: Path) -> Any:
-    """Return the schema that an avro file begins with (Avro, *Object container files*); raises
-    EOFError or ValueError where it has none.
+    """Return the schema that an avro file begins with (Avro, *Object container files*).
+
+    Raises EOFError or ValueError where it has none.
     """
     with path.open("rb") as file:
         file.seek(4)
@@ -258,8 +262,9 @@ _PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0
 
 
 def _properties_json(column: str) -> str:
-    """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base
-    64.
+    """Return SQL for an event's properties as JSON, NULL where it has none.
+
+    Bytes are in base 64.
     """
     value = (
         "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), "
@@ -284,8 +289,10 @@ _EVENT_STRUCT = (
 def read_captured_events(
     spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
 ) -> DataFrame:
-    """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the
-    SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*).
+    """Return the events of files that Event Hubs captured, as rows of the contract.
+
+    `place` is the SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event
+    Hubs*).
     """
     return rows_of_events(
         spark.read.format("avro").schema(CAPTURE_COLUMNS).load(list(map(escape_glob, files))),
@@ -295,7 +302,8 @@ def read_captured_events(
 
 
 def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return captured events, read as CAPTURED says, as rows of the contract: one for each record;
+    """Return captured events, read as CAPTURED says, as rows of the contract: one for each record.
+
     `_datamaster_file` has `event`, and `envelope` where it is kept.
     """
     columns = [column.name for column in ENVELOPE_COLUMNS]

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 __all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE',
            'RESCUE_COLUMN', 'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN',
            'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN', 'exact_cast', 'unknown_members',
-           'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair', 'mark_numbers',
-           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'variant_text',
-           'base64_bytes', 'parse_rescued_members', 'members_json',
+           'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair_sql',
+           'mark_numbers', 'unmark_numbers', 'parse_whole_json', 'parse_marked_json',
+           'variant_text', 'base64_bytes', 'parse_rescued_members', 'members_json',
            'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
            'match_header', 'file_url', 'file_name_of', 'file_literal', 'refusal_query',
            'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
@@ -64,7 +64,7 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
             return _json_to_variant(text)
         case Scalar(name) as scalar:
             fits = [
-                *([_is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []),
+                *([_is_written_as_sql(text, name)] if FORM_BY_TYPE[name].is_asked else []),
                 *_value_limits(text, scalar, sql),
             ]
             return (
@@ -76,8 +76,10 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
 
 
 def _within_years(value: str, format: str, sql: str) -> str:
-    """Return SQL for a day or moment, of a type in SQL, of a text in a format; NULL where its year
-    is not from 1 to 9999, or the format has none, so that Spark would take 1970.
+    """Return SQL for a day or moment, of a type in SQL, of a text in a format.
+
+    NULL where its year is not from 1 to 9999, or the format has none, so that Spark would take
+    1970.
     """
     has_year = re.search("[yu]", re.sub("'[^']*'", "", format))
     return (
@@ -88,8 +90,9 @@ def _within_years(value: str, format: str, sql: str) -> str:
 
 
 def _parse_day_sql(text: str, format: str) -> str:
-    """Return SQL for the day that a text in a format is; NULL where it has a time of the day as
-    well.
+    """Return SQL for the day that a text in a format is.
+
+    NULL where it has a time of the day as well.
     """
     moment = f"try_to_timestamp({text}, {sql_literal(format)})"
     has_time = re.search("[aBHhKkmsSAnN]", re.sub("'[^']*'", "", format))
@@ -101,8 +104,9 @@ def _parse_day_sql(text: str, format: str) -> str:
 
 
 def _parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
-    """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has
-    more digits than a moment keeps, or a zone and the type has none.
+    """Return SQL for the moment that a text in a format is, of a type in SQL.
+
+    NULL where it has more digits than a moment keeps, or a zone and the type has none.
     """
     kept = format if has_zone else re.sub("('[^']*')|[VzOXxZ]+", r"\1", format)
     moment = f"CAST(try_to_timestamp({text}, {sql_literal(kept)}) AS {sql})"
@@ -114,7 +118,7 @@ def _parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
     return f"CASE WHEN NOT {text} RLIKE {sql_literal(is_cut)} THEN {moment} END"
 
 
-def _is_written_as(text: str, name: str) -> str:
+def _is_written_as_sql(text: str, name: str) -> str:
     """Return SQL that is true for a text in the accepted form of a type."""
     return f"{text} RLIKE {sql_literal(f'^(?:{FORM_BY_TYPE[name].pattern})$')}"
 
@@ -125,7 +129,7 @@ def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
     large or small.
     """
     if type.name == "decimal":
-        return [_has_digits(text, type.precision or 10, type.scale or 0)]
+        return [_has_digits_sql(text, type.precision or 10, type.scale or 0)]
     if type.name in ("float", "double"):
         value = f"try_cast({text} AS {sql})"
         return [
@@ -136,8 +140,9 @@ def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
 
 
 def unknown_members(text: str, type: DataType) -> str:
-    """Return SQL for the members of an object that its struct does not know, as JSON; NULL where
-    there are none.
+    """Return SQL for the members of an object that its struct does not know, as JSON.
+
+    NULL where there are none.
     """
     if not isinstance(type, Struct):
         return "NULL"
@@ -149,7 +154,7 @@ def unknown_members(text: str, type: DataType) -> str:
     return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
-def _has_digits(text: str, precision: int, scale: int) -> str:
+def _has_digits_sql(text: str, precision: int, scale: int) -> str:
     """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
     its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
     """
@@ -188,13 +193,14 @@ def wider_decimal(precision: int, scale: int) -> str:
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #6cf9580d
 def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
-    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss;
-    what a struct does not know stays out of it (`unknown_members`).
+    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss.
+
+    What a struct does not know stays out of it (`unknown_members`).
     """
     return let_sql(
         parse_marked_json(text),
         "whole",
-        f"CASE WHEN whole IS NOT NULL AND {_is_castable_part('whole', type, options)} THEN "
+        f"CASE WHEN whole IS NOT NULL AND {_is_castable_part_sql('whole', type, options)} THEN "
         f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END",
     )
 
@@ -205,8 +211,9 @@ def let_sql(value: str, name: str, body: str) -> str:
 
 
 def _variant_parts(part: str, kind: str) -> str:
-    """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is
-    none.
+    """Return SQL for a variant as a list, or as a map with texts for names.
+
+    NULL where it is none.
     """
     return (
         f"try_variant_get({part}, '$', "
@@ -230,7 +237,7 @@ BEYOND_VARIANT = (
 )
 
 
-def has_half_pair(text: str) -> str:
+def has_half_pair_sql(text: str) -> str:
     """Return SQL that is true for JSON with half of a surrogate pair."""
     return (
         f"(contains({text}, {sql_literal(UNICODE_ESCAPE)}) AND {text} RLIKE "
@@ -242,8 +249,9 @@ UNICODE_ESCAPE = "\\u"
 
 
 def mark_numbers(value: str) -> str:
-    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of
-    it needs a deep stack.
+    """Return SQL for JSON with each number as a text with a mark.
+
+    Possessive, so that no length of it needs a deep stack.
     """
     return f"regexp_replace({value}, {sql_literal(_JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
 
@@ -254,8 +262,9 @@ def unmark_numbers(text: str) -> str:
 
 
 def parse_whole_json(text: str) -> str:
-    """Return SQL for JSON as a variant; NULL where the text is none, or anything stands behind the
-    value.
+    """Return SQL for JSON as a variant.
+
+    NULL where the text is none, or anything stands behind the value.
     """
     cells = "try_cast(try_parse_json(concat('[', _json, ',', hash(_json), ']')) AS ARRAY<VARIANT>)"
     return let_sql(
@@ -282,7 +291,7 @@ def parse_marked_json(text: str) -> str:
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({has_mark} OR {has_half_pair('_text')}) THEN "
+        f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) THEN "
         f"{parse_whole_json(mark_numbers('_text'))} END",
     )
 
@@ -293,13 +302,15 @@ def _json_to_variant(text: str) -> str:
         text,
         "_text",
         f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR "
-        f"{has_half_pair('_text')}) THEN {parse_whole_json('_text')} END",
+        f"{has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
     )
 
 
 def _strip_texts(value: str) -> str:
-    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular
-    expressions need a stack as deep as an alternative is repeated.
+    """Return SQL for JSON without what stands in quotes.
+
+    In two steps, because Java's regular expressions need a stack as deep as an alternative is
+    repeated.
     """
     escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
     return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
@@ -329,8 +340,9 @@ def variant_text(value: str) -> str:
 
 
 def _cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
-    """Return SQL that casts a variant of `parse_marked_json` to a scalar type; within JSON bytes
-    are in base 64, as `to_json` writes them.
+    """Return SQL that casts a variant of `parse_marked_json` to a scalar type.
+
+    Within JSON bytes are in base 64, as `to_json` writes them.
     """
     text, name = _variant_part_text(part), f"text_{depth}"
     match type.name:
@@ -348,7 +360,9 @@ def base64_bytes(text: str) -> str:
     return f"try_to_binary({text}, 'base64')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #b02f5eeb
-def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+def _is_castable_part_sql(
+    part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
+) -> str:
     """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and
     knows no more members than it at any depth but the first.
     """
@@ -362,7 +376,7 @@ def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], dep
         case Array(element):
             inside = (
                 f"coalesce(forall({_variant_parts(part, 'list')}, {item} -> "
-                f"{_is_castable_part(item, element.type, options, depth + 1)}), false)"
+                f"{_is_castable_part_sql(item, element.type, options, depth + 1)}), false)"
             )
         case Map(name, value):
             keys = let_sql(
@@ -374,7 +388,7 @@ def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], dep
             inside = (
                 f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL "
                 f"AND {keys} AND forall(map_values({parts}), {item} -> "
-                f"{_is_castable_part(item, value.type, options, depth + 1)}))"
+                f"{_is_castable_part_sql(item, value.type, options, depth + 1)}))"
             )
         case Struct(members):
             known = (
@@ -386,7 +400,7 @@ def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], dep
                 else []
             )
             each = [
-                _is_castable_part(
+                _is_castable_part_sql(
                     f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1
                 )
                 for item in members
@@ -401,7 +415,7 @@ def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], dep
 def _cast_fitting_part(
     part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
 ) -> str:
-    """Return SQL that casts a variant, of which `_is_castable_part` is true, to a type."""
+    """Return SQL that casts a variant, of which `_is_castable_part_sql` is true, to a type."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar("variant"):
@@ -450,8 +464,9 @@ IS_RECORD = (
 
 
 def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
-    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`); NULL for
-    nothing.
+    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`).
+
+    NULL for nothing.
 
     Numbers are as they are written (`parse_marked_json`): `from_json` makes 1.1 of `1.10`, and
     doubles of those
@@ -471,8 +486,9 @@ def members_json(members: str) -> str:
 
 
 def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
-    """Return SQL for what is rescued of a row as a map of texts, each as it was written; NULL for
-    nothing.
+    """Return SQL for what is rescued of a row as a map of texts, each as it was written.
+
+    NULL for nothing.
     """
     return (
         f"transform_values({parse_rescued_members(text)}, (_name, _value) -> "
@@ -642,8 +658,9 @@ def file_literal(
 def refusal_query(
     source: FileSource, path: str, name: str, size: int, modified: int, reason: str
 ) -> str:
-    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end;
-    its size in bytes, its modification in microseconds since 1970.
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end.
+
+    Its size in bytes, its modification in microseconds since 1970.
     """
     columns = [
         f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}"

@@ -57,7 +57,7 @@ def _column_text(column: str, type: DataType) -> str:
             return f"coalesce({', '.join(texts)}, NULL)"
         case LogicalNumber():
             return (
-                f"CASE WHEN {_is_logical_number(column, type)} THEN "
+                f"CASE WHEN {_is_logical_number_sql(column, type)} THEN "
                 f"{_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
             )
         case Scalar("binary" | "string"):
@@ -120,7 +120,7 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
     return column
 
 
-def _is_logical_number(column: str, type: LogicalNumber) -> str:
+def _is_logical_number_sql(column: str, type: LogicalNumber) -> str:
     """Return SQL that is true for a number that can be what it means: a time is one of a day."""
     return {
         "time-millis": f"{column} BETWEEN 0 AND 86399999",
@@ -198,7 +198,7 @@ def _is_same_type(there: DataType, wanted: DataType) -> bool:
     return False
 
 
-def _is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
+def _is_valid_value_sql(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL that is true for a value, which is there, that every reader of a table can give.
 
     Its days and moments are of the years from 1 to 9999. Empty where each value is so.
@@ -206,7 +206,7 @@ def _is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
     item = f"item_{depth}"
 
     def each(of: str, part: DataType) -> str:
-        inside = _is_valid_value(item, part, depth + 1)
+        inside = _is_valid_value_sql(item, part, depth + 1)
         return f"forall({of}, {item} -> {item} IS NULL OR {inside})" if inside else ""
 
     match type:
@@ -218,7 +218,7 @@ def _is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
             checks = [each(f"map_keys({value})", key.type), each(f"map_values({value})", part.type)]
         case Struct(members):
             parts = {f"{value}._{number}": member.type for number, member in enumerate(members)}
-            found = {part: _is_valid_value(part, kind, depth) for part, kind in parts.items()}
+            found = {part: _is_valid_value_sql(part, kind, depth) for part, kind in parts.items()}
             checks = [f"({part} IS NULL OR {check})" for part, check in found.items() if check]
         case _:
             return ""
@@ -240,7 +240,7 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             return value if name == other else _cast_scalar(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
             return (
-                f"CASE WHEN {_is_logical_number(value, there)} THEN "
+                f"CASE WHEN {_is_logical_number_sql(value, there)} THEN "
                 f"{_logical_number_text(value, there)} END"
             )
         case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
@@ -274,7 +274,7 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
     """
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
     if _is_same_type(there, wanted):
-        check = _is_valid_value(value, there, depth)
+        check = _is_valid_value_sql(value, there, depth)
         fits = f"({value} IS NULL OR ({check}))" if check else "true"
         if isinstance(wanted, Scalar):
             return fits, f"CASE WHEN {check} THEN {value} END" if check else value
@@ -387,8 +387,9 @@ def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
 
 
 def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for what a struct does not know of a column, as JSON; NULL where there is nothing,
-    or no struct is wanted.
+    """Return SQL for what a struct does not know of a column, as JSON.
+
+    NULL where there is nothing, or no struct is wanted.
     """
     if not isinstance(wanted, Struct):
         return "NULL"
@@ -460,7 +461,8 @@ _PAGE_SUMS = "parquet.page.verify-checksum.enabled"
 def read_columnar(
     spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
 ) -> DataFrame:
-    """Return the rows of parquet or avro files that share a schema, as rows of the contract;
+    """Return the rows of parquet or avro files that share a schema, as rows of the contract.
+
     `place` is the SQL of `_datamaster_file`.
     """
     from pyspark.sql.types import StructType
@@ -482,7 +484,7 @@ def read_columnar(
         for name, index in positions.items()
         if _is_same_type(there[index].type, bronze_type(types[name]))
     }
-    same = {index for index in alike if not _is_valid_value("", there[index].type)}
+    same = {index for index in alike if not _is_valid_value_sql("", there[index].type)}
     columns, misfits = [], []
     for name, type in types.items():
         wanted = bronze_type(type)
@@ -572,8 +574,9 @@ def _arrow_types(path: Path, there: Sequence[Field]) -> list[Any]:
 
 
 def _fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
-    """Return the columns of a parquet or avro file; raises ValueError where it has none, and what
-    Spark raises where its schema cannot be read.
+    """Return the columns of a parquet or avro file.
+
+    Raises ValueError where it has none, and what Spark raises where its schema cannot be read.
     """
     there = fields_of_spark_schema(
         json.loads(spark.read.format(format).load(escape_glob(file)).schema.json())

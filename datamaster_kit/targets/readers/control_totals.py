@@ -32,16 +32,18 @@ MOST_RECORD_BYTES = 1 << 20  # of a record, or a side file, with totals
 
 
 def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
-    """Return the cells of one record of csv, without blanks around them; `options` are the
-    source's.
+    """Return the cells of one record of csv, without blanks around them.
+
+    `options` are the source's.
     """
     with allow_any_length():
         return [cell.strip() for cell in next(records_in([record], options), [])]
 
 
 def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return values by name; of a name that is there twice, all that is said, which is no
-    number.
+    """Return values by name.
+
+    Of a name that is there twice, all that is said, which is no number.
     """
     found = dict[str, str]()
     for name, value in pairs:
@@ -51,8 +53,9 @@ def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the members of a file with totals, as texts; raises ValueError where it is none that
-    is known.
+    """Return the members of a file with totals, as texts.
+
+    Raises ValueError where it is none that is known.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
     if text.startswith("{"):
@@ -74,8 +77,9 @@ def _parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the text of a record, or of a file, with totals says, by records and field;
-    raises ValueError where it cannot be read.
+    """Return what the text of a record, or of a file, with totals says, by records and field.
+
+    Raises ValueError where it cannot be read.
     """
     if control.place == "file":
         members = _parse_totals_file(text, options)
@@ -88,8 +92,10 @@ def _parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any])
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #4ef33012
 def exact_sum_sql(field: Field) -> str:
-    """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits, or a
-    value has no place in it: infinity, and what is no number.
+    """Return SQL for the text of a field's exact sum.
+
+    NULL where it has more than 38 digits, or a value has no place in it: infinity, and what is no
+    number.
     """
     type: DataType = field.type
     name = type.name if isinstance(type, Scalar) else ""
@@ -147,8 +153,9 @@ EMPTY_FILE_TOTALS = {RECORD_COUNT_NAME: "0"}
 def _compare_totals(
     control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]
 ) -> tuple[TotalComparison, ...]:
-    """Return the totals of a file: what is said of it beside what it has; of those that the model
-    has no field for, none.
+    """Return the totals of a file: what is said of it beside what it has.
+
+    Of those that the model has no field for, none.
     """
     sums = [name for name in control.sums if name in found or found == EMPTY_FILE_TOTALS]
     return tuple(
@@ -164,7 +171,8 @@ def check_totals(
     options: Mapping[str, Any],
     beside: str = "",
 ) -> tuple[tuple[TotalComparison, ...], str]:
-    """Return the totals of a file, and why it has not what they say, which is empty where it has;
+    """Return the totals of a file, and why it has not what they say, which is empty where it has.
+
     `text` is its record of totals, or that of the file `beside` it, None where it is not there.
     """
     of = beside or f"its {control.place}"

@@ -70,8 +70,9 @@ CSV_OPTIONS = (
 
 
 def has_header(options: Mapping[str, Any]) -> bool:
-    """The files' first record names their columns; it does unless the contract says that it does
-    not.
+    """The files' first record names their columns.
+
+    It does unless the contract says that it does not.
     """
     return str(options.get("header", True)).lower() != "false"
 
@@ -169,8 +170,9 @@ def escape_glob(path: str) -> str:
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #9ba488c9
 @dataclass(frozen=True)
 class Quotes:
-    """How a csv file is quoted: a record goes, or may go, over more than one line; every quote is
-    known to open or close a cell, or to be doubled within one.
+    """How a csv file is quoted: a record goes, or may go, over more than one line.
+
+    Every quote is known to open or close a cell, or to be doubled within one.
     """
 
     go_over_lines: bool = False
@@ -280,8 +282,9 @@ def _quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
 
 
 def _are_paired(text: Any, at: Any, delimiter: int) -> bool:
-    """Each quote of a text opens or closes a cell, or is doubled within one; `at` are the offsets
-    of the quotes, which are even in number.
+    """Each quote of a text opens or closes a cell, or is doubled within one.
+
+    `at` are the offsets of the quotes, which are even in number.
     """
     import numpy as np
 
@@ -300,8 +303,9 @@ def _are_paired(text: Any, at: Any, delimiter: int) -> bool:
 
 
 def is_within_quotes(marks: Any, places: Any) -> bool:
-    """An odd number of quotes stands before one of the places; both are sorted arrays of
-    offsets.
+    """An odd number of quotes stands before one of the places.
+
+    Both are sorted arrays of offsets.
     """
     import numpy as np
 
@@ -468,8 +472,9 @@ def read_csv(
     place: str = FILE_STRUCT,
     is_enveloped: bool = False,
 ) -> DataFrame:
-    """Return the rows of csv files that share a header, as rows of the contract; `place` is the SQL
-    of `_datamaster_file`.
+    """Return the rows of csv files that share a header, as rows of the contract.
+
+    `place` is the SQL of `_datamaster_file`.
     """
     texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
@@ -497,8 +502,9 @@ def read_csv(
 
 
 def strip_envelope_column(first: Any, malformed: Any) -> Any:
-    """Return the column of malformed records, with those in envelopes as they were written; `first`
-    is the first cell.
+    """Return the column of malformed records, with those in envelopes as they were written.
+
+    `first` is the first cell.
     """
     from pyspark.sql.functions import length, lit, substring, unbase64, when
 
@@ -511,8 +517,9 @@ def strip_envelope_column(first: Any, malformed: Any) -> Any:
 def csv_parts(
     spark: SparkSession, looks: Sequence[CsvProfile], source: FileSource, place: str = FILE_STRUCT
 ) -> list[DataFrame]:
-    """Return the rows of csv files, those read together that can be; `place` is the SQL of
-    `_datamaster_file` of copies.
+    """Return the rows of csv files, those read together that can be.
+
+    `place` is the SQL of `_datamaster_file` of copies.
     """
     groups: dict[tuple[tuple[str, ...], bool, bool, bool], list[str]] = {}
     for look in looks:

@@ -22,7 +22,7 @@ from .casts import (
     aliases_of,
     bronze_type,
     base64_bytes,
-    has_half_pair,
+    has_half_pair_sql,
     mark_numbers,
     let_sql,
     parse_marked_json,
@@ -43,9 +43,10 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['JSON_BLANKS', 'is_whole_file', 'text_read_options', 'read_json_records',
-           'json_record_rows', 'json_items', 'strip_byte_order_mark', 'has_only_fields',
-           'plain_parse_type', 'exact_parse_type', 'split_records', 'cast_record',
-           'rest_of_record', 'read_json', 'rows_of_json', 'rows_of_records']
+           'json_record_rows', 'json_items', 'strip_byte_order_mark',
+           'has_only_fields_sql', 'plain_parse_type', 'exact_parse_type',
+           'split_records', 'cast_record', 'rest_of_record', 'read_json', 'rows_of_json',
+           'rows_of_records']
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #815879ad
 def is_whole_file(source: FileSource) -> bool:
@@ -142,7 +143,7 @@ def strip_byte_order_mark(value: str) -> str:
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #144cb5e3
-def _is_object(names: Sequence[str]) -> str:
+def _only_members_sql(names: Sequence[str]) -> str:
     """Return SQL over `value` and `_keys` that is true for an object with members of these names,
     each at most once, and nothing behind it.
     """
@@ -163,7 +164,7 @@ def _colon_count(text: str) -> str:
     return f"(octet_length({text}) - octet_length(replace({text}, ':', '')))"
 
 
-def has_only_fields(types: Mapping[str, DataType]) -> str:
+def has_only_fields_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL over `value` and `_typed`, its parse, that is true where a flat object has no
     member but the fields that were found; it may be false for others.
     """
@@ -206,7 +207,7 @@ def exact_parse_type(type: DataType) -> str:
     )
 
 
-def _is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
+def _is_exact_value_sql(record: str, name: str, type: DataType, parsed: str) -> str:
     """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`,
     is what was written; empty where it always is.
     """
@@ -233,7 +234,7 @@ def _is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
             )
             return (
                 f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE "
-                f"{sql_literal(_COPIED_VALUE_PATTERN)} OR NOT ({_has_escape()} OR value RLIKE "
+                f"{sql_literal(_COPIED_VALUE_PATTERN)} OR NOT ({_has_escape_sql()} OR value RLIKE "
                 f"{sql_literal(_member_pattern(name))}))"
             )
         case Scalar():
@@ -248,7 +249,7 @@ _COPIED_VALUE_PATTERN = (
 _CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
 
 
-def _has_escape() -> str:
+def _has_escape_sql() -> str:
     """Return SQL that is true for a record that has an escape, so that a name may be written in
     another way.
     """
@@ -279,10 +280,11 @@ def _parse_record_sql(types: Mapping[str, str], options: str = "") -> str:
     )
 
 
-def _is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
+def _is_parsed_sql(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
     """Return SQL that is true where a parsed record has what was written, and never NULL."""
     exact = filter(
-        None, (_is_exact_value(record, name, type, parsed[name]) for name, type in types.items())
+        None,
+        (_is_exact_value_sql(record, name, type, parsed[name]) for name, type in types.items()),
     )
     conditions = [f"{record} IS NOT NULL", f"{record}._corrupt_record IS NULL", *exact]
     return f"coalesce({' AND '.join(conditions)}, false)"
@@ -300,8 +302,9 @@ def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = 
 
 
 def _exact_member_sql(name: str, names: Sequence[str]) -> str:
-    """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is
-    none.
+    """Return SQL for the record's member of a name, as it is written or nearly.
+
+    NULL where there is none.
     """
     nearly = (
         "filter(map_keys(_record), key -> lower(trim(key)) = "
@@ -387,13 +390,13 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
         "value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed"
     )
     fits, is_known = (
-        f"{_is_parsed('_typed', types, first)}{_digit_conditions(types)}",
-        let_sql("json_object_keys(value)", "_keys", _is_object(list(types))),
+        f"{_is_parsed_sql('_typed', types, first)}{_digit_conditions(types)}",
+        let_sql("json_object_keys(value)", "_keys", _only_members_sql(list(types))),
     )
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
         "value",
         "_datamaster_file",
-        f"CASE WHEN _fits AND (coalesce({has_only_fields(types)}, false) OR {is_known}) THEN "
+        f"CASE WHEN _fits AND (coalesce({has_only_fields_sql(types)}, false) OR {is_known}) THEN "
         "_typed END AS _typed",
     )
     to_cast = {
@@ -439,7 +442,7 @@ def rest_of_record(
     """
     second = {name: plain_parse_type(type) for name, type in types.items()}
     plain = (
-        f"CASE WHEN {_is_object(list(types))}{_digit_conditions(types)} THEN "
+        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} THEN "
         f"{_parse_record_sql(second)} END"
     )
     both = (
@@ -449,7 +452,9 @@ def rest_of_record(
     return let_sql(
         "json_object_keys(value)",
         "_keys",
-        let_sql(plain, "_found", let_sql(_is_parsed("_found", types, second), "_is_plain", both)),
+        let_sql(
+            plain, "_found", let_sql(_is_parsed_sql("_found", types, second), "_is_plain", both)
+        ),
     )
 
 
@@ -457,7 +462,7 @@ def _digit_conditions(types: Mapping[str, DataType]) -> str:
     """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no
     number with more digits than a parse keeps.
     """
-    return f" AND NOT {has_half_pair('value')}" + "".join(
+    return f" AND NOT {has_half_pair_sql('value')}" + "".join(
         f" AND NOT value RLIKE {sql_literal(pattern)}"
         for pattern in _lossy_number_patterns(list(types.values()))
     )
@@ -533,8 +538,10 @@ def rows_of_records(
     values: Mapping[str, str],
     file: str = "_datamaster_file",
 ) -> DataFrame:
-    """Return records, with REST where that is all there is, as rows of the contract; `texts` and
-    `values` are SQL for what else is there of a field, and `file` for `_datamaster_file`.
+    """Return records, with REST where that is all there is, as rows of the contract.
+
+    `texts` and `values` are SQL for what else is there of a field, and `file` for
+    `_datamaster_file`.
     """
     cells, binary = (
         [],

@@ -137,8 +137,9 @@ def _drop_blank_lines(lines: bytes) -> bytes:
 
 
 def _has_byte_pair(lines: bytes, *pairs: bytes) -> bool:
-    """One of the pairs of bytes stands somewhere in the lines; seven times as quick as a search of
-    text for two characters.
+    """One of the pairs of bytes stands somewhere in the lines.
+
+    Seven times as quick as a search of text for two characters.
     """
     import numpy as np
 
@@ -165,8 +166,9 @@ class _CsvCells:
 def _parse_csv_lines(
     lines: bytes, cells: _CsvCells, kinds: Sequence[pyarrow.DataType]
 ) -> tuple[pyarrow.Table, list[int]]:
-    """Return the rows of csv lines and the numbers, from 0, of lines with fewer or more cells;
-    raises pyarrow.ArrowInvalid where a value is not of its column's type.
+    """Return the rows of csv lines and the numbers, from 0, of lines with fewer or more cells.
+
+    Raises pyarrow.ArrowInvalid where a value is not of its column's type.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -197,8 +199,9 @@ def _parse_csv_lines(
 def _columns_of_csv(
     lines: bytes, cells: _CsvCells, kinds: Sequence[pyarrow.DataType]
 ) -> tuple[pyarrow.Table, list[int]]:
-    """Return the rows of csv lines, in columns of these kinds, and the numbers of malformed lines;
-    a column of which a value is not exactly of its kind is one of text.
+    """Return the rows of csv lines, in columns of these kinds, and the numbers of malformed lines.
+
+    A column of which a value is not exactly of its kind is one of text.
     """
     import pyarrow as pa
 
@@ -669,8 +672,9 @@ def _read_ranges(
 
 
 def _part_file_sql(file: str) -> str:
-    """Return the SQL of `_datamaster_file` for rows of a file, of which `_block` is one's part;
-    raises OSError where the file is not there.
+    """Return the SQL of `_datamaster_file` for rows of a file, of which `_block` is one's part.
+
+    Raises OSError where the file is not there.
     """
     there = local_path(file).stat()
     return file_literal(

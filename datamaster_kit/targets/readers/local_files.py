@@ -168,8 +168,9 @@ def _prepare_file(number: int, file: str, source: FileSource, copies: Path) -> B
 
 
 def _unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) -> BatchFile:
-    """Return a packed file with its plain copy; of one that is cut off, up to the last whole line
-    or block.
+    """Return a packed file with its plain copy.
+
+    Of one that is cut off, up to the last whole line or block.
     """
     plain = copies / f"{item.number}.{source.format}"
     reason = unpack(item.path, kind, plain)
@@ -242,8 +243,9 @@ def _place_of_copies(items: Sequence[BatchFile]) -> str:
 
 
 def _stat(item: BatchFile) -> tuple[int, int]:
-    """Return a file's size, and its modification in microseconds as Spark has it; zeros where it is
-    not there.
+    """Return a file's size, and its modification in microseconds as Spark has it.
+
+    Zeros where it is not there.
     """
     try:
         there = local_path(item.file).stat()
@@ -289,9 +291,10 @@ def _raw_line_rows(
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #5b8fc997
 def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
-    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is
-    cut off, up to the last whole line. Raises ValueError where its byte order mark says another
-    than the source does.
+    """Return a file of text with its copy in UTF-8, where it is in another encoding.
+
+    Of one that is cut off, up to the last whole line. Raises ValueError where its byte order mark
+    says another than the source does.
     """
     if reason := _contradicting_mark(item.path, source):
         raise ValueError(reason)
@@ -325,8 +328,9 @@ def _contradicting_mark(path: Path, source: FileSource) -> str:
 def prepare_csv_file(
     item: BatchFile, source: FileSource, copies: Path
 ) -> tuple[BatchFile, CsvProfile]:
-    """Return a csv file with what it is, copied where that is needed; `source` is told with its
-    encoding.
+    """Return a csv file with what it is, copied where that is needed.
+
+    `source` is told with its encoding.
     """
     plain, is_transcoded = _source_in_utf8(source), not is_utf8(source.options)
     item = _cut_control_record(_copy_to_utf8(item, source, copies), plain, copies)
@@ -627,8 +631,9 @@ def change_notes(
 
 
 def _is_newer(path: Path, then: tuple[int, int] | None) -> bool:
-    """A file has another size than it had, or was written to since; the moment is that of the file
-    with its totals where that was newer.
+    """A file has another size than it had, or was written to since.
+
+    The moment is that of the file with its totals where that was newer.
     """
     now = path.stat()
     return then is not None and (now.st_size != then[0] or now.st_mtime_ns // 1_000_000 > then[1])
@@ -642,8 +647,9 @@ def _data_name(file: str, source: FileSource) -> str:
 
 
 def _side_file(path: Path, source: FileSource) -> Path | None:
-    """Return the path of the file beside another that has its totals; None where the contract names
-    none.
+    """Return the path of the file beside another that has its totals.
+
+    None where the contract names none.
     """
     return (
         path.with_name(source.control.totals_file_name(path.name))
@@ -655,8 +661,9 @@ def _side_file(path: Path, source: FileSource) -> Path | None:
 def _with_side_files(
     listed: Mapping[str, tuple[int, int]], source: FileSource
 ) -> dict[str, tuple[int, int]]:
-    """Return listed files, by path with size and modification in milliseconds; the latter is that
-    of the file with their totals where that is newer.
+    """Return listed files, by path with size and modification in milliseconds.
+
+    The latter is that of the file with their totals where that is newer.
     """
 
     def moment(file: str, own: int) -> int:
@@ -751,8 +758,9 @@ def _batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, t
 
 
 def _names_below(path: str, folder: Path) -> tuple[str, ...]:
-    """Return the names of a file, and of the folders that it is in, below a folder; its own name
-    where it is not below.
+    """Return the names of a file, and of the folders that it is in, below a folder.
+
+    Its own name where it is not below.
     """
     return (
         Path(path).relative_to(folder).parts
@@ -913,8 +921,9 @@ def _find_broken_files(
 
 
 def _has_records(item: BatchFile, source: FileSource) -> bool:
-    """A file has a record, found in another way than it is read; one that cannot be looked at may
-    have.
+    """A file has a record, found in another way than it is read.
+
+    One that cannot be looked at may have.
     """
     try:
         match source.format:

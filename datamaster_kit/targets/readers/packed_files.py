@@ -41,8 +41,9 @@ _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 
 
 def packing_of(path: Path) -> str:
-    """Return what a file is packed with, or an empty text for a plain one; raises OSError where it
-    cannot be opened.
+    """Return what a file is packed with, or an empty text for a plain one.
+
+    Raises OSError where it cannot be opened.
     """
     with path.open("rb") as file:
         first, is_framed = file.read(10), False
@@ -76,8 +77,9 @@ def _snappy_size(packed: bytes) -> int:
 
 
 def _hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
-    """Yield the plain bytes of a file of Hadoop's blocks, packed with lz4 or snappy; raises
-    EOFError, ValueError or OSError where it is cut off or damaged.
+    """Yield the plain bytes of a file of Hadoop's blocks, packed with lz4 or snappy.
+
+    Raises EOFError, ValueError or OSError where it is cut off or damaged.
     """
     import pyarrow as pa
 
@@ -131,8 +133,9 @@ def _is_zlib(path: Path) -> bool:
 
 
 def _unpack_frames(path: Path, codec: str) -> Iterator[bytes]:
-    """Yield the plain bytes of every frame of a file, all that come before a cut; raises
-    OSError.
+    """Yield the plain bytes of every frame of a file, all that come before a cut.
+
+    Raises OSError.
     """
     import pyarrow as pa
 
@@ -152,8 +155,10 @@ def _unpack_frames(path: Path, codec: str) -> Iterator[bytes]:
 
 
 def _read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
-    """Yield a packed file's plain bytes as far as they go; raises OSError, EOFError, ValueError,
-    zlib.error or lzma.LZMAError where they do not go to the end.
+    """Yield a packed file's plain bytes as far as they go.
+
+    Raises OSError, EOFError, ValueError, zlib.error or lzma.LZMAError where they do not go to the
+    end.
     """
     match kind:
         case "gzip":
@@ -181,8 +186,9 @@ def _refusal(kind: str) -> str:
 
 
 def unpack(path: Path, kind: str, to: Path) -> str:
-    """Write a packed file's plain bytes, as far as they go, to another file; return why they do not
-    go to the end, or an empty text.
+    """Write a packed file's plain bytes, as far as they go, to another file.
+
+    Return why they do not go to the end, or an empty text.
     """
     if kind in ARCHIVES:
         return _refusal(kind)
@@ -196,8 +202,9 @@ def unpack(path: Path, kind: str, to: Path) -> str:
 
 
 def packing_damage(path: Path) -> str:
-    """Return why a file cannot be read to its end, or an empty text; only a packed one is read for
-    that.
+    """Return why a file cannot be read to its end, or an empty text.
+
+    Only a packed one is read for that.
     """
     try:
         kind = packing_of(path)
@@ -233,8 +240,9 @@ class _Parts(io.RawIOBase):
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """Return a file opened for reading plain bytes, whatever it is packed with; raises OSError or
-    ValueError where it is none that is read.
+    """Return a file opened for reading plain bytes, whatever it is packed with.
+
+    Raises OSError or ValueError where it is none that is read.
     """
     kind = packing_of(path)
     return io.BufferedReader(_Parts(_read_plain_bytes(path, kind))) if kind else path.open("rb")

@@ -93,7 +93,7 @@ def _folder_texts(names: Sequence[str], root: str) -> str:
     return f"array_distinct(filter({texts}, _one -> _one NOT IN ('', '{_HIVE_NULL}')))"
 
 # %% ../../../nbs/targets/readers/11_partition_folders.ipynb #6f88d957
-def _is_rescued(name: str) -> str:
+def _is_rescued_sql(name: str) -> str:
     """Return SQL that is true where the file has a text in a field that could not be taken."""
     return (
         f"coalesce(array_contains(json_object_keys({RESCUE_COLUMN}), {sql_literal(name)}), false)"
@@ -102,7 +102,7 @@ def _is_rescued(name: str) -> str:
 
 def _folder_misfits(name: str, index: int) -> list[str]:
     """Return the names and SQL of what is rescued of a field and its folder."""
-    part, known = _FOLDER_COLUMN.format(index), _is_rescued(name)
+    part, known = _FOLDER_COLUMN.format(index), _is_rescued_sql(name)
     text = f"coalesce(CAST({quote(name)} AS STRING), {part}.text)"
     return [
         sql_literal(name),
@@ -119,7 +119,8 @@ def _folder_struct(name: str, type: DataType, index: int, source: FileSource, ro
     value = exact_cast("_text", type, source.options)
     is_bad = (
         "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR "
-        f"{_is_rescued(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
+        f"{_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
+        "_value)))"
     )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
     text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"

@@ -79,8 +79,9 @@ def innermost_message(error: BaseException) -> str:
 
 
 def _first_message_line(said: str) -> str:
-    """Return the first line of a message without the kind of its error; of one that begins with an
-    empty line, all of it up to where it was raised.
+    """Return the first line of a message without the kind of its error.
+
+    Of one that begins with an empty line, all of it up to where it was raised.
     """
     message = re.sub(
         r"^\s*(?:[\w.$]+(?:Error|Exception)\w*: )",

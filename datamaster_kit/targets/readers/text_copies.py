@@ -59,8 +59,9 @@ def readable_text(record: bytes, is_transcoded: bool = False) -> str:
 
 
 def transcode(path: Path, encoding: str, to: Path) -> None:
-    """Write a file's text in UTF-8 to another file; a byte that is not of the encoding becomes the
-    three bytes of its surrogate.
+    """Write a file's text in UTF-8 to another file.
+
+    A byte that is not of the encoding becomes the three bytes of its surrogate.
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors=_BYTES_ERROR_HANDLER)
     with path.open("rb") as raw, to.open("wb") as text:
@@ -134,8 +135,10 @@ def is_too_wide(record: bytes, marks: CsvMarks) -> bool:
 
 
 def _cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
-    """Return the pattern of a quoted cell or of a line of comment; its group `closes` is empty
-    where a quote is open at the end. Where there is no quote, no cell has one.
+    """Return the pattern of a quoted cell or of a line of comment.
+
+    Its group `closes` is empty where a quote is open at the end. Where there is no quote, no cell
+    has one.
     """
     quote, escape = re.escape(marks.quote), re.escape(marks.escape)
     inside = rb"[^%b]++|%b%b" % (quote, quote, quote)
@@ -156,14 +159,14 @@ def _cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
     )
 
 
-def _is_open(found: re.Match[bytes]) -> bool:
+def _is_unclosed_cell(found: re.Match[bytes]) -> bool:
     """A quoted cell ends with the file and not with a quote."""
     return found["closes"] == b"" and found.end() == len(found.string)
 
 
 def has_open_quote(content: Any, marks: CsvMarks) -> bool:
     """A quote is open where a csv file's bytes end."""
-    return any(_is_open(found) for found in _cell_pattern(marks).finditer(content))
+    return any(_is_unclosed_cell(found) for found in _cell_pattern(marks).finditer(content))
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #0f50d2e6
 ENVELOPE_MARK = "\U0010fffd"
@@ -189,8 +192,9 @@ def strip_envelope(line: str) -> str:
 
 @dataclass
 class _CsvCopy:
-    """A copy of a csv file that is being written; `is_transcoded` says that wrong bytes are
-    surrogates already.
+    """A copy of a csv file that is being written.
+
+    `is_transcoded` says that wrong bytes are surrogates already.
     """
 
     file: IO[bytes]
@@ -204,8 +208,9 @@ class _CsvCopy:
         self.enveloped += 1
 
     def put_record(self, record: bytes) -> None:
-        """Write a record, with its end where it has one already; in an envelope where it cannot be
-        read, and not at all where it is a comment that cannot.
+        """Write a record, with its end where it has one already.
+
+        In an envelope where it cannot be read, and not at all where it is a comment that cannot.
         """
         is_good = (
             is_utf8_text(record)
@@ -235,15 +240,16 @@ class _CsvCopy:
 
 
 def _copy_long(content: Any, copy: _CsvCopy) -> str:
-    """Write a file's records, which may go over more than one line; return what is to be said of
-    it.
+    """Write a file's records, which may go over more than one line.
+
+    Return what is to be said of it.
     """
     record, done, count = list[bytes](), 3 if content[:3] == codecs.BOM_UTF8 else 0, 0
     for found in _cell_pattern(copy.marks).finditer(content):
         count += _copy_outside(content[done : found.start()], record, copy)
         record.append(found[0])
         done = found.end()
-        if _is_open(found):
+        if _is_unclosed_cell(found):
             for line in b"".join(record).splitlines():
                 if line.strip():
                     copy.put_envelope(line)
@@ -256,7 +262,8 @@ def _copy_long(content: Any, copy: _CsvCopy) -> str:
 
 
 def _copy_outside(text: bytes, record: list[bytes], copy: _CsvCopy) -> int:
-    """Write what stands outside of quotes, and the record that it ends, without lines of blanks;
+    """Write what stands outside of quotes, and the record that it ends, without lines of blanks.
+
     `record` is what is there of the one that goes on. Return how many it ended.
     """
     lines, blanks = (
@@ -277,8 +284,9 @@ def _copy_outside(text: bytes, record: list[bytes], copy: _CsvCopy) -> int:
 
 
 def copy_csv(path: Path, to: Path, marks: CsvMarks, is_transcoded: bool = False) -> str:
-    """Write a copy of a csv file, which is in UTF-8, that can be read to its end; return what is to
-    be said of the file.
+    """Write a copy of a csv file, which is in UTF-8, that can be read to its end.
+
+    Return what is to be said of the file.
     """
     with path.open("rb") as file, to.open("wb") as target:
         copy = _CsvCopy(target, marks, is_transcoded)

@@ -34,8 +34,9 @@ POLL = re.compile(
 
 
 class ResourceManager:
-    """Azure Resource Manager, with the part of Microsoft Graph that is asked, on a free port; a
-    context manager that stops the server at its end.
+    """Azure Resource Manager, with the part of Microsoft Graph that is asked, on a free port.
+
+    A context manager that stops the server at its end.
 
     `page_size` is how many items a page of a list has. `busy` answers the next so many writes with
     409 while another operation is at work; with `polls`, a write goes on after its

@@ -1,5 +1,6 @@
-"""A subscription: what it may use, where, and what is in it; each route with the page of the REST
-reference that it follows.
+"""A subscription: what it may use, where, and what is in it.
+
+Each route with the page of the REST reference that it follows.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ def answered(
     query: dict[str, list[str]],
     content: bytes,
 ) -> Json | None:
-    """Return the body that answers a request below a subscription; None where there is no such
-    route.
+    """Return the body that answers a request below a subscription.
+
+    None where there is no such route.
     """
     for known, pattern, version, handler in ROUTES:
         matched = pattern.fullmatch(rest)

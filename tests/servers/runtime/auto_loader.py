@@ -149,8 +149,9 @@ def read_csv(
 def read_cloud_files(
     spark: SparkSession, files: Sequence[str], options: Mapping[str, str], schema: StructType
 ) -> DataFrame:
-    """Return the rows of files as Auto Loader gives them, with `_metadata`; what a file of parquet
-    or avro has beyond the schema is left out.
+    """Return the rows of files as Auto Loader gives them, with `_metadata`.
+
+    What a file of parquet or avro has beyond the schema is left out.
     """
     format = options[f"{OWN}format"]
     own = {

@@ -47,8 +47,9 @@ class CloudReader:
         return self
 
     def load(self, path: str) -> CloudFrame:
-        """Return the rows of the new files; raises ValueError for what the stand-in does not
-        know.
+        """Return the rows of the new files.
+
+        Raises ValueError for what the stand-in does not know.
         """
         from pyspark.sql.types import _parse_datatype_string
 
@@ -100,8 +101,9 @@ class CloudFrame:
         return self._template[name]
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the rows have under a name; a method that makes rows makes a stream of
-        them.
+        """Return what the rows have under a name.
+
+        A method that makes rows makes a stream of them.
         """
         there = getattr(self._template, name)
         if not callable(there):

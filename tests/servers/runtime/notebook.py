@@ -9,8 +9,9 @@ from runtime.dbutils import DBUtils
 
 
 def furnish(shell: Any) -> None:
-    """Give a notebook's namespace what the runtime gives it; the session starts with the first cell
-    that names it.
+    """Give a notebook's namespace what the runtime gives it.
+
+    The session starts with the first cell that names it.
     """
     space = shell.user_ns
     space["dbutils"] = DBUtils()

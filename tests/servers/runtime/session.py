@@ -78,8 +78,9 @@ def local(session: Any, text: str) -> str:
 
 
 def asked(session: Any, text: str) -> Any:
-    """Return what Unity Catalog answers to a statement, as a DataFrame; raises an AnalysisException
-    where it refuses.
+    """Return what Unity Catalog answers to a statement, as a DataFrame.
+
+    Raises an AnalysisException where it refuses.
     """
     from pyspark.errors import AnalysisException
 

@@ -1,5 +1,6 @@
-"""A workspace of Databricks for tests: a server of its REST routes, over which the real SDK runs;
-nothing of the client is patched.
+"""A workspace of Databricks for tests: a server of its REST routes, over which the real SDK runs.
+
+Nothing of the client is patched.
 
 It keeps its state in memory, refuses what the service refuses with the service's status and error
 body, pages its lists, counts the calls, and

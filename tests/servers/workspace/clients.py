@@ -33,8 +33,9 @@ class QuickClock(Clock):
 def config(
     workspace: Workspace, name: str = "", clock: Clock | None = None, account: bool = False
 ) -> Config:
-    """Return a client's configuration for a principal, by its name; without one, for the
-    administrator.
+    """Return a client's configuration for a principal, by its name.
+
+    Without one, for the administrator.
     """
     token = token_of(workspace.state, name) if name else workspace.token
     return Config(

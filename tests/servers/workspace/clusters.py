@@ -105,7 +105,9 @@ def with_defaults(spec: Json, identity: str, caller: str) -> Json:
 
 
 def cluster(state: State, identity: str) -> Json:
-    """Return a cluster; the service answers 400 for one that is not there, and the SDK makes that a
+    """Return a cluster.
+
+    The service answers 400 for one that is not there, and the SDK makes that a
     ResourceDoesNotExist.
     """
     if identity not in state.clusters:

@@ -111,8 +111,9 @@ def link_packages(folder: Path) -> None:
 
 
 def make_python(folder: Path, packages: Path) -> Path:
-    """Make a task's Python and return its program; pip is one of the runtime's packages and
-    installs into it.
+    """Make a task's Python and return its program.
+
+    Pip is one of the runtime's packages and installs into it.
     """
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     place = Path(
@@ -229,8 +230,9 @@ def install(
 
 
 def write_workspace(folder: Path, files: Mapping[str, Json]) -> None:
-    """Write the files and notebooks of the workspace to a folder; a notebook of Jupyter's format
-    has its suffix.
+    """Write the files and notebooks of the workspace to a folder.
+
+    A notebook of Jupyter's format has its suffix.
     """
     for path, item in files.items():
         place = folder / path.strip("/")

@@ -18,8 +18,9 @@ from .routes import Content, Reply
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; `is_lost` says that it does not arrive, and `is_reset` that the connection
-    breaks.
+    """What goes back.
+
+    `is_lost` says that it does not arrive, and `is_reset` that the connection breaks.
     """
 
     status: int = 200

@@ -137,8 +137,9 @@ def form_of(request: Request) -> Json:
 
 @serves(workspace.WorkspaceAPI.import_, "workspace/workspace/import", has_content=True)
 def import_(state: State, request: Request) -> None:
-    """Import a notebook or a file; its folder is there, and nothing else is at its path unless it
-    is to be overwritten.
+    """Import a notebook or a file.
+
+    Its folder is there, and nothing else is at its path unless it is to be overwritten.
     """
     said = form_of(request)
     unknown = set(said) - {"path", "content", "format", "language", "overwrite"}

@@ -103,8 +103,9 @@ def add_principal(
 
 
 def token_of(state: State, name: str) -> str:
-    """Return a token with which a principal calls; the name is a user's name or an application
-    id.
+    """Return a token with which a principal calls.
+
+    The name is a user's name or an application id.
     """
     token = f"dapi-of-{name}"
     state.tokens[token] = name

@@ -59,8 +59,9 @@ def assignments(state: State, kind: str, key: str) -> list[Json]:
 
 @serves(catalog.GrantsAPI.get, "workspace/grants/get")
 def get_grants(state: State, request: Request) -> Json:
-    """Return what is granted on an object, to all or to one principal; in pages where `max_results`
-    is given.
+    """Return what is granted on an object, to all or to one principal.
+
+    In pages where `max_results` is given.
     """
     items = [
         item

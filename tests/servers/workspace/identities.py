@@ -12,8 +12,10 @@ def principal_named(
     kinds: tuple[str, ...] = ("Users", "Groups", "ServicePrincipals"),
     in_account: bool = True,
 ) -> Principal | None:
-    """Return the principal of a name; Unity Catalog knows those of the account only (Databricks,
-    *Manage identities*), a workspace its own too.
+    """Return the principal of a name.
+
+    Unity Catalog knows those of the account only (Databricks, *Manage identities*), a workspace its
+    own too.
     """
     return next(
         (
@@ -28,8 +30,9 @@ def principal_named(
 
 
 def known_principal(state: State, name: str) -> str:
-    """Return a principal's name as the account has it; raises the Refusal that users meet with
-    groups of the workspace and names of service principals.
+    """Return a principal's name as the account has it.
+
+    Raises the Refusal that users meet with groups of the workspace and names of service principals.
     """
     found = principal_named(state, name)
     if not found:

@@ -53,8 +53,10 @@ def with_defaults(settings: Json) -> Json:
 
 
 def job(state: State, identity: int) -> Json:
-    """Return a job; the service answers 400 for one that is not there, and for reads the SDK makes
-    that a ResourceDoesNotExist.
+    """Return a job.
+
+    The service answers 400 for one that is not there, and for reads the SDK makes that a
+    ResourceDoesNotExist.
     """
     if identity not in state.jobs:
         raise invalid(f"Job {identity} does not exist.")
@@ -142,8 +144,9 @@ def token_of(start: int, of: str) -> str:
 
 @serves(jobs.JobsAPI.list, "workspace/jobs/list")
 def list_jobs(state: State, request: Request) -> Json:
-    """Return a page of the jobs, those that were made last first, by their name if one is given;
-    tasks only where they are asked for.
+    """Return a page of the jobs, those that were made last first, by their name if one is given.
+
+    Tasks only where they are asked for.
     """
     if request["limit"] is not None and not 0 < request["limit"] <= 100:
         raise invalid("limit must be greater than 0 and less or equal to 100")

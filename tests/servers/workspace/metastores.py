@@ -28,8 +28,9 @@ def metastore_by_id(state: State, identity: str) -> Json:
 
 
 def create(state: State, request: Request, said: Json) -> Json:
-    """Make a metastore; an account has one a region (Databricks, *Create a Unity Catalog
-    metastore*).
+    """Make a metastore.
+
+    An account has one a region (Databricks, *Create a Unity Catalog metastore*).
     """
     check_account_administrator(state, request)
     region = said.get("region") or state.settings.region

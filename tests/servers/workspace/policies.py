@@ -53,8 +53,9 @@ def values_of(spec: Json, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_policy(state: State, spec: Json) -> None:
-    """Refuse a policy that is not there, and a cluster that is not as it wants; what it fixes need
-    not be said.
+    """Refuse a policy that is not there, and a cluster that is not as it wants.
+
+    What it fixes need not be said.
     """
     identity = spec.get("policy_id")
     if not identity:

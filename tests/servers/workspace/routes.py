@@ -61,8 +61,9 @@ Handler = Callable[[State, Request], Any]
 
 @dataclass(frozen=True)
 class Route:
-    """A route: `page` is where the reference describes it; `has_content` says that its body is
-    bytes.
+    """A route: `page` is where the reference describes it.
+
+    `has_content` says that its body is bytes.
     """
 
     call: Call
@@ -139,8 +140,9 @@ def page_of(
 
 
 def offset_of(token: str, path: str) -> int:
-    """Return where a page starts; raises a Refusal for a token that another list gave, or
-    nobody.
+    """Return where a page starts.
+
+    Raises a Refusal for a token that another list gave, or nobody.
     """
     if not token:
         return 0
@@ -154,7 +156,8 @@ def offset_of(token: str, path: str) -> int:
 
 
 def serves_path(method: str, path: str, page: str) -> Callable[[Handler], Handler]:
-    """Make a function the handler of a path that the SDK asks for outside its generated methods;
+    """Make a function the handler of a path that the SDK asks for outside its generated methods.
+
     `page` is where that is described.
     """
 

@@ -277,8 +277,9 @@ def script(state: State, run: Json, task: str) -> str:
 
 
 def absent_notebook(state: State, run: Json, task: Json) -> str:
-    """Return why a submitted task's notebook cannot be read, else ''; who runs it need not be who
-    started it.
+    """Return why a submitted task's notebook cannot be read, else ''.
+
+    Who runs it need not be who started it.
     """
     said = task.get("notebook_task", {})
     if (
@@ -340,8 +341,9 @@ def get_run(state: State, request: Request) -> Json:
 
 @serves(jobs.JobsAPI.list_runs, "workspace/jobs/listruns")
 def list_runs(state: State, request: Request) -> Json:
-    """Return a page of the runs, those that started last first; tasks only where they are asked
-    for.
+    """Return a page of the runs, those that started last first.
+
+    Tasks only where they are asked for.
     """
     if request["active_only"] and request["completed_only"]:
         raise invalid("active_only and completed_only cannot both be true")

@@ -1,5 +1,6 @@
-"""What the process of a task asks the workspace of Unity Catalog; the service has its own ways for
-it, which are not its REST interface.
+"""What the process of a task asks the workspace of Unity Catalog.
+
+The service has its own ways for it, which are not its REST interface.
 """
 
 from __future__ import annotations

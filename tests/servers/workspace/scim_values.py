@@ -17,8 +17,9 @@ def refused(status: int, message: str, kind: str = "") -> Refusal:
 
 
 def value_at(resource: Json, attribute: str) -> Any:
-    """Return an attribute's value; names of attributes are not case sensitive (RFC 7643, section
-    2.1).
+    """Return an attribute's value.
+
+    Names of attributes are not case sensitive (RFC 7643, section 2.1).
     """
     return next(
         (value for key, value in resource.items() if key.lower() == attribute.lower()), None

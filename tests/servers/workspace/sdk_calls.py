@@ -164,8 +164,9 @@ def call_of(function: Callable[..., Any]) -> Call:
 
 
 def problems(value: Any, hint: Any, where: str) -> list[str]:
-    """Return what is wrong with a JSON value for a type of the SDK; numbers may be text, as 64-bit
-    integers are in JSON (Protocol Buffers, *ProtoJSON format*).
+    """Return what is wrong with a JSON value for a type of the SDK.
+
+    Numbers may be text, as 64-bit integers are in JSON (Protocol Buffers, *ProtoJSON format*).
     """
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any or value is None:

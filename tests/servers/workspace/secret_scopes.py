@@ -18,8 +18,9 @@ SCOPES, SECRETS, BYTES = 1000, 1000, 128 * 1024
 
 
 def scope(state: State, request: Request, level: str = "") -> Json:
-    """Return a scope on which the caller has a level of permission; names are not case
-    sensitive.
+    """Return a scope on which the caller has a level of permission.
+
+    Names are not case sensitive.
     """
     found = state.scopes.get(request["scope"].lower())
     if not found:

@@ -120,8 +120,9 @@ def parents(kind: str, name: str) -> list[tuple[str, str]]:
 
 
 def children(state: State, kind: str, name: str) -> dict[str, list[str]]:
-    """Return the full names of what is in a catalog or schema, by kind; what every catalog has of
-    itself is left out.
+    """Return the full names of what is in a catalog or schema, by kind.
+
+    What every catalog has of itself is left out.
     """
     inside = {
         "catalog": ("schema", "table", "volume", "function"),
@@ -138,8 +139,9 @@ def children(state: State, kind: str, name: str) -> dict[str, list[str]]:
 
 
 def add(state: State, kind: str, name: str, caller: str, **said: Any) -> Json:
-    """Add an object, with what the service notes of each, and return it; names are kept in lower
-    case.
+    """Add an object, with what the service notes of each, and return it.
+
+    Names are kept in lower case.
     """
     store = metastore(state)
     full_name = name.lower()
@@ -275,8 +277,9 @@ def remove(state: State, kind: str, name: str, caller: str) -> None:
 
 
 def check_empty(state: State, kind: str, name: str) -> None:
-    """Refuse a catalog or schema that has something in it; a catalog's `default` schema is
-    something.
+    """Refuse a catalog or schema that has something in it.
+
+    A catalog's `default` schema is something.
     """
     inside = {item: len(keys) for item, keys in children(state, kind, name.lower()).items()}
     if any(inside.values()):
@@ -289,8 +292,9 @@ def check_empty(state: State, kind: str, name: str) -> None:
 
 
 def holds(state: State, who: set[str], kind: str, name: str, *privileges: str) -> bool:
-    """One of these owns the object or one that it is in, or is granted one of the privileges there;
-    the metastore's are not inherited (*Privilege inheritance*).
+    """One of these owns the object or one that it is in, or is granted one of the privileges there.
+
+    The metastore's are not inherited (*Privilege inheritance*).
     """
     for item, key in [(kind, name if kind == METASTORE else name.lower()), *parents(kind, name)]:
         found = state.unity[item].get(key, {})

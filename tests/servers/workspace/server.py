@@ -29,8 +29,9 @@ from .state import Settings, State
 
 
 class Workspace:
-    """A workspace with its account, served on a free port of this machine; a context manager that
-    stops the server at its end.
+    """A workspace with its account, served on a free port of this machine.
+
+    A context manager that stops the server at its end.
 
     With `metastore`, one of that name is there and assigned; without, Unity Catalog is not enabled
     yet, as in a new account. With `execution`, what is submitted is run.
@@ -198,8 +199,9 @@ class Workspace:
         headers: dict[str, str],
         content: bytes,
     ) -> Request:
-        """Return a request that the route takes; raises a Refusal naming every fault of its
-        form.
+        """Return a request that the route takes.
+
+        Raises a Refusal naming every fault of its form.
         """
         caller = "" if path.startswith("/.well-known") else self.caller(headers)
         if (

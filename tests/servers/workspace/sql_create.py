@@ -74,8 +74,9 @@ def create_container(reader: Reader, session: Session) -> None:
 
 
 def create_table(reader: Reader, session: Session, replaces: bool) -> None:
-    """CREATE TABLE with columns, keys, comment, clustering and properties; CHECK constraints come
-    by ALTER TABLE only.
+    """CREATE TABLE with columns, keys, comment, clustering and properties.
+
+    CHECK constraints come by ALTER TABLE only.
     """
     skips = reader.takes("IF", "NOT", "EXISTS")
     full_name = session.full_name(reader.name())
@@ -195,8 +196,9 @@ def read_clustering(reader: Reader) -> list[str]:
 
 
 def set_clustering(table: Json, columns: list[str] | None) -> None:
-    """Note a table's clustering among its properties, where the service shows it; four columns at
-    most (Databricks, *Use liquid clustering*).
+    """Note a table's clustering among its properties, where the service shows it.
+
+    Four columns at most (Databricks, *Use liquid clustering*).
     """
     if columns is None:
         return

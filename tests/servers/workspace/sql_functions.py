@@ -15,8 +15,9 @@ from .state import Json, new_uuid
 
 
 def create_function(reader: Reader, session: Session, replaces: bool) -> None:
-    """CREATE FUNCTION in SQL (Databricks, *CREATE FUNCTION (SQL and Python)*); its body must be an
-    expression that can be parsed.
+    """CREATE FUNCTION in SQL (Databricks, *CREATE FUNCTION (SQL and Python)*).
+
+    Its body must be an expression that can be parsed.
     """
     skips = reader.takes("IF", "NOT", "EXISTS")
     full_name = session.full_name(reader.name())

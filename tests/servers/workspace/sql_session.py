@@ -20,8 +20,9 @@ class Session:
     schema: str = "default"
 
     def full_name(self, parts: tuple[str, ...], length: int = 3) -> str:
-        """Return a name of as many parts, the session's in front; raises SqlError for too many, or
-        where the session has none.
+        """Return a name of as many parts, the session's in front.
+
+        Raises SqlError for too many, or where the session has none.
         """
         whole = (
             (*(self.catalog, self.schema)[: length - len(parts)], *parts)

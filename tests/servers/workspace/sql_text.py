@@ -117,8 +117,9 @@ class Reader:
         return found
 
     def pairs(self) -> dict[str, str]:
-        """Read `('key' = 'value', ...)`; a key may be a name of parts, and a value is absent, a
-        number, true or false too.
+        """Read `('key' = 'value', ...)`.
+
+        A key may be a name of parts, and a value is absent, a number, true or false too.
         """
 
         def pair() -> tuple[str, str]:

@@ -78,8 +78,9 @@ def text_of(literal: str) -> str:
 
 
 def tokens(sql: str) -> list[Token]:
-    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*); raises SqlError
-    where a text or name does not end.
+    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*).
+
+    Raises SqlError where a text or name does not end.
     """
     found, at = [], 0
     while at < len(sql):

@@ -16,8 +16,9 @@ WHOLE = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
 
 
 def widens(old: SqlType, new: SqlType) -> bool:
-    """Delta takes the change over: byte, short, int to wider whole numbers, decimal or double;
-    float to double; decimals to larger ones; date to timestamp_ntz.
+    """Delta takes the change over: byte, short, int to wider whole numbers, decimal or double.
+
+    Float to double; decimals to larger ones; date to timestamp_ntz.
     """
     if old.text in WHOLE and new.text in WHOLE:
         return WHOLE[old.text] < WHOLE[new.text]

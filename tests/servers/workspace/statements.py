@@ -26,8 +26,9 @@ READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC")
     sql.StatementExecutionAPI.execute_statement, "workspace/statementexecution/executestatement"
 )
 def execute(state: State, request: Request) -> Json:
-    """Run a statement on a warehouse, which starts if it is stopped; an error of the statement is
-    its state and not one of the call.
+    """Run a statement on a warehouse, which starts if it is stopped.
+
+    An error of the statement is its state and not one of the call.
     """
     warehouse(state, request["warehouse_id"])["state"] = "RUNNING"
     wait = request.body.get("wait_timeout", "10s")
@@ -101,8 +102,9 @@ def typed(item: Json) -> Any:
 
 
 def done(result: Rows, size: int) -> Json:
-    """Return the answer to a statement that succeeded, with the first of its chunks; every value is
-    text.
+    """Return the answer to a statement that succeeded, with the first of its chunks.
+
+    Every value is text.
     """
     rows = [
         [

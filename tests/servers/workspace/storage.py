@@ -27,8 +27,9 @@ def need_on_metastore(state: State, caller: str, privilege: str) -> None:
 
 
 def identity_of(said: Json) -> Json:
-    """Return the identity of a credential, which is exactly one; an access connector has its
-    resource id (Databricks, *Azure managed identities*).
+    """Return the identity of a credential, which is exactly one.
+
+    An access connector has its resource id (Databricks, *Azure managed identities*).
     """
     kinds = [
         key
@@ -168,8 +169,9 @@ def check_overlap(state: State, call: str, url: str, but: str = "") -> None:
 
 
 def location_of(state: State, caller: str, url: str, privilege: str) -> Json:
-    """Return the external location that a place is in; raises a Refusal where there is none or the
-    caller may not use it so.
+    """Return the external location that a place is in.
+
+    Raises a Refusal where there is none or the caller may not use it so.
     """
     for name, item in state.unity["external_location"].items():
         if (url + "/").startswith(item["url"] + "/"):

@@ -54,8 +54,9 @@ def checks_of(table: Json) -> dict[str, str]:
 
 
 def clustering_of(table: Json) -> str:
-    """Return the columns by which a table is clustered, as SQL; NONE for none, and where the
-    service chooses them.
+    """Return the columns by which a table is clustered, as SQL.
+
+    NONE for none, and where the service chooses them.
     """
     columns = json.loads(table["properties"].get("clusteringColumns", "[]"))
     return (
@@ -146,8 +147,9 @@ def alter_statements(before: Json, after: Json) -> list[str]:
 
 
 def column_statements(alter: str, before: list[Json], after: list[Json]) -> Iterator[str]:
-    """Yield what brings columns from one state to the next; one that has another name in its place
-    was renamed.
+    """Yield what brings columns from one state to the next.
+
+    One that has another name in its place was renamed.
     """
     old, new = {item["name"]: item for item in before}, {item["name"]: item for item in after}
     lost, found = (
@@ -280,8 +282,9 @@ def delta_actions(folder: Path) -> Iterator[Json]:
 
 
 def delta_rows(folder: Path) -> list[Json]:
-    """Return a table's rows; raises ValueError for one that marks rows as deleted, which the server
-    does not read.
+    """Return a table's rows.
+
+    Raises ValueError for one that marks rows as deleted, which the server does not read.
     """
     import pyarrow.parquet
 

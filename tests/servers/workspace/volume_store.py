@@ -11,8 +11,9 @@ from .state import Json
 
 
 class VolumeStore(MutableMapping[str, Json]):
-    """The files by their paths, as `state.volume_files` has them; the folder stands for
-    /Volumes.
+    """The files by their paths, as `state.volume_files` has them.
+
+    The folder stands for /Volumes.
     """
 
     def __init__(self, folder: Path, first: MutableMapping[str, Json]) -> None:

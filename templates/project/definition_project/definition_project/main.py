@@ -48,8 +48,10 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def model_of(contract: Contract, name: str) -> Model:
-    """Return the model of that name; raises BadInput where the contract describes no silver table
-    of it, it has no key, or keeps history.
+    """Return the model of that name.
+
+    Raises BadInput where the contract describes no silver table of it, it has no key, or keeps
+    history.
     """
     model = next((item for item in contract.silver_models if item.name == name), None)
     if model is None:
@@ -69,8 +71,9 @@ def model_of(contract: Contract, name: str) -> Model:
 
 
 def source_of(project: Project, contract: Contract, model: Model) -> Model:
-    """Return the model as bronze has it: that of the contract that brings it there; raises BadInput
-    where there is none.
+    """Return the model as bronze has it: that of the contract that brings it there.
+
+    Raises BadInput where there is none.
     """
     if model in contract.ingested_models:
         return model
@@ -124,8 +127,9 @@ def run(chosen: argparse.Namespace) -> Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Fill the silver table that the command line names; end the process with 1 where it failed, 2
-    where nothing could be done.
+    """Fill the silver table that the command line names.
+
+    End the process with 1 where it failed, 2 where nothing could be done.
     """
     try:
         done = run(options(arguments))

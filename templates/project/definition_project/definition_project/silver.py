@@ -11,8 +11,13 @@ from datamaster_kit.contract.model import Contract, Model
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.sql.sqltype import quote, sql_literal, sql_type
 from datamaster_kit.contract.sql.table import DELETED_SUFFIX
-from datamaster_kit.ingest.rows import IS_GOOD_ROW, is_deletion
-from datamaster_kit.ingest.versions import content_hash, key_columns, is_same_key, version_struct
+from datamaster_kit.ingest.rows import IS_GOOD_ROW, is_deletion_sql
+from datamaster_kit.ingest.versions import (
+    content_hash,
+    key_columns,
+    is_same_key_sql,
+    version_struct,
+)
 from datamaster_kit.lakehouse.names import Names
 from datamaster_kit.targets.readers.casts import bronze_type
 from datamaster_kit.targets.readers.columnar_files import fit_value
@@ -29,8 +34,9 @@ def prepared(model: str, rows: DataFrame) -> DataFrame:
 
 
 def described(rows: DataFrame, source: Model, contract: Contract, model: Model) -> DataFrame:
-    """Return rows of another contract's bronze as this contract describes them; a row with a value
-    that is none of its type, or that breaks a rule, is left out.
+    """Return rows of another contract's bronze as this contract describes them.
+
+    A row with a value that is none of its type, or that breaks a rule, is left out.
     """
     there = {item.column.lower(): item for item in source.fields}
     columns, fitting = [name for name in rows.columns if name.startswith("carlton_")], ["true"]
@@ -59,8 +65,9 @@ def described(rows: DataFrame, source: Model, contract: Contract, model: Model) 
 
 
 def arrived(rows: DataFrame, since: date | None, until: date | None) -> DataFrame:
-    """Return the rows of bronze that arrived from one day to another, both included (UTC); None:
-    without that end.
+    """Return the rows of bronze that arrived from one day to another, both included (UTC).
+
+    None: without that end.
     """
     if since:
         rows = rows.where(f"carlton_current_date >= TIMESTAMP '{since} 00:00:00Z'")
@@ -78,7 +85,7 @@ def newest(rows: DataFrame, contract: Contract, model: Model) -> DataFrame:
         f"{version_struct(contract, model)} DESC) AS _rank"
     )
     return (
-        rows.selectExpr("*", rank, f"{is_deletion(contract, model) or 'false'} AS _is_deletion")
+        rows.selectExpr("*", rank, f"{is_deletion_sql(contract, model) or 'false'} AS _is_deletion")
         .where("_rank = 1")
         .drop("_rank")
     )
@@ -94,7 +101,7 @@ def not_deleted_since(source: str, deleted: str, contract: Contract, model: Mode
     )
     return (
         f"(SELECT r.* FROM {source} r LEFT ANTI JOIN {deleted} d ON "
-        f"{is_same_key(model, 'r', 'd')} AND NOT r._is_deletion AND {is_older})"
+        f"{is_same_key_sql(model, 'r', 'd')} AND NOT r._is_deletion AND {is_older})"
     )
 
 
@@ -117,7 +124,7 @@ def merge_statement(source: str, silver: str, contract: Contract, model: Model, 
     values = ", ".join(f"s.{column}" for column in columns)
     assignments = ", ".join(f"t.{column} = s.{column}" for column in columns)
     return f"""
-        MERGE INTO {silver} t USING {source} s ON {is_same_key(model, "t", "s")}
+        MERGE INTO {silver} t USING {source} s ON {is_same_key_sql(model, "t", "s")}
         WHEN MATCHED AND {is_due} AND s._is_deletion THEN DELETE
         WHEN MATCHED AND {is_due} THEN
             UPDATE SET {assignments}, t.carlton_changed_by = {written}
@@ -136,8 +143,9 @@ def fill(
     since: date | None = None,
     until: date | None = None,
 ) -> dict[str, int]:
-    """Bring rows of a model's bronze table, where it is as `source` describes it, to silver; return
-    how many were read, merged and deleted. A second time changes nothing.
+    """Bring rows of a model's bronze table, where it is as `source` describes it, to silver.
+
+    Return how many were read, merged and deleted. A second time changes nothing.
     """
     bronze = target.sql_name(names.table("bronze", source.table))
     silver, deleted = (
@@ -151,7 +159,9 @@ def fill(
         described(ready, source, contract, model) if source != model else ready, contract, model
     ).createOrReplaceTempView(view)
     changes = (
-        not_deleted_since(view, deleted, contract, model) if is_deletion(contract, model) else view
+        not_deleted_since(view, deleted, contract, model)
+        if is_deletion_sql(contract, model)
+        else view
     )
     [done] = target.spark.sql(merge_statement(changes, silver, contract, model, run_id)).collect()
     target.spark.catalog.dropTempView(view)

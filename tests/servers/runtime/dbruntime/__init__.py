@@ -8,8 +8,9 @@ from typing import Any
 
 
 class UserNamespaceInitializer:
-    """What has the names of a notebook; here `dbutils` alone, so that no Spark is started for a
-    task that asks for none.
+    """What has the names of a notebook.
+
+    Here `dbutils` alone, so that no Spark is started for a task that asks for none.
     """
 
     @classmethod
