@@ -45,6 +45,7 @@ from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .quality.rule import OPERATOR_TESTS, limit_of
 from .quality.rules import QUALITY_SEVERITIES
 from .source_options import (
+    VALUE_OPTIONS,
     century_problem,
     moment_pattern_problem,
     option_problems,
@@ -1084,7 +1085,7 @@ def _source_findings(source: Source) -> Iterator[ContractFinding]:
             f"workflow.source.{name}",
             "",
         )
-    for name in ("dateFormat", "timestampFormat"):
+    for name in VALUE_OPTIONS:
         if guess := century_problem(str(source.options.get(name, ""))):
             yield (
                 _GUESSED_CENTURY,

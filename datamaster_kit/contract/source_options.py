@@ -15,8 +15,8 @@ from .document import nearest_name_hint
 from .period import parse_period
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'codec_of', 'reader_options',
-           'quote_escape', 'moment_pattern_problem', 'century_problem',
+__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'VALUE_OPTIONS', 'OptionProblem', 'codec_of',
+           'reader_options', 'quote_escape', 'moment_pattern_problem', 'century_problem',
            'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
@@ -62,6 +62,7 @@ CLOUD_OPTIONS = frozenset(
         "validateOptions",
     }
 )
+VALUE_OPTIONS = ("dateFormat", "timestampFormat")  # how values are written: the casts read them
 _OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
 _BOOLEAN_OPTIONS = (
     "header",

@@ -452,10 +452,7 @@ def build_steps(
 def _select_models(
     models: Iterable[Model], only: str, without: Collection[str] = ()
 ) -> tuple[Model, ...]:
-    """Return the models of a name, all of them where it is empty.
-
-    But for those that `without` names.
-    """
+    """Return the models of a name, or where it is empty all but those in `without`."""
     return tuple(
         model for model in models if only in ("", model.name) and model.name not in without
     )

@@ -23,7 +23,7 @@ from ..contract.publish.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.quality.field_rules import UNREADABLE_RECORD_KEYS
 from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
-from ..contract.source_options import reader_options
+from ..contract.source_options import VALUE_OPTIONS, reader_options
 from ..contract.sql.sqltype import quote, sql_literal, sql_type
 from ..contract.sql.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
@@ -414,13 +414,11 @@ def _value_options(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
     options = reader_options(source.format if source.type == "adls" else "events", source.options)
-    return {name: options[name] for name in ("dateFormat", "timestampFormat") if name in options}
+    return {name: options[name] for name in VALUE_OPTIONS if name in options}
 
 
 def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
-    """Return SQL for a column's value: what a person gave; what it has.
-
-    Or what was rescued and fits now.
+    """Return SQL for a column's value: given, there, or rescued and fitting now.
 
     What was rescued is read as the files are, by their `formats`; what a person gave as it was
     exported,

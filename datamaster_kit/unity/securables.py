@@ -259,6 +259,8 @@ def create_securable(
                 VolumeType(has["type"]),
                 comment=project.names.volume_comment(parts[1]),
             )
+        case _:
+            raise AssertionError(f"nothing makes a {wanted.kind}")
     return ""
 
 
@@ -327,6 +329,8 @@ def _delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
             client.tables.delete(there.name)
         case "function":
             client.functions.delete(there.name)
+        case _:
+            raise AssertionError(f"nothing deletes a {there.kind}")
 
 # %% ../../nbs/unity/08_securables.ipynb #6a2cc8fa
 def read_securables(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:

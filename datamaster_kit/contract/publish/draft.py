@@ -87,8 +87,8 @@ _TEXT_TYPE_REGEXES = {
     "number": rf"{_SAMPLE_INTEGER_REGEX}(\.[0-9]{{1,18}})?",
     "truth value": r"(?i:true|false)",
     "date": _SAMPLE_DATE_REGEX,
-    "moment": rf"{_SAMPLE_DATE_REGEX}[T "
-    rf"][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
+    "moment": rf"{_SAMPLE_DATE_REGEX}"
+    rf"[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
 }
 
 

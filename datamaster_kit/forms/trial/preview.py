@@ -23,7 +23,7 @@ from ...contract.publish.draft import delimiter_of
 from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Example, Model, Scalar, Source, Workflow
 from ...contract.control_totals import read_control_totals
-from ...contract.source_options import reader_options
+from ...contract.source_options import VALUE_OPTIONS, reader_options
 from .verdicts import (
     json_value_text,
     rescue_reason,
@@ -287,7 +287,7 @@ def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Previe
         options = {
             name: value
             for name, value in given.items()
-            if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")
+            if name in (*CSV_OPTIONS, *VALUE_OPTIONS, "header")
         }
         control = read_control_totals(source.options.get("control"), source.format)
         with closing(csv_records(file, options)) as records:
@@ -416,11 +416,7 @@ def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
         model,
         {},
         records,
-        {
-            name: value
-            for name, value in source.options.items()
-            if name in ("dateFormat", "timestampFormat")
-        },
+        {name: value for name, value in source.options.items() if name in VALUE_OPTIONS},
         rows,
     )
 

@@ -90,9 +90,9 @@ _SCHEDULE_KIND_CHOICES = (
 
 
 def _schedule_html(cron: str, zone: str, now: datetime) -> str:
-    """Return in HTML when a Quartz expression falls due, in words and as its next five times.
+    """Return in HTML when a Quartz expression falls due, or what is wrong with it.
 
-    Or what is wrong with it.
+    It is told in words, and as its next five times.
     """
     if not cron.strip():
         return remark_html("No schedule: the job runs when somebody starts it.")

@@ -282,5 +282,5 @@ def list_items(management: Management, path: str) -> Iterator[dict[str, Any]]:
         answer = call_azure(management, "GET", path)
         page = answer.body if answer.status != 404 else {}
         yield from page.get("value", ())
-        # the latter in Microsoft Graph
+        # Microsoft Graph says `@odata.nextLink`
         path = page.get("nextLink") or page.get("@odata.nextLink") or ""

@@ -92,8 +92,8 @@ ACCEPTED_FORMS: tuple[_AcceptedForm, ...] = (
     ),
     _AcceptedForm(
         ("timestamp",),
-        f"{_BLANKS_PATTERN}{_DAY_PATTERN}(?:[ "
-        f"T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN}{_OFFSET_PATTERN})?)?{_BLANKS_PATTERN}",
+        f"{_BLANKS_PATTERN}{_DAY_PATTERN}"
+        f"(?:[ T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN}{_OFFSET_PATTERN})?)?{_BLANKS_PATTERN}",
         "a day (its first moment), or a day, a blank or T, and hours and minutes, with or "
         "without seconds; seconds have up to six digits behind their point, and may be "
         "followed by Z, UTC or an offset such as -03:00, -0300 or -03",
@@ -122,8 +122,8 @@ ACCEPTED_FORMS: tuple[_AcceptedForm, ...] = (
     ),
     _AcceptedForm(
         ("timestamp_ntz",),
-        f"{_BLANKS_PATTERN}{_DAY_PATTERN}(?:[ "
-        f"T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN})?)?{_BLANKS_PATTERN}",
+        f"{_BLANKS_PATTERN}{_DAY_PATTERN}"
+        f"(?:[ T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN})?)?{_BLANKS_PATTERN}",
         "as a timestamp, without an offset",
         "digits behind the sixth are zeros; a source's `timestampFormat` takes the place of "
         "this form",

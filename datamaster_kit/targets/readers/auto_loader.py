@@ -125,7 +125,7 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     if source.format == "csv":
         given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
         defaults |= {"header": "true", "multiLine": "true"}
-        # the latter is the byte 0 where none is said, and goes out of cells
+        # without an escape of quotes Spark takes the byte 0 for one, and takes it out of cells
         fixed |= {
             "escape": quote_escape(source.options),
             "charToEscapeQuoteEscaping": quote_escape(source.options),

@@ -478,7 +478,7 @@ def read_csv(
     """
     texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    # it is the byte 0 where none is said, and goes out of cells
+    # without an escape of quotes Spark takes the byte 0 for one, and takes it out of cells
     options = {
         "header": has_header(source.options),
         "mode": "PERMISSIVE",
