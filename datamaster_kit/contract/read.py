@@ -29,6 +29,7 @@ from .document import (
 from .fault import BadInput, Fault, code
 from .model import Contract, Scalar, walk_fields
 from .odcs.reader import BAD_SHAPE_ERRORS, read_odcs
+from .quality.metrics import VALUE_LIST_ARGUMENTS
 from .readings import differing_readings, ways_to_write
 
 # %% auto #0
@@ -157,7 +158,7 @@ _WRITTEN_OTHERWISE = code(
     "put it in quotes",
     severity="warning",
 )
-_VALUE_LIST_KEYS = ("enum", "validValues", "missingValues")
+_VALUE_LIST_KEYS = ("enum", *VALUE_LIST_ARGUMENTS)
 _LIMIT_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _TEXT_TYPES = ("string", "varchar", "char")
 

@@ -20,6 +20,7 @@ from datamaster_kit.contract.odcs.standard_schema import odcs_json_schema, schem
 from datamaster_kit.contract.odcs.writer import build_odcs, odcs_yaml
 from datamaster_kit.contract.publish.convert import convert
 from datamaster_kit.contract.publish.draft import draft
+from datamaster_kit.contract.quality.metrics import METRICS, find_metric, metric_table
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import read_contract, read_unchecked_contract, translate_document
 from datamaster_kit.contract.sql.server_types import DIALECTS, parse_server_type
@@ -821,3 +822,11 @@ schema:
     assert [fault.hint for fault in lint_file(path) if fault.code == "type-unknown"] == [
         "describe its fields"
     ]
+
+
+def test_the_docs_have_every_metric_and_each_of_its_names_is_that_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+    assert metric_table() in page
+    names = [(name, metric) for metric in METRICS for name in (metric.name, *metric.other_names)]
+    assert [find_metric(name) for name, _ in names] == [metric for _, metric in names]
+    assert len({name.lower() for name, _ in names}) == len(names)

@@ -24,6 +24,7 @@ from ..model import (
     Struct,
 )
 from .sodacl import parse_sodacl
+from ..quality.metrics import LIST_ARGUMENTS
 from ..sql.sqltype import parse_sql_type
 
 DcsPath = tuple[str | int, ...]
@@ -503,7 +504,7 @@ def _read_dcs_arguments(
         arguments.setdefault("validValues", item["validValues"])
     lists = {
         key: [arguments[key]]
-        for key in ("validValues", "missingValues", "properties")
+        for key in LIST_ARGUMENTS
         if not isinstance(arguments.get(key), list | None)
     }
     kinds = {

@@ -13,6 +13,7 @@ from typing import Any
 from ..document import parse_document
 from ..fault import BadInput, first_line
 from ..model import Threshold, Quality
+from ..quality.metrics import METRICS, VALUE_LIST_ARGUMENTS
 from ..sql.sqltype import quote
 
 # %% auto #0
@@ -119,7 +120,7 @@ def _soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     found = {name: settings[key] for key, name in _SODA_ARGUMENTS.items() if key in settings}
     found |= {
         name: found[name] if isinstance(found[name], list) else [found[name]]
-        for name in ("validValues", "missingValues")
+        for name in VALUE_LIST_ARGUMENTS
         if name in found
     }
     if "valid length" in settings:
@@ -132,16 +133,7 @@ def _soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #dd5579f9
-_SODA_METRICS = {
-    "row_count": "rowCount",
-    "missing_count": "missingValues",
-    "missing_percent": "missingValues",
-    "duplicate_count": "duplicateValues",
-    "duplicate_percent": "duplicateValues",
-    "invalid_count": "invalidValues",
-    "invalid_percent": "invalidValues",
-    "freshness": "freshness",
-}
+_SODA_METRICS = {name: metric.name for metric in METRICS for name in metric.soda_names}
 _SODA_AGGREGATES = {
     **{
         name: name + "({})"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
+from ..quality.metrics import METRICS, find_metric
 from .standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
 # %% auto #0
@@ -33,15 +34,6 @@ _BAD_ODCS_VERSION = code(
 )
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #1ddb575d
-_METRICS_BY_OLD_NAME = {
-    "nullCheck": "nullValues",
-    "nullCount": "nullValues",
-    "duplicateCount": "duplicateValues",
-    "validValues": "invalidValues",
-    "invalidCount": "invalidValues",
-    "missingCount": "missingValues",
-    "countCheck": "rowCount",
-}
 ODCS_OPERATORS = (
     "mustBe",
     "mustNotBe",
@@ -71,19 +63,16 @@ def _rewrite_old_quality(item: dict[str, Any], path: _OdcsPath) -> Iterator[_Rew
         and isinstance(rule := item.get("rule"), str)
         and "metric" not in item
     ):
-        item["metric"] = _METRICS_BY_OLD_NAME.get(item.pop("rule"), rule)
+        metric = find_metric(item.pop("rule"))
+        item["metric"] = metric.name if metric else rule
         yield (*path, "rule"), f"rule: {rule} is now metric: {item['metric']}"
     if "validValues" in item and item.get("metric") == "invalidValues":
         item["arguments"] = {"validValues": item.pop("validValues")} | dict(
             item.get("arguments") or {}
         )
         yield (*path, "validValues"), "validValues belongs under arguments"
-    if item.get("metric") in (
-        "invalidValues",
-        "nullValues",
-        "missingValues",
-        "duplicateValues",
-    ) and not any(name in item for name in ODCS_OPERATORS):
+    wants_none = any(item.get("metric") == metric.name for metric in METRICS if metric.wants_none)
+    if wants_none and not any(name in item for name in ODCS_OPERATORS):
         item["mustBe"] = 0
         yield path, "no operator is given; mustBe: 0 is meant"
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...contract.document import parse_plain_scalar
 from ...contract.edit.edit import REMOVE, apply_yaml_edits
 from ...contract.fault import BadInput, code
-from ...contract.quality.rules import METRIC_NAMES
+from ...contract.quality.metrics import find_metric
 from .addresses import (
     Address,
     existing_path,
@@ -240,7 +240,7 @@ def _parse_check(written: Any, field: str = "") -> FormCheck:
     texts = {name: str(written.get(name) or "") for name in ("name", "description", "severity")}
     kind = str(written.get("type") or ("sql" if written.get("query") else "library"))
     operators = [name for name in OPERATOR_WORDS if name in written]
-    metric = METRIC_NAMES.get(str(written.get("metric") or "").lower(), "")
+    metric = find_metric(str(written.get("metric") or ""))
     given = written.get("arguments")
     arguments = given if isinstance(given, Mapping) else {}
     plain = set(written) <= _UNDERSTOOD_KEYS and len(operators) <= 1
@@ -254,7 +254,8 @@ def _parse_check(written: Any, field: str = "") -> FormCheck:
         return FormCheck("sentence", field, detail=texts.pop("description"), **texts)
     if plain and kind == "sql" and isinstance(written.get("query"), str):
         return FormCheck("sql", field, detail=written["query"], **texts, **numbers)
-    known = _metric_check_kind(metric, arguments, field) if plain and kind == "library" else None
+    kind_of_metric = metric.kind if metric and plain and kind == "library" else ""
+    known = _metric_check_kind(kind_of_metric, arguments, field)
     if known is None:
         return FormCheck("other", field, detail=kind, **texts)
     return FormCheck(known[0], field, detail=known[1], **texts, **numbers)
