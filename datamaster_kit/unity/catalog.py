@@ -18,7 +18,6 @@ from ..plan.plan import Plan
 from .cluster import runtime_problems
 from .desired import DesiredCatalog, build_desired_catalog
 from .preconditions import (
-    METASTORE_KIND,
     NO_SUCH_PRINCIPAL,
     missing_principal_refusal,
     find_missing_principals,
@@ -50,6 +49,7 @@ from .tables import (
     plan_tables,
     plan_project_tables,
 )
+from .securables import METASTORE_KIND
 from .workspace import (
     WorkspaceState,
     Workspace,

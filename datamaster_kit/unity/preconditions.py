@@ -18,12 +18,13 @@ from ..plan.plan import Change, Plan
 from ..plan.resources import ResourceKey, propagate_refusal
 from .masks import APPLICATION_ID
 from .privileges import securable_type
+from .securables import METASTORE_KIND, SECURABLE_KINDS
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_SUCH_PRINCIPAL', 'METASTORE_KIND', 'principals_of', 'find_missing_principals',
+__all__ = ['NO_SUCH_PRINCIPAL', 'principals_of', 'find_missing_principals',
            'missing_principal_refusal', 'with_principal_refusals',
            'with_refused_schemas', 'privileges_for_plan', 'WorkspaceCaller',
            'read_caller', 'missing_privilege_faults', 'missing_role_faults']
@@ -135,38 +136,20 @@ def with_refused_schemas(tables: Plan, objects: Plan) -> Plan:
     return replace(tables, changes=tuple(map(with_permission, tables.changes)))
 
 # %% ../../nbs/unity/10_preconditions.ipynb #c7077404
-METASTORE_KIND = "metastore"
-_METASTORE_PRIVILEGES = {
-    "storage credential": "CREATE_STORAGE_CREDENTIAL",
-    "external location": "CREATE_EXTERNAL_LOCATION",
-    "catalog": "CREATE_CATALOG",
-}
-_PARENT_PRIVILEGES = {
-    "schema": "CREATE_SCHEMA",
-    "volume": "CREATE_VOLUME",
-    "table": "CREATE_TABLE",
-    "function": "CREATE_FUNCTION",
-}
-
-
-def _parent(kind: str, name: str) -> ResourceKey:
-    """Return what an object is in."""
-    return ("catalog" if kind == "schema" else "schema"), name.rpartition(".")[0]
-
-
 def _privilege_for_change(change: Change, metastore: str) -> tuple[ResourceKey, str] | None:
     """Return the object and the privilege on it that a change needs.
 
     None where nothing is known of it.
     """
-    if change.action == "create" and change.kind in _METASTORE_PRIVILEGES:
-        return (METASTORE_KIND, metastore), _METASTORE_PRIVILEGES[change.kind]
-    if change.action == "create" and change.kind in _PARENT_PRIVILEGES:
-        return _parent(change.kind, change.name), _PARENT_PRIVILEGES[change.kind]
+    securable = SECURABLE_KINDS.get(change.kind)
+    is_of_metastore = securable is not None and securable.made_in == METASTORE_KIND
+    if securable and change.action == "create":
+        container = metastore if is_of_metastore else change.name.rpartition(".")[0]
+        return (securable.made_in, container), securable.create_privilege
     if change.kind in ("grant", "surplus grant"):
         kind, _, name = change.name.partition(" to ")[0].rpartition(" ")
         return (kind, name), "MANAGE"
-    if change.kind in (*_METASTORE_PRIVILEGES, "schema") and change.action in ("update", "delete"):
+    if (is_of_metastore or change.kind == "schema") and change.action in ("update", "delete"):
         return (change.kind, change.name), "MANAGE"
     return None
 

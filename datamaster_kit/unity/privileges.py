@@ -22,7 +22,7 @@ from ..plan.resources import (
     Resource,
 )
 from .roles import is_exempt_principal, schema_usage
-from .securables import CONTAINER_PURPOSES, find_by_key
+from .securables import CONTAINER_PURPOSES, SECURABLE_KINDS, find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -192,7 +192,7 @@ def grant_operations(client: WorkspaceClient) -> dict[str, Operations]:
     )
 
 # %% ../../nbs/unity/09_privileges.ipynb #6f5fcdbc
-_TAGGABLE_KINDS = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
+_TAG_TYPES = {kind.name: kind.tag_type for kind in SECURABLE_KINDS.values() if kind.tag_type}
 _INVALID_TAG_CHARACTERS = re.compile(r"[.,\-=/:]")
 
 
@@ -205,7 +205,7 @@ def desired_tags(project: Project, objects: Iterable[Resource]) -> tuple[Resourc
     return tuple(
         Resource("tag", f"{item.kind} {item.name} {key}", {"value": value}, needs=(item.key,))
         for item in objects
-        if item.kind in _TAGGABLE_KINDS
+        if item.kind in _TAG_TYPES
         for key, value in tags.items()
     )
 
@@ -228,7 +228,7 @@ def read_tags(
             needs=((kind, name),),
         )
         for kind, name in sorted(objects)
-        for tag in client.entity_tag_assignments.list(_TAGGABLE_KINDS[kind], name)
+        for tag in client.entity_tag_assignments.list(_TAG_TYPES[kind], name)
         if f"{kind} {name} {tag.tag_key}" in items
     )
 
@@ -240,7 +240,7 @@ def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
     def assignment(name: str, value: str) -> EntityTagAssignment:
         kind, of, key = name.split(" ", 2)
         return EntityTagAssignment(
-            entity_name=of, tag_key=key, entity_type=_TAGGABLE_KINDS[kind], tag_value=value
+            entity_name=of, tag_key=key, entity_type=_TAG_TYPES[kind], tag_value=value
         )
 
     def create(wanted: Resource, identities: Identities) -> str:

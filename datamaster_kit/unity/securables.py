@@ -8,6 +8,7 @@ which there should be, which there are, and how one becomes the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,41 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['CONTAINER_PURPOSES', 'container_url', 'access_connector_id', 'desired_securables',
-           'read_credentials', 'create_securable', 'set_owner', 'read_securables',
-           'find_by_key', 'securable_operations']
+__all__ = ['METASTORE_KIND', 'SECURABLE_KINDS', 'CONTAINER_PURPOSES', 'container_url',
+           'access_connector_id', 'desired_securables', 'read_credentials',
+           'create_securable', 'set_owner', 'read_securables', 'find_by_key',
+           'securable_operations']
+
+# %% ../../nbs/unity/08_securables.ipynb #a7ab9750
+METASTORE_KIND = "metastore"
+
+
+@dataclass(frozen=True)
+class _SecurableKind:
+    """A kind of object of Unity Catalog.
+
+    It is made in an object of the kind `made_in`, which takes `create_privilege` on that one, and
+    has tags under `tag_type`, where it takes any.
+    """
+
+    name: str
+    made_in: str
+    create_privilege: str
+    tag_type: str = ""
+
+
+SECURABLE_KINDS = {
+    kind.name: kind
+    for kind in (
+        _SecurableKind("storage credential", METASTORE_KIND, "CREATE_STORAGE_CREDENTIAL"),
+        _SecurableKind("external location", METASTORE_KIND, "CREATE_EXTERNAL_LOCATION"),
+        _SecurableKind("catalog", METASTORE_KIND, "CREATE_CATALOG", "catalogs"),
+        _SecurableKind("schema", "catalog", "CREATE_SCHEMA", "schemas"),
+        _SecurableKind("volume", "schema", "CREATE_VOLUME", "volumes"),
+        _SecurableKind("table", "schema", "CREATE_TABLE"),
+        _SecurableKind("function", "schema", "CREATE_FUNCTION"),
+    )
+}
 
 # %% ../../nbs/unity/08_securables.ipynb #81976c04
 _NO_CONNECTOR_SUBSCRIPTION = code(
@@ -389,15 +422,4 @@ def securable_operations(client: WorkspaceClient, project: Project) -> dict[str,
         partial(_delete_securable, client),
         find,
     )
-    return dict.fromkeys(
-        (
-            "storage credential",
-            "external location",
-            "catalog",
-            "schema",
-            "volume",
-            "table",
-            "function",
-        ),
-        operations,
-    )
+    return dict.fromkeys(SECURABLE_KINDS, operations)

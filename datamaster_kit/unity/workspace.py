@@ -65,6 +65,7 @@ from .secrets import (
     vault_of,
 )
 from .securables import (
+    SECURABLE_KINDS,
     access_connector_id,
     desired_securables,
     read_credentials,
@@ -287,18 +288,7 @@ def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) ->
         )
 
 # %% ../../nbs/unity/16_workspace.ipynb #f473b9dd
-_DESTROYED_KINDS = (
-    "table",
-    "function",
-    "volume",
-    "schema",
-    "catalog",
-    "external location",
-    "storage credential",
-    "cluster",
-    "surplus cluster",
-    "secret",
-)
+_DESTROYED_KINDS = (*SECURABLE_KINDS, "cluster", "surplus cluster", "secret")
 
 
 def plan_workspace_objects(state: WorkspaceState, allow_delete: bool = False) -> Plan:
