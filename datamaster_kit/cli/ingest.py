@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ from .lakehouse import (
     JsonOption,
     ProjectFile,
     TargetName,
+    count_phrase,
     line_printer,
 )
 from .output import visible_line, print_json, print_table
@@ -187,7 +188,30 @@ def print_runs(runs: Sequence[Run], as_json: bool) -> None:
             for note in run.notes:
                 typer.echo(visible_line(f"{run.step} {run.model}: {note}"))
 
+# %% ../../nbs/cli/05_ingest.ipynb #8cc23687
+_MAX_ADVICE_RULES = 5
 
+
+def _run_advice(runs: Sequence[Run], landing_folder: Callable[[str], str]) -> Iterator[str]:
+    """Yield what a person may want to know next of some runs, a line each.
+
+    `landing_folder` gives the folder in which a model's files are looked for.
+    """
+    ingests = [run for run in runs if run.step == "ingest"]
+    if idle := [run.model for run in ingests if run.result == "nothing new"]:
+        folder = landing_folder(idle[0]).removesuffix(idle[0]) + "<model>"
+        yield f"nothing new for {', '.join(idle)}: files are looked for in {folder}"
+    for run in ingests:
+        counts = [(rule.value, rule.rule) for rule in run.rules if rule.severity == "quarantine"]
+        broken = sorted(((value, rule) for value, rule in counts if value), reverse=True)
+        words = ", ".join(f"{rule} {value:g}" for value, rule in broken[:_MAX_ADVICE_RULES])
+        if run.rows_quarantined:
+            amount = count_phrase(run.rows_quarantined, "row")
+            yield f"{run.model}: {amount} kept out of silver: {words}"
+    if any(run.rows_quarantined for run in ingests):
+        yield "to mend them: datamaster ingest replay --to-csv corrections"
+
+# %% ../../nbs/cli/05_ingest.ipynb #30ecaf5d
 def _run_contract_steps(
     target: Target,
     project: Project,
@@ -220,7 +244,10 @@ def _run_contract_steps(
         if not is_recorded:
             break
     if is_recorded:
-        print_runs(read_runs(target, project.names.catalog, run_id), as_json)
+        runs = read_runs(target, project.names.catalog, run_id)
+        print_runs(runs, as_json)
+        for line in () if as_json else _run_advice(runs, target.landing_folder):
+            typer.echo(visible_line(line))
         faults += [
             fault
             for fault in file_faults(

@@ -17,7 +17,7 @@ from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
 __all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT',
-           'WORKSPACE_SPARK_ONLY', 'doctor_command', 'parse_parameters',
+           'WORKSPACE_SPARK_ONLY', 'doctor_command', 'parse_parameters', 'count_phrase',
            'run_steps_command', 'line_printer', 'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
@@ -126,17 +126,17 @@ def _step_result_phrase(result: Any) -> str:
         case {"runs": [*runs]}:
             # by ingest, by silver
             taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)
-            return f"{taken:,} rows, {_count_phrase(len(runs), 'model')}"
+            return f"{taken:,} rows, {count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
             return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
         case {"rows": dict() as rows}:
-            return f"{sum(rows.values()):,} rows, {_count_phrase(len(rows), 'table')}"
+            return f"{sum(rows.values()):,} rows, {count_phrase(len(rows), 'table')}"
         case {"applied": int(applied)}:
-            return f"{_count_phrase(applied, 'change')} made"
+            return f"{count_phrase(applied, 'change')} made"
     return ""
 
 
-def _count_phrase(count: int, noun: str) -> str:
+def count_phrase(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
