@@ -449,7 +449,7 @@ def test_quarantine_names_the_record_of_a_large_file(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
-    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    monkeypatch.setattr(large_files, "CHUNK_BYTES", 1000)
     lake.contract(KEYED)
     lake.apply()
     bad = {1: "1,x,", 700: "700,1000.00,", 701: "701,1", 2000: ",3.00,", 2999: "2999,-4,"}
@@ -1106,7 +1106,7 @@ def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded
     lake.apply()
     lake.land("a.csv", "id,amount\n1,1.00\n")
     with monkeypatch.context() as at_the_end:
-        at_the_end.setattr("datamaster_kit.ingest.ingest.record_all", lambda *_: sys.exit("ended"))
+        at_the_end.setattr("datamaster_kit.ingest.ingest.record_runs", lambda *_: sys.exit("ended"))
         with pytest.raises(SystemExit):
             ingest_files(lake.target, lake.project, lake.now, "first")
     lake.land("b.csv", "id,amount\n2,-1.00\n3,1.00\n")

@@ -227,7 +227,7 @@ def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(
     with_quotes: bool,
 ) -> None:
     monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
-    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    monkeypatch.setattr(large_files, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(large_files, "PART_BYTES", 400_000)
     draw, names = random.Random(7), [item.name for item in FIELDS]
     lines = [csv_line(draw) for _ in range(6000)]
@@ -300,7 +300,7 @@ def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(
 def test_a_file_of_json_has_the_rows_that_spark_finds(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    monkeypatch.setattr(large_files, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(large_files, "PART_BYTES", 400_000)
     fields = tuple(item for item in JSON_FIELDS if not isinstance(item.type, Array))
     draw = random.Random(11)
