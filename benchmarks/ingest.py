@@ -157,8 +157,10 @@ def land(target: LocalTarget, files: dict[str, list[Path]]) -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a piece of work took: seconds by the clock, and of the processor, and the most megabytes
-    that Java held meanwhile (0: not known here).
+    """What a piece of work took.
+
+    Seconds by the clock, and of the processor, and the most megabytes that Java held meanwhile (0:
+    not known here).
     """
 
     seconds: float
@@ -293,8 +295,9 @@ class Bench:
 
 
 def against_the_floor(bench: Bench, scale: float, format: str, repeat: int) -> list[str]:
-    """Return the table rows of ingest against its floor: one round to warm up, then the medians of
-    several.
+    """Return the table rows of ingest against its floor.
+
+    One round to warm up, then the medians of several.
     """
     contract, file = contract_of(format), raw_file(bench.folder, scale, format)
     rounds = [

@@ -266,8 +266,9 @@ def value_rules(contract: Contract) -> list[Rule]:
 
 
 def job_text(file: Path, warm_file: Path, folder: Path) -> str:
-    """Return the job as JSON: the files, the contract, and its columns and rules as Spark and
-    DuckDB take them.
+    """Return the job as JSON.
+
+    The files, the contract, and its columns and rules as Spark and DuckDB take them.
     """
     contract = contract_of("csv")
     said = [

@@ -1,5 +1,6 @@
-"""How soon a local session is there, with the archive of Spark's classes and without it: `python
-benchmarks/start.py [ROUNDS]`, after `make setup`.
+"""How soon a local session is there, with the archive of Spark's classes and without it.
+
+`python benchmarks/start.py [ROUNDS]`, after `make setup`.
 
 Each start is a process of its own, in turn with and without; a table of medians in seconds is
 printed as Markdown.

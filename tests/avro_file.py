@@ -1,5 +1,6 @@
-"""Files of avro, written byte by byte: a value of a union is a pair of the place of its type and
-itself, so that no library chooses.
+"""Files of avro, written byte by byte.
+
+A value of a union is a pair of the place of its type and itself, so that no library chooses.
 """
 
 from __future__ import annotations

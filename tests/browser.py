@@ -37,8 +37,9 @@ SLOW = 90_000  # milliseconds: what a page may take where the machine has other 
 
 @dataclass
 class Server:
-    """A running `datamaster forms`: its address with the token, its process, and what it has
-    written on standard error.
+    """A running `datamaster forms`.
+
+    Its address with the token, its process, and what it has written on standard error.
     """
 
     address: str
@@ -154,8 +155,10 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Seen:
-    """What a page did: the hosts that it asked, the dialogs that it opened, and what its console
-    and its scripts complained of.
+    """What a page did.
+
+    The hosts that it asked, the dialogs that it opened, and what its console and its scripts
+    complained of.
     """
 
     hosts: set[str] = field(default_factory=set)

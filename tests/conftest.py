@@ -1,5 +1,6 @@
-"""What the tests share: one Spark session a process, test workspaces, and the order in which they
-run.
+"""What the tests share.
+
+One Spark session a process, test workspaces, and the order in which they run.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""A contract is untrusted input: attacks on the reader get a clear fault, and names that carry
-tricks stay names.
+"""A contract is untrusted input.
+
+Attacks on the reader get a clear fault, and names that carry tricks stay names.
 """
 
 from __future__ import annotations

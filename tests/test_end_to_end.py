@@ -1,5 +1,7 @@
-"""The whole path as a user walks it: sample contracts and raw files to tables, executed notebooks
-and a report, in processes of their own.
+"""The whole path as a user walks it.
+
+Sample contracts and raw files to tables, executed notebooks and a report, in processes of their
+own.
 """
 
 from __future__ import annotations

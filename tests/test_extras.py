@@ -36,8 +36,9 @@ OWN = "{}.{}".format(*sys.version_info)
 
 
 def found_pythons() -> dict[str, str]:
-    """Return the Pythons of this machine by their version: the one that runs, those on PATH, and
-    pyenv's.
+    """Return the Pythons of this machine by their version.
+
+    The one that runs, those on PATH, and pyenv's.
     """
     pyenv = sorted(Path.home().glob(".pyenv/versions/*/bin/python"))
     found = {OWN: sys.executable}
@@ -145,8 +146,10 @@ def test_the_wheel_has_a_list_of_what_it_is_made_of(wheel: Path) -> None:
 
 
 def installer(extra: str, python: Path) -> list[str]:
-    """Return the words that install: pip's where there is no extra, and elsewhere those of uv,
-    which is a second opinion of what fits, and need not unpack the same wheels again.
+    """Return the words that install.
+
+    Pip's where there is no extra, and elsewhere those of uv, which is a second opinion of what
+    fits, and need not unpack the same wheels again.
     """
     if not extra:
         return [str(python), "-m", "pip", "install"]

@@ -1,5 +1,7 @@
-"""The whole way in a workspace, from an empty folder: Unity Catalog, jobs, raw files, bronze,
-silver and quality, each by a command in a process of its own and on the workspace's compute.
+"""The whole way in a workspace, from an empty folder.
+
+Unity Catalog, jobs, raw files, bronze, silver and quality, each by a command in a process of its
+own and on the workspace's compute.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The workflows as GitHub runs them: their shell lines are run as they are, and what is there
-afterwards is looked at.
+"""The workflows as GitHub runs them.
+
+Their shell lines are run as they are, and what is there afterwards is looked at.
 
 Stand-ins: the actions of others, the test workspace, Azure Resource Manager, and the log-in. The
 toolkit is installed from the hashed requirements and the checkout, once.

@@ -1,5 +1,6 @@
-"""The workflows of GitHub: what actionlint finds, and the rules of this project that it does not
-know.
+"""The workflows of GitHub.
+
+What actionlint finds, and the rules of this project that it does not know.
 """
 
 from __future__ import annotations
@@ -257,8 +258,9 @@ def test_the_numbered_workflows_ask_for_what_there_is() -> None:
 
 
 def locked() -> dict[str, list[tuple[SpecifierSet, Marker | None, int]]]:
-    """Return the hashed requirements by name: the version, where it is meant for, and how many
-    hashes it has.
+    """Return the hashed requirements by name.
+
+    The version, where it is meant for, and how many hashes it has.
     """
     found: dict[str, list[tuple[SpecifierSet, Marker | None, int]]] = {}
     for text in lock.LOCKED.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():

@@ -1,5 +1,6 @@
-"""What checks the workflows, pinned, under .datamaster/tools: `python tools/actionlint.py` installs
-actionlint and shellcheck and checks `.github/workflows`.
+"""What checks the workflows, pinned, under .datamaster/tools.
+
+`python tools/actionlint.py` installs actionlint and shellcheck and checks `.github/workflows`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""The browser of the browser tests: `python tools/chromium.py` installs Chromium where none is on
-PATH, and says which one the tests take.
+"""The browser of the browser tests.
+
+`python tools/chromium.py` installs Chromium where none is on PATH, and says which one the tests
+take.
 
 As root on Debian and its like it is the distribution's package; elsewhere playwright's own build,
 in its folder under the person's home.

@@ -1,5 +1,6 @@
-"""What datacontract-cli says of the contracts of the tests, kept beside them: `python
-tools/datacontract_cli.py` installs it, pinned, in an environment of its own and records its
+"""What datacontract-cli says of the contracts of the tests, kept beside them.
+
+`python tools/datacontract_cli.py` installs it, pinned, in an environment of its own and records its
 verdicts.
 
 It has some fifty distributions, so that no test installs it: tests read what is recorded here.

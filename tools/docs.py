@@ -1,5 +1,7 @@
-"""Build the documentation into _site/ without a network: pages for people first, then the
-chapters of the library in reading order, each with the answers that its cells give.
+"""Build the documentation into _site/ without a network.
+
+Pages for people first, then the chapters of the library in reading order, each with the answers
+that its cells give.
 """
 
 from __future__ import annotations

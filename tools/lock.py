@@ -1,5 +1,7 @@
-"""The hashed requirements of the workflows: `python tools/lock.py` writes
-`.github/requirements/databricks.txt` anew, for every supported Python.
+"""The hashed requirements of the workflows.
+
+`python tools/lock.py` writes `.github/requirements/databricks.txt` anew, for every supported
+Python.
 
 They are what settings.ini asks for, in the versions of tools/constraints.txt, which the tests run
 with, so `make lock` makes that first. uv resolves them, from a virtual environment of its own.

@@ -72,8 +72,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Expect what Delta 4.0 refuses: rows of an older contract, whose decimals are narrower than
-    the table's.
+    """Expect what Delta 4.0 refuses.
+
+    Rows of an older contract, whose decimals are narrower than the table's.
     """
     import pytest
 

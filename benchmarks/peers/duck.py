@@ -1,5 +1,6 @@
-"""What the peers on DuckDB share: one pass over a csv file that gives every row its types and every
-rule its say.
+"""What the peers on DuckDB share.
+
+One pass over a csv file that gives every row its types and every rule its say.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ SAID = ("rescued", "broken_rules")
 
 
 def query(job: Job, file: Path) -> str:
-    """Return the query of a file's rows: the contract's types, the text that does not fit them, and
-    the names of the rules that a row breaks.
+    """Return the query of a file's rows.
+
+    The contract's types, the text that does not fit them, and the names of the rules that a row
+    breaks.
     """
     texts = ", ".join(f"'{name}': 'VARCHAR'" for name in job.columns)
     casts = ", ".join(

@@ -124,8 +124,9 @@ def measure(
     counts: Callable[[Any], Counts],
     prepare: Callable[[Task], Any] = lambda task: task,
 ) -> None:
-    """Do the job named on the command line and print what was measured as a line of JSON: once on
-    the small file, once timed, then count what is there.
+    """Do the job named on the command line and print what was measured as a line of JSON.
+
+    Once on the small file, once timed, then count what is there.
 
     `prepare` makes of the task what `ingest` and `counts` are given, and is not timed.
     """

@@ -1,5 +1,6 @@
-"""What the peers on Spark share: the toolkit's own session, and the reader that a user of theirs
-has to write.
+"""What the peers on Spark share.
+
+The toolkit's own session, and the reader that a user of theirs has to write.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def schema(job: Job) -> str:
 
 
 def typed(job: Job, file: Path, keeps_corrupt: bool = True) -> DataFrame:
-    """Return a csv file's rows with the contract's types: Spark's fastest way, which takes columns
-    by position and leaves NULL where a value does not fit.
+    """Return a csv file's rows with the contract's types.
+
+    Spark's fastest way, which takes columns by position and leaves NULL where a value does not fit.
     """
     said = schema(job) if keeps_corrupt else schema(job).rpartition(",")[0]
     return session(job).read.csv(

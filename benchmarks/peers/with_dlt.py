@@ -27,8 +27,9 @@ def pipeline(task: Task) -> dlt.Pipeline:
 
 
 def resource(job: Job, file: Path) -> Any:
-    """Return the resource of what is new among a folder's files: rows with their types, in two
-    tables.
+    """Return the resource of what is new among a folder's files.
+
+    Rows with their types, in two tables.
     """
     files = filesystem(
         bucket_url=file.parent.as_uri(),

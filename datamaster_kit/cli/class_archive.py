@@ -52,10 +52,8 @@ def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
     (folder / "classes.yaml").write_text(_ARCHIVE_CONTRACT, encoding="utf-8")
-    project, contract = (
-        Project(folder, names("classes", "classes")),
-        read_contract(folder / "classes.yaml", folder),
-    )
+    project = Project(folder, names("classes", "classes"))
+    contract = read_contract(folder / "classes.yaml", folder)
     project.state_folder.mkdir()
     (project.state_folder / "jars").symlink_to(state / "jars", target_is_directory=True)
     session = local_session(project.state_folder)

@@ -151,8 +151,10 @@ _OPTIONAL_ANSWERS = (
 def collect_answers(
     given: Mapping[str, str], known: Mapping[str, str], may_ask: bool
 ) -> dict[str, str]:
-    """Return an answer to every question: the given one, else a person's, else the known or usual
-    one; raises BadInput where one is missing or cannot be used.
+    """Return an answer to every question.
+
+    The given one, else a person's, else the known or usual one; raises BadInput where one is
+    missing or cannot be used.
     """
     from datamaster_kit.project.project_text import (
         QUESTIONS,

@@ -135,8 +135,9 @@ def mock_command(
     ] = "mock",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Write rows that satisfy a contract: every type and rule, keys and references between its
-    models.
+    """Write rows that satisfy a contract.
+
+    Every type and rule, keys and references between its models.
 
     Example: datamaster mock contracts/account.yaml --rows 100000 --bad-ratio 0.05
     """

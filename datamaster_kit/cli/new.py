@@ -94,8 +94,10 @@ def lakehouse_command(
         ),
     ] = False,
 ) -> None:
-    """Write what a lakehouse begins with: project file, a pair of contracts, workflows, the package
-    that fills silver, a notebook, Makefile and README.
+    """Write what a lakehouse begins with.
+
+    Project file, a pair of contracts, workflows, the package that fills silver, a notebook,
+    Makefile and README.
 
     Files that are there are left alone: where one is in the way, nothing is written.
 

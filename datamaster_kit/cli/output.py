@@ -56,8 +56,9 @@ _MIN_TEXT_WIDTH = 12
 
 
 def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
-    """Return the width in which a column can be read: a number is not broken, and a text is folded
-    no narrower than some characters.
+    """Return the width in which a column can be read.
+
+    A number is not broken, and a text is folded no narrower than some characters.
     """
     from rich.cells import cell_len
 
@@ -83,10 +84,8 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    console, texts = (
-        Console(width=_MAX_TABLE_WIDTH if is_wide else None),
-        [[visible_line(cell) for cell in row] for row in rows],
-    )
+    console = Console(width=_MAX_TABLE_WIDTH if is_wide else None)
+    texts = [[visible_line(cell) for cell in row] for row in rows]
     least = sum(
         _min_column_width(name, (row[place] for row in texts), name in numbers)
         for place, name in enumerate(columns)
@@ -180,10 +179,8 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
 
     from datamaster_kit.plan.plan import ACTION_MARKS, plan_summary
 
-    console, colours = (
-        Console(),
-        {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"},
-    )
+    console = Console()
+    colours = {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
     for change in plan.visible_changes:
         line = Text(
             f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} "
@@ -267,8 +264,9 @@ def append_summary(
 # %% ../../nbs/cli/00_output.ipynb #bc3edea9
 @contextmanager
 def outcome_printer(total: int) -> Iterator[Callable[[ChangeOutcome], None]]:
-    """Give a report of outcomes that shows them on standard error: a bar on a terminal, with what
-    failed above it, and a line each elsewhere.
+    """Give a report of outcomes that shows them on standard error.
+
+    A bar on a terminal, with what failed above it, and a line each elsewhere.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -267,8 +267,9 @@ def output_command(
     part: _PartNames = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what was put out, which the steps that follow read: the workspace's address, ids,
-    containers. Nothing secret is among it.
+    """Print what was put out, which the steps that follow read.
+
+    The workspace's address, ids, containers. Nothing secret is among it.
 
     Example: datamaster setup output --json
     """

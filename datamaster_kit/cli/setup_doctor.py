@@ -17,8 +17,9 @@ __all__ = ['setup_doctor_command']
 def setup_doctor_command(
     project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False
 ) -> None:
-    """Look beforehand at everything that would fail later: Terraform, log-in, permissions, names,
-    quotas, members, account. Nothing is changed.
+    """Look beforehand at everything that would fail later.
+
+    Terraform, log-in, permissions, names, quotas, members, account. Nothing is changed.
 
     Exits with 1 where something needed is missing.
 

@@ -19,8 +19,9 @@ INTERRUPT_EXIT_CODE = 128 + signal.SIGINT
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Ctrl-C came, or what came of it: an abort at a prompt, a module that could not be imported to
-    its end.
+    """Ctrl-C came, or what came of it.
+
+    An abort at a prompt, a module that could not be imported to its end.
     """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__

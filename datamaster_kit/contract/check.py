@@ -357,8 +357,9 @@ def _find_ingested_models(contract: Contract) -> list[Model]:
 
 
 def _helper_table_findings(contract: Contract) -> Iterator[ContractFinding]:
-    """Yield the models whose table is one that the toolkit makes for another model: that of its
-    quarantined rows, or of its deleted keys.
+    """Yield the models whose table is one that the toolkit makes for another model.
+
+    That of its quarantined rows, or of its deleted keys.
     """
     ingested = _find_ingested_models(contract)
     derived = {
@@ -1200,8 +1201,9 @@ def _service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
 
 
 def _odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
-    """Yield the service levels that are not what they seem: misspelled, said twice, or of a field
-    by which no age is told.
+    """Yield the service levels that are not what they seem.
+
+    Misspelled, said twice, or of a field by which no age is told.
     """
     fields = {
         (model.name, item.name): getattr(item.type, "name", "")

@@ -317,8 +317,9 @@ def _entry_problems(key: str, value: Any) -> Iterator[ComputeProblem]:
 # %% ../../nbs/contract/10_compute.ipynb #3984e468
 @dataclass(frozen=True)
 class Compute:
-    """What jobs run on: all but `kind` is said of a job cluster, and is empty where the service
-    decides.
+    """What jobs run on.
+
+    All but `kind` is said of a job cluster, and is empty where the service decides.
 
     `workers` are the least and the most, the same where their number is fixed, and none and none of
     a single node; `spot` says that workers may be taken away, and are machines of the usual kind

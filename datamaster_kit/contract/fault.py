@@ -50,8 +50,9 @@ def code(name: str, meaning: str, remedy: str, severity: Severity = "error") -> 
 # %% ../../nbs/contract/02_fault.ipynb #588e4d66
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong, with its address: `path` is a JSONPath into the document, `line` counts from
-    1 (0: not known).
+    """Something wrong, with its address.
+
+    `path` is a JSONPath into the document, `line` counts from 1 (0: not known).
     """
 
     code: str

@@ -108,8 +108,10 @@ def _open_todo_notes(path: Path, document: Document) -> Iterator[Fault]:
 
 
 def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
-    """Return every fault of one contract file: errors, warnings and the rules that will not be
-    executed; a failure of the toolkit itself is one of them.
+    """Return every fault of one contract file.
+
+    Errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one
+    of them.
     """
     return _lint_file_contract(path, (root or reference_root(path)).resolve(), lenient)[0]
 
@@ -208,8 +210,9 @@ def _cross_contract_faults(found: list[_LintedContract]) -> Iterator[Fault]:
 
 
 def _model_path(document: Document, model: Model) -> tuple[str | int, ...]:
-    """Return the path of a model in a document: where it is described, else where the workflow
-    names it.
+    """Return the path of a model in a document.
+
+    Where it is described, else where the workflow names it.
     """
     found = document_path(document, model.name, "")
     is_described = (

@@ -25,8 +25,9 @@ _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 
 def visual_skeleton(name: str) -> str:
-    """Return what a name looks like: two names of one shape are told apart with difficulty, or not
-    at all.
+    """Return what a name looks like.
+
+    Two names of one shape are told apart with difficulty, or not at all.
     """
     seen = "".join(
         letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter)

@@ -41,8 +41,9 @@ SCALARS = (
 
 @dataclass(frozen=True)
 class Scalar:
-    """A type without parts: `precision` and `scale` belong to decimal, `length` to varchar and
-    char.
+    """A type without parts.
+
+    `precision` and `scale` belong to decimal, `length` to varchar and char.
     """
 
     name: str
@@ -83,9 +84,10 @@ STRING = Scalar("string")
 # %% ../../nbs/contract/03_model.ipynb #5a208cec
 @dataclass(frozen=True)
 class Threshold:
-    """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan,
-    mustBeBetween and so on; SodaCL's ranges, whose ends belong to them, are mustBeWithin and
-    mustNotBeWithin.
+    """One operator with its threshold, by ODCS's names.
+
+    MustBe, mustNotBe, mustBeGreaterThan, mustBeBetween and so on; SodaCL's ranges, whose ends
+    belong to them, are mustBeWithin and mustNotBeWithin.
     """
 
     operator: str
@@ -163,8 +165,9 @@ class Field:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Earlier names of the column, from the property `aliases`: a table that has one of them
-        gets it renamed.
+        """Earlier names of the column, from the property `aliases`.
+
+        A table that has one of them gets it renamed.
         """
         said = self.properties.get("aliases") or ()
         return (
@@ -176,8 +179,9 @@ class Field:
 # %% ../../nbs/contract/03_model.ipynb #413f3ab1
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key over one or several fields: `fields` of this model hold keys of `model`'s
-    `to_fields`.
+    """A foreign key over one or several fields.
+
+    `fields` of this model hold keys of `model`'s `to_fields`.
     """
 
     fields: tuple[str, ...]
@@ -214,8 +218,10 @@ class Model:
 
     @property
     def table(self) -> str:
-        """The name of the table: the physical name, but the model's own where that is a path
-        elsewhere, such as `dbo.orders` or a topic's `orders.avro.v1`.
+        """The name of the table.
+
+        The physical name, but the model's own where that is a path elsewhere, such as `dbo.orders`
+        or a topic's `orders.avro.v1`.
         """
         return (
             self.physical_name
@@ -295,8 +301,9 @@ class Role:
 
 @dataclass(frozen=True)
 class Server:
-    """A place where the data is: `options` holds what its type needs (host, catalog, location,
-    topic, format ...).
+    """A place where the data is.
+
+    `options` holds what its type needs (host, catalog, location, topic, format ...).
     """
 
     name: str
@@ -463,8 +470,9 @@ class Contract:
 
     @property
     def ingested_models(self) -> tuple[Model, ...]:
-        """The models that the contract brings to bronze: those of its workflow but for the ones
-        that another contract brings in.
+        """The models that the contract brings to bronze.
+
+        Those of its workflow but for the ones that another contract brings in.
         """
         return tuple(
             model for model in self.workflow_models if self.layers.get(model.name) != "silver"
@@ -472,8 +480,9 @@ class Contract:
 
     @property
     def silver_models(self) -> tuple[Model, ...]:
-        """The models that the contract describes in silver: those of its workflow but for the ones
-        that another contract describes there.
+        """The models that the contract describes in silver.
+
+        Those of its workflow but for the ones that another contract describes there.
         """
         return tuple(
             model for model in self.workflow_models if self.layers.get(model.name) != "bronze"
@@ -528,8 +537,9 @@ class Contract:
 
 # %% ../../nbs/contract/03_model.ipynb #78684e28
 def nested_fields(type: DataType) -> tuple[Field, ...]:
-    """Return the fields directly inside a type: a struct's members, an array's element, a map's key
-    and value.
+    """Return the fields directly inside a type.
+
+    A struct's members, an array's element, a map's key and value.
     """
     match type:
         case Struct(fields):

@@ -189,8 +189,9 @@ def period_text(value: object, unit: str) -> str:
 
 
 def is_unlimited(value: object, options: Mapping[str, object]) -> bool:
-    """A promise says that there is no end: by its value, or by `unlimited: true` beside it (DCS
-    1.1, *Retention object*).
+    """A promise says that there is no end.
+
+    By its value, or by `unlimited: true` beside it (DCS 1.1, *Retention object*).
     """
     return (
         str(value).strip().lower() in _UNLIMITED

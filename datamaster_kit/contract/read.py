@@ -273,8 +273,9 @@ def _owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
 def _add_reading_faults(
     document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]
 ) -> tuple[Fault, ...]:
-    """Return faults with what other readers make of the document's texts without quotes: as the
-    hint of the error that the value has already, else as a fault of its own.
+    """Return faults with what other readers make of the document's texts without quotes.
+
+    As the hint of the error that the value has already, else as a fault of its own.
     """
     result = list(faults)
     places: dict[str, list[int]] = {}
@@ -283,10 +284,8 @@ def _add_reading_faults(
             place_of_fault
         )
     for at, text, is_key in document.doubts:
-        reading, ways = (
-            differing_readings(text),
-            "put it in quotes" if is_key else ways_to_write(text),
-        )
+        reading = differing_readings(text)
+        ways = "put it in quotes" if is_key else ways_to_write(text)
         known = (
             []
             if is_key
@@ -344,8 +343,9 @@ _PROJECT_FILE = "datamaster.yaml"
 
 
 def reference_root(path: Path) -> Path:
-    """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where
-    it is of none.
+    """Return the folder that a file's `$ref`s stay inside.
+
+    That of its project, and its own where it is of none.
     """
     folder = path.resolve().parent
     return next(
@@ -372,8 +372,9 @@ def read_contract(path: Path | str, root: Path | None = None) -> Contract:
 def read_unchecked_contract(
     path: Path | str, root: Path | None = None, lenient: bool = False
 ) -> Contract:
-    """Return the contract of a file to show or to translate: what no target can do is no error
-    here. Raises BadInput with what cannot be read.
+    """Return the contract of a file to show or to translate.
+
+    What no target can do is no error here. Raises BadInput with what cannot be read.
     """
     path = Path(path)
     return _require_no_errors(

@@ -193,8 +193,9 @@ def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quote_escape(options: Mapping[str, Any]) -> str:
-    """Return the character that makes a quote within a quoted csv cell part of it: the quote
-    itself, whatever it is, where none is said.
+    """Return the character that makes a quote within a quoted csv cell part of it.
+
+    The quote itself, whatever it is, where none is said.
     """
     return str(options.get("escape") or options.get("quote") or '"')
 
@@ -374,8 +375,9 @@ def _mix_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
 
 
 def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProblem, ...]:
-    """Return what is wrong with a source's options: unknown names, impossible values, mixes, and
-    control totals that cannot be found.
+    """Return what is wrong with a source's options.
+
+    Unknown names, impossible values, mixes, and control totals that cannot be found.
     """
     known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
     of_reader = {

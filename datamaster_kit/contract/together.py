@@ -28,8 +28,10 @@ def workflow_model_names(contract: Contract) -> set[str]:
 
 
 def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts of a project as they are together: of each pair, bronze is that of the
-    one with a source, and silver that of the other, which knows what arrives as events.
+    """Return the contracts of a project as they are together.
+
+    Of each pair, bronze is that of the one with a source, and silver that of the other, which knows
+    what arrives as events.
     """
     contracts = tuple(contracts)
     brought = {
@@ -106,8 +108,9 @@ _CLAIM_SCHEMAS = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
 
 @dataclass(frozen=True)
 class Conflict:
-    """What two contracts claim: `first` and `second` are their places among the contracts, with the
-    model of each.
+    """What two contracts claim.
+
+    `first` and `second` are their places among the contracts, with the model of each.
     """
 
     message: str
@@ -136,8 +139,9 @@ def _claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model
 
 
 def find_claim_conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
-    """Return what two of the contracts, which have been joined, claim both: the first of each
-    model.
+    """Return what two of the contracts, which have been joined, claim both.
+
+    The first of each model.
     """
     owners: dict[tuple[str, str], tuple[int, Model]] = {}
     found: dict[tuple[int, str], Conflict] = {}

@@ -24,8 +24,9 @@ def _no_hint(_: Any) -> str:
 
 @dataclass(frozen=True)
 class ValueForm:
-    """A form that a value has: `noun` completes `'x' is not …`, and `hint` says what to do about a
-    value that has it not.
+    """A form that a value has.
+
+    `noun` completes `'x' is not …`, and `hint` says what to do about a value that has it not.
     """
 
     noun: str

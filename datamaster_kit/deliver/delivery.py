@@ -243,8 +243,9 @@ def _other_layer_files(
 def _desired_releases(
     release: Release, wanted: Iterable[Job], files: Mapping[str, Mapping[str, bytes]]
 ) -> tuple[Resource, ...]:
-    """Return the releases that jobs need: that of the wheels, which the others need, then one a
-    contract.
+    """Return the releases that jobs need.
+
+    That of the wheels, which the others need, then one a contract.
     """
     used = {job.folder for job in wanted}
     places = [
@@ -317,10 +318,8 @@ def _unread_topic_faults(wanted: Iterable[Topic], error: DatamasterError) -> tup
     names: dict[str, list[str]] = {}
     for topic in wanted:
         names.setdefault(topic.contract, []).append(topic.name)
-    reason, remedy = (
-        "; ".join(fault.message for fault in error.faults),
-        "; ".join(fault.hint for fault in error.faults if fault.hint),
-    )
+    reason = "; ".join(fault.message for fault in error.faults)
+    remedy = "; ".join(fault.hint for fault in error.faults if fault.hint)
     return tuple(
         _TOPIC_UNREAD.fault(
             f"{', '.join(topics)} of {contract}: {reason}", hint=remedy or _TOPIC_UNREAD.remedy

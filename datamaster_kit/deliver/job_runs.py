@@ -163,8 +163,9 @@ _SHORTEST_POLL_PAUSE, _LONGEST_POLL_PAUSE = 1.0, 15.0
 
 
 def run_state(item: Run | BaseRun | RunTask) -> str:
-    """Return the result of a run or task that has ended, and where one is that has not: SUCCESS,
-    FAILED, TIMEDOUT, CANCELED; PENDING, QUEUED, RUNNING.
+    """Return the result of a run or task that has ended, and where one is that has not.
+
+    SUCCESS, FAILED, TIMEDOUT, CANCELED; PENDING, QUEUED, RUNNING.
     """
     if not item.state or not item.state.life_cycle_state:
         return "PENDING"

@@ -164,8 +164,10 @@ def _old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) -
 
 
 def _task_faults(contract: Contract) -> Iterator[Fault]:
-    """Yield what is wrong with the tasks of a contract: no key, one that another has, or a cluster
-    of its own on a runtime that is too old for Python of the toolkit's.
+    """Yield what is wrong with the tasks of a contract.
+
+    No key, one that another has, or a cluster of its own on a runtime that is too old for Python of
+    the toolkit's.
     """
     seen: set[str] = set()
     for index, task in enumerate((contract.workflow or Workflow()).tasks):

@@ -117,8 +117,9 @@ _NO_LAKEHOUSE = code(
 
 
 def file_text_hash(text: str) -> str:
-    """Return the hash of a file's text, whichever ends its lines have: git changes them on some
-    machines.
+    """Return the hash of a file's text, whichever ends its lines have.
+
+    Git changes them on some machines.
     """
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
@@ -153,8 +154,10 @@ def _read_record(folder: Path) -> dict[str, str]:
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #b56749dd
 @dataclass(frozen=True)
 class FileUpdate:
-    """What becomes of a file: `write`, `beside` (the version's text is written as `….new`),
-    `remove`, or `keep`, with what to tell of it.
+    """What becomes of a file.
+
+    `write`, `beside` (the version's text is written as `….new`), `remove`, or `keep`, with what to
+    tell of it.
     """
 
     path: str

@@ -145,10 +145,8 @@ _NOT_PURE = code(
 )
 _DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
 # which brings them, in the versions that are tested
-_BUILD_EXTRA_MODULES, _BUILD_EXTRA = (
-    ("setuptools", "poetry.core"),
-    "'datamaster_kit[databricks]'",
-)
+_BUILD_EXTRA_MODULES = ("setuptools", "poetry.core")
+_BUILD_EXTRA = "'datamaster_kit[databricks]'"
 # the name until poetry 1.0, which poetry-core has not
 _OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}
 _SOURCE_DATE_EPOCH = "315532800"  # 1980, the first that an archive can say
@@ -191,10 +189,8 @@ def _find_build_back_end(folder: Path) -> tuple[str, list[str]]:
     Raises DatamasterError where it is not installed.
     """
     system = _read_pyproject(folder).get("build-system", {})
-    back_end, inside = (
-        str(system.get("build-backend", _DEFAULT_BACK_END)),
-        list(map(str, system.get("backend-path", ()))),
-    )
+    back_end = str(system.get("build-backend", _DEFAULT_BACK_END))
+    inside = list(map(str, system.get("backend-path", ())))
     back_end = _OLDER_BACK_ENDS.get(back_end, back_end)
     module = back_end.partition(":")[0]
     if not inside and not is_installed(module):
@@ -275,8 +271,9 @@ def _build_wheel(folder: Path) -> tuple[str, bytes]:
 
 
 def _in_wheel_order(content: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the files of a wheel in the order that its specification asks for: what is said about
-    it last, the record of all files at the end.
+    """Return the files of a wheel in the order that its specification asks for.
+
+    What is said about it last, the record of all files at the end.
     """
     return {
         path: content[path]

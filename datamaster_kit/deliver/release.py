@@ -143,8 +143,9 @@ def contract_release_files(project: Project, file: Path, contract: Contract) -> 
 
 
 def _project_file_for_release(project: Project) -> bytes:
-    """Return the project file as a release has it: in the workspace no variable says which
-    environment it was released for, so the file does.
+    """Return the project file as a release has it.
+
+    In the workspace no variable says which environment it was released for, so the file does.
     """
     file = project.root / "datamaster.yaml"
     if environment_of(read_document(file).data) == project.names.environment:

@@ -261,8 +261,10 @@ JOB_COMPUTE_KEY = "datamaster"
 
 @dataclass(frozen=True)
 class Release:
-    """What the workspace has for jobs to run: `folder` has the project file and the contracts,
-    `wheels` are the paths of wheels, the toolkit's first; `target` is its name in the project file.
+    """What the workspace has for jobs to run.
+
+    `folder` has the project file and the contracts, `wheels` are the paths of wheels, the toolkit's
+    first; `target` is its name in the project file.
 
     `folders` are those of contracts that have one of their own, by the contract's file.
     `cluster` is the id of the project's cluster, `cluster_user` the only one that it takes, and
@@ -353,8 +355,10 @@ def task_compute(compute: Compute, release: Release) -> dict[str, Any]:
 
 # %% ../../nbs/deliver/00_settings.ipynb #ccf7d370
 def run_as_settings(compute: Compute, release: Release) -> dict[str, Any]:
-    """Return as whom jobs run: the user of the cluster where they run on that, else the service
-    principal; nothing where neither is there, and jobs run as whoever makes them.
+    """Return as whom jobs run.
+
+    The user of the cluster where they run on that, else the service principal; nothing where
+    neither is there, and jobs run as whoever makes them.
     """
     is_shared = compute.kind == "existing_cluster"
     name = release.cluster_user if is_shared else release.runs_as

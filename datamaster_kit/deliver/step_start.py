@@ -143,8 +143,10 @@ _SPARK_STEPS = ("ingest", "silver", "quality", "explore")
 
 
 class StepValues(NamedTuple):
-    """What a step works on: the project, the name of its target, one contract's file or none, the
-    run's identifier, and where the result goes.
+    """What a step works on.
+
+    The project, the name of its target, one contract's file or none, the run's identifier, and
+    where the result goes.
     """
 
     project: Project

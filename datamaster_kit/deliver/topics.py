@@ -69,8 +69,9 @@ _TopicSettingReader = tuple[str, Callable[[Any], "int | None"], int, int, str]
 
 
 def _topic_setting_readers(sku: str) -> dict[str, _TopicSettingReader]:
-    """Return how each setting is read: the attribute, the reader, the least and the most that Event
-    Hubs takes, and in which unit.
+    """Return how each setting is read.
+
+    The attribute, the reader, the least and the most that Event Hubs takes, and in which unit.
     """
     partitions, hours = _TIER_LIMITS[sku]
     return {
@@ -208,10 +209,8 @@ def _build_topic(project: Project, contract: Contract, model: Model, sku: str) -
 
     Those of the contract come before those of the project.
     """
-    said, known = (
-        {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})},
-        _topic_setting_readers(sku),
-    )
+    said = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}
+    known = _topic_setting_readers(sku)
     numbers = {
         known[name][0]: number
         for name, value in said.items()

@@ -84,8 +84,10 @@ def _find_project_cluster(client: WorkspaceClient, project: Project) -> tuple[st
 
 # %% ../../nbs/deliver/03_workspace_compute.ipynb #c79b3c80
 class ComputeUse(NamedTuple):
-    """A compute, and whose it is: a contract's with its file, or, where that is empty, the
-    project's; `own` is what the contract itself says.
+    """A compute, and whose it is.
+
+    A contract's with its file, or, where that is empty, the project's; `own` is what the contract
+    itself says.
     """
 
     file: str

@@ -246,8 +246,9 @@ def _build_found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> Exis
 
 
 def _job_note(item: BaseJob, other: BaseJob | None) -> str:
-    """Return what a person should know of a job: that somebody unpaused it, or that another has its
-    name.
+    """Return what a person should know of a job.
+
+    That somebody unpaused it, or that another has its name.
     """
     unpaused = pause_status(item.settings.as_dict() if item.settings else {}) == "UNPAUSED"
     return "; ".join(

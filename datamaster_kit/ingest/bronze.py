@@ -153,11 +153,9 @@ def _append_bronze_batch(
             "*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope)
         )
     broken = rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))
-    passing, application, table = (
-        bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken),
-        f"ingest/{claim.stream}",
-        step.sql("bronze"),
-    )
+    passing = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken)
+    application = f"ingest/{claim.stream}"
+    table = step.sql("bronze")
     if batch_id == claim.pending:
         append_once(passing, table, application, batch_id)
         return aggregate_values(_batch_rows(step, claim, batch_id), counted)
@@ -244,10 +242,8 @@ def _write_bronze_batch(
     )
     failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
-        asked, entered = (
-            pool.submit(_read_batch_dirt, step, claim, batch_id, observed),
-            pool.submit(_record_batch_files, step, claim, batch_id, observed, listed),
-        )
+        asked = pool.submit(_read_batch_dirt, step, claim, batch_id, observed)
+        entered = pool.submit(_record_batch_files, step, claim, batch_id, observed, listed)
         if observed["quarantined"]:
             quarantine_batch(step, claim.stream, batch_id)
         failpoint("quarantine.appended")
@@ -314,8 +310,10 @@ def write_bronze(step: Step) -> None:
 def _write_mended_file(
     step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files
 ) -> None:
-    """Bring a file that was refused, and has been written to since, to bronze: as the only batch of
-    a stream of its own, whose name has the file's address, size and age (`key`).
+    """Bring a file that was refused, and has been written to since, to bronze.
+
+    As the only batch of a stream of its own, whose name has the file's address, size and age
+    (`key`).
     """
     _write_bronze_batch(
         step,

@@ -27,8 +27,9 @@ __all__ = ['Checkpoint', 'read_checkpoint', 'StreamState', 'claim_stream', 'fini
 # %% ../../nbs/ingest/02_checkpoint.ipynb #445fb3c0
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a checkpoint's folder: the stream's identifier (empty: no stream has begun here)
-    and the numbers of its files.
+    """The state of a checkpoint's folder.
+
+    The stream's identifier (empty: no stream has begun here) and the numbers of its files.
 
     `source_offset` is the file log's entry that the last batch reads up to, `None` for a stream
     that is not of files; `source_table` the identifier of
@@ -146,9 +147,11 @@ _REBUILD_MARKER = "rebuilding"
 
 @dataclass(frozen=True)
 class StreamState:
-    """A step's stream: its identifier, checkpoint, the batch that may have been written already,
-    whether rows that are in the table are to be left out, and the version of the table that it
-    reads with which it goes on.
+    """A step's stream.
+
+    Its identifier, checkpoint, the batch that may have been written already, whether rows that are
+    in the table are to be left out, and the version of the table that it reads with which it goes
+    on.
     """
 
     stream: str

@@ -101,8 +101,9 @@ _BROKEN_COLUMN = "_datamaster_broken"
 
 
 def _live_rows_sql(target: Target, table: _LiveTable) -> str:
-    """Return the SQL of the rows that a rule over many rows sees of a table: of bronze the good
-    ones, of a history those that hold.
+    """Return the SQL of the rows that a rule over many rows sees of a table.
+
+    Of bronze the good ones, of a history those that hold.
     """
     name = target.sql_name(table.name)
     if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
@@ -112,8 +113,9 @@ def _live_rows_sql(target: Target, table: _LiveTable) -> str:
 
 
 def _row_rule_aggregates(asked: Sequence[Rule], table: _LiveTable) -> dict[str, str]:
-    """Return the aggregates of the rules that one row decides, by name: how many rows break each
-    (`all`), and how many of them are not settled (`open`).
+    """Return the aggregates of the rules that one row decides, by name.
+
+    How many rows break each (`all`), and how many of them are not settled (`open`).
     """
     counts = {"rows": "count(1)"}
     if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
@@ -379,8 +381,9 @@ def _evaluate_contract(
 def _companion_table(
     table: _LiveTable, model: Model, at: Mapping[tuple[str, str], _LiveTable], names: Names
 ) -> _LiveTable:
-    """Return the table of a model that a rule of another one's table reads: that of its layer, else
-    of gold, or of silver beside gold.
+    """Return the table of a model that a rule of another one's table reads.
+
+    That of its layer, else of gold, or of silver beside gold.
     """
     for layer in (table.layer, "gold", "silver", "bronze"):
         if (model.name, layer) in at:

@@ -53,8 +53,9 @@ _EVOLUTION_PROPERTY_PREFIX = "datamaster.evolved."
 
 @dataclass(frozen=True)
 class SchemaDrift:
-    """The columns of a table beyond its contract: `added` and `widened` map a column to its type in
-    SQL.
+    """The columns of a table beyond its contract.
+
+    `added` and `widened` map a column to its type in SQL.
     """
 
     added: Mapping[str, str] = field(default_factory=dict)
@@ -90,8 +91,10 @@ _FILE_SCHEMA_CHANGED = code(
 
 @dataclass(frozen=True)
 class RescuedColumn:
-    """What was rescued of a column: a text of it, how many of the texts are numbers, and the most
-    digits of those before and after the point.
+    """What was rescued of a column.
+
+    A text of it, how many of the texts are numbers, and the most digits of those before and after
+    the point.
     """
 
     name: str
@@ -177,10 +180,8 @@ def _evolution_statements(
 
     Silver that another contract describes stays as that one says.
     """
-    bronze, silver = (
-        (step.sql("bronze"), step.quarantine),
-        () if step.model.name in step.contract.layers else (step.sql("silver"),),
-    )
+    bronze = (step.sql("bronze"), step.quarantine)
+    silver = () if step.model.name in step.contract.layers else (step.sql("silver"),)
     statements = []
     for name, kind in change.added.items():
         statements += [
@@ -225,10 +226,8 @@ def evolve_tables(step: Step, rows: DataFrame) -> tuple[SchemaDrift, tuple[str, 
     """Change the model's tables as a batch and the contract ask for, and return what they are then,
     with notes of what was done; raises DatamasterError for `fail`.
     """
-    evolution, there = (
-        step.contract.workflow.schema_evolution if step.contract.workflow else "rescue",
-        _read_schema_drift(step),
-    )
+    evolution = step.contract.workflow.schema_evolution if step.contract.workflow else "rescue"
+    there = _read_schema_drift(step)
     if evolution == "rescue":
         return there, ()
     found = find_rescued_columns(rows)

@@ -33,9 +33,10 @@ __all__ = ['FILE_LOST', 'MOST_FILES_IN_NOTES', 'file_entries', 'file_notes', 'fi
 
 # %% ../../nbs/ingest/05_files.ipynb #d9b109f4
 def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, dict[str, Any]]:
-    """Return, for each file of a batch's written rows, by its path: size, modification in
-    milliseconds, and how many records it has, with something rescued, and in quarantine; `reason`
-    says why it cannot be read.
+    """Return, for each file of a batch's written rows, by its path.
+
+    Size, modification in milliseconds, and how many records it has, with something rescued, and in
+    quarantine; `reason` says why it cannot be read.
     """
     reason = (
         "CASE WHEN carlton_rescued LIKE '%\"_unreadable\"%' THEN "
@@ -130,8 +131,9 @@ def _build_file_entry(
 def file_entries(
     step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None
 ) -> list[FileEntry]:
-    """Return the entries of a batch's files: of those that were listed, or where the target does
-    not list them, of those that were read.
+    """Return the entries of a batch's files.
+
+    Of those that were listed, or where the target does not list them, of those that were read.
     """
     found = _counts_by_file(step, claim, batch_id, observed, files)
     if files:

@@ -84,8 +84,10 @@ def builder_file(root: Path, contract: Contract, model: Model) -> Path:
 
 
 def is_built_from(root: Path, contract: Contract, model: Model, names: Collection[str]) -> bool:
-    """A gold model is built from one of some models: its SQL has the name of one, or it is built by
-    a notebook, which may read any; raises BadInput where there is no such file.
+    """A gold model is built from one of some models.
+
+    Its SQL has the name of one, or it is built by a notebook, which may read any; raises BadInput
+    where there is no such file.
     """
     if not names:
         return False

@@ -38,8 +38,9 @@ def _version_start_sql(contract: Contract, model: Model) -> str:
 
 # %% ../../nbs/ingest/09_history.ipynb #92ec5952
 def _versions_query(step: Step, source: str) -> str:
-    """Return the SELECT of every version of the keys in a source view: silver's columns,
-    `_datamaster_content`, and when each version holds.
+    """Return the SELECT of every version of the keys in a source view.
+
+    Silver's columns, `_datamaster_content`, and when each version holds.
     """
     model, contract, silver = step.model, step.contract, step.sql("silver")
     columns = ", ".join(quote(item.column) for item in model.fields)

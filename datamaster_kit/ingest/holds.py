@@ -67,8 +67,10 @@ _DELIVERY_HELD = code(
 
 @dataclass(frozen=True)
 class Hold:
-    """A delivery that is, or was, held: `state` is held, mended or released, `runs` those that
-    brought its batches, `events` the number of its rows in `runs`.
+    """A delivery that is, or was, held.
+
+    `state` is held, mended or released, `runs` those that brought its batches, `events` the number
+    of its rows in `runs`.
     """
 
     id: str
@@ -173,8 +175,9 @@ def can_be_held(step: Step) -> bool:
 def hold_reasons(
     step: Step, results: Iterable[RuleResult], quarantined: int, read: int
 ) -> dict[str, str]:
-    """Return what holds a delivery: each broken rule of severity fail, and too many bad rows, with
-    what was found.
+    """Return what holds a delivery.
+
+    Each broken rule of severity fail, and too many bad rows, with what was found.
     """
     broken = {}
     for result in results:
@@ -281,10 +284,8 @@ def _open_bad_rows(step: Step, hold: Hold) -> str:
 
 def _is_mended(step: Step, hold: Hold) -> bool:
     """The hold's rule passes on what is there now, or the contract has it no more."""
-    spark, rows_read = (
-        step.target.spark,
-        sum(part.rows for part in read_batch_ranges(step, hold.runs)),
-    )
+    spark = step.target.spark
+    rows_read = sum(part.rows for part in read_batch_ranges(step, hold.runs))
     if hold.rule == BAD_SHARE_KEY:
         return (
             bad_share_error(

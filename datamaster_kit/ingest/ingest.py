@@ -202,10 +202,8 @@ class _StepOutcome:
 
 def _failure_outcome(step: Step, run: Run, error: Exception) -> _StepOutcome:
     """Return the outcome of a run that an error ended."""
-    what, reason = (
-        f"{step.name} of {step.model.name}",
-        str(error) if isinstance(error, DatamasterError) else cause_of(error),
-    )
+    what = f"{step.name} of {step.model.name}"
+    reason = str(error) if isinstance(error, DatamasterError) else cause_of(error)
     faults = (
         error.faults
         if isinstance(error, DatamasterError)
@@ -250,10 +248,8 @@ def _add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
         if step.target.find_changed_files(checkpoint)
         else ()
     )
-    run, found = (
-        replace(run, notes=(*run.notes, *file_notes(entries), *changed)),
-        file_faults(entries),
-    )
+    run = replace(run, notes=(*run.notes, *file_notes(entries), *changed))
+    found = file_faults(entries)
     if found and run.result != "nothing new":
         run = replace(run, result="partly")
     return run, tuple(fault for fault in found if fault.code == FILE_LOST.name)

@@ -59,8 +59,9 @@ _IS_OPEN = "carlton_released_by IS NULL"
 
 
 def _is_same_kind(there: DataType, wanted: DataType) -> bool:
-    """A column's type is of the wanted one's kind: a number where a number is wanted, which a rule
-    can be asked of, and so in each part.
+    """A column's type is of the wanted one's kind.
+
+    A number where a number is wanted, which a rule can be asked of, and so in each part.
     """
     match there, wanted:
         case Scalar(name), Scalar(other):
@@ -172,8 +173,9 @@ def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
 
 
 def _replay_text_sql(value: str, type: DataType) -> str:
-    """Return SQL for a value as the text from which it is read back: bytes in base 64, what is
-    nested as JSON.
+    """Return SQL for a value as the text from which it is read back.
+
+    Bytes in base 64, what is nested as JSON.
     """
     match type:
         case Scalar("string"):
@@ -197,10 +199,8 @@ def _row_texts_sql(types: Mapping[str, DataType]) -> str:
     return let_sql(parse_rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
 
 
-_FORMULA_CELL_PATTERN, _NUMBER_CELL_PATTERN = (
-    re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"),
-    re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"),
-)
+_FORMULA_CELL_PATTERN = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)")
+_NUMBER_CELL_PATTERN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def escape_cell(text: str | None, is_text: bool = True) -> str:
@@ -275,11 +275,9 @@ def _read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     Raises BadInput where it cannot be read, a column is missing, a row has another number of cells
     or comes twice.
     """
-    wanted, lines, rows = (
-        {item.column for item in step.model.fields},
-        list[int](),
-        list[dict[str, Any]](),
-    )
+    wanted = {item.column for item in step.model.fields}
+    lines = list[int]()
+    rows = list[dict[str, Any]]()
     try:
         with allow_any_length(), file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text)
@@ -351,10 +349,8 @@ def _rows_with_corrections(step: Step, file: Path) -> DataFrame:
     """
     from pyspark.sql.functions import expr
 
-    given, open_rows = (
-        _read_corrections(step, file),
-        step.target.spark.table(step.quarantine).where(_IS_OPEN),
-    )
+    given = _read_corrections(step, file)
+    open_rows = step.target.spark.table(step.quarantine).where(_IS_OPEN)
     types = _quarantine_types(step, open_rows)
     frame = step.target.spark.createDataFrame(
         [
@@ -546,8 +542,9 @@ def _read_replays(step: Step) -> dict[str, bool]:
 
 
 def _new_replay_id(run_id: str, known: Container[str]) -> str:
-    """Return a name for a replay of a run: the run's identifier, numbered where replays under it
-    are known.
+    """Return a name for a replay of a run.
+
+    The run's identifier, numbered where replays under it are known.
     """
     return next(
         name
@@ -602,10 +599,8 @@ def _release_marked_rows(step: Step, by: str) -> int:
 
     begun = datetime.now(UTC)
     in_flight = f"carlton_released_by = {sql_literal(by)} AND carlton_released_at IS NULL"
-    rows, bronze = (
-        step.target.spark.table(step.quarantine).where(in_flight),
-        step.target.spark.table(step.sql("bronze")),
-    )
+    rows = step.target.spark.table(step.quarantine).where(in_flight)
+    bronze = step.target.spark.table(step.sql("bronze"))
     released = rows.count()
     metadata = expr("carlton_metadata")
     for name, value in (
@@ -659,13 +654,9 @@ def replay_model(step: Step, corrections: Path | None = None) -> Run:
         quarantine_table(step.contract, step.model, catalog),
     )
     known = _read_replays(step)
-    by, finished = (
-        _new_replay_id(step.run_id, known),
-        sum(
-            _release_marked_rows(step, name)
-            for name, is_unfinished in known.items()
-            if is_unfinished
-        ),
+    by = _new_replay_id(step.run_id, known)
+    finished = sum(
+        _release_marked_rows(step, name) for name, is_unfinished in known.items() if is_unfinished
     )
     candidates = (
         _rows_with_corrections(step, corrections)

@@ -37,8 +37,10 @@ _NO_PERIOD = code(
 
 
 def _moment_before(now: datetime, period: Period) -> datetime:
-    """Return the moment that lies a period before another, by the calendar: a month before 31 March
-    is the last of February, half a month is 15 days, and before the year 1 there is nothing.
+    """Return the moment that lies a period before another, by the calendar.
+
+    A month before 31 March is the last of February, half a month is 15 days, and before the year 1
+    there is nothing.
     """
     whole, part = divmod(period.years * 12 + period.months, 1)
     rest = replace(period, years=period.years * 0, months=part)

@@ -63,8 +63,9 @@ def is_deletion_sql(contract: Contract, model: Model) -> str:
 
 
 def is_one_of_sql(item: Field, values: Sequence[str]) -> str:
-    """Return SQL that is true where a field has one of the values, each as its type has it: 0 is
-    0.00, and true is a boolean; where one is no value of the type, texts are compared.
+    """Return SQL that is true where a field has one of the values, each as its type has it.
+
+    0 is 0.00, and true is a boolean; where one is no value of the type, texts are compared.
     """
     column = quote(item.column)
     try:
@@ -84,8 +85,9 @@ def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
 def rule_breaches(
     model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None
 ) -> str:
-    """Return SQL for the ids of the row rules that a row breaks: a list, empty where it keeps
-    all.
+    """Return SQL for the ids of the row rules that a row breaks.
+
+    A list, empty where it keeps all.
     """
     of_field, asked = exempt or {}, row_rules(rules)
     kept = {
@@ -199,8 +201,10 @@ def row_metadata_sql(
 def bronze_rows(
     rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str
 ) -> DataFrame:
-    """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken`
-    SQL for a row's address and for the rules that it breaks.
+    """Return the rows of the bronze table.
+
+    `columns` are those of the data, `metadata` and `broken` SQL for a row's address and for the
+    rules that it breaks.
     """
     data = [*map(quote, columns)]
     return rows.selectExpr(*data, f"{metadata} AS carlton_metadata", "carlton_rescued").selectExpr(

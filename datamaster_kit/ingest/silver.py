@@ -225,8 +225,9 @@ def _write_silver_batch(step: Step, claim: StreamState, batch: DataFrame, batch_
 
 # %% ../../nbs/ingest/12_silver.ipynb #bb2cb715
 def _align_to_contract(step: Step, rows: DataFrame) -> DataFrame:
-    """Return rows of bronze with the contract's columns: one that had an earlier name is renamed,
-    and one that was not there yet is NULL.
+    """Return rows of bronze with the contract's columns.
+
+    One that had an earlier name is renamed, and one that was not there yet is NULL.
     """
     there = {name.lower(): name for name in rows.columns}
     columns = []

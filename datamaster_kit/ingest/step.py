@@ -225,9 +225,10 @@ def require_fields(step: Step) -> None:
 
 
 def file_source(step: Step) -> FileSource:
-    """Return where the model's raw files are and how they are read: a topic's are those that Event
-    Hubs captures; raises BadInput for a model without fields, DatamasterError for a source that is
-    no files.
+    """Return where the model's raw files are and how they are read.
+
+    A topic's are those that Event Hubs captures; raises BadInput for a model without fields,
+    DatamasterError for a source that is no files.
     """
     require_fields(step)
     source = step.contract.workflow.source if step.contract.workflow else Source()
@@ -241,10 +242,8 @@ def file_source(step: Step) -> FileSource:
     control = (
         None if is_captured else read_control_totals(source.options.get("control"), source.format)
     )
-    format, folder = (
-        "avro" if is_captured else source.format,
-        step.target.landing_folder(step.model.name),
-    )
+    format = "avro" if is_captured else source.format
+    folder = step.target.landing_folder(step.model.name)
     return FileSource(
         format, folder, step.model.fields, options, is_captured, control, source.keeps_envelope
     )

@@ -73,8 +73,9 @@ def version_struct(contract: Contract, model: Model, alias: str = "", hashed: st
 
 
 def arrival_columns(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...]:
-    """Return SQL for when a row arrived: when the topic took its event, with the event's number, or
-    when its file was modified.
+    """Return SQL for when a row arrived.
+
+    When the topic took its event, with the event's number, or when its file was modified.
     """
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
     modified = f"{metadata}.file_modification_time"

@@ -94,8 +94,9 @@ class Names:
         return f"stad{self.stem}"
 
     def container(self, purpose: str) -> str:
-        """Return the storage container for a purpose: raw, log, mtst (metastore) or catlog
-        (catalog).
+        """Return the storage container for a purpose.
+
+        Raw, log, mtst (metastore) or catlog (catalog).
         """
         return f"ctrd{self.stem}{purpose}"
 

@@ -188,8 +188,9 @@ def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
 # %% ../../nbs/lakehouse/01_runs.ipynb #b051cd3e
 @dataclass(frozen=True)
 class StepPast:
-    """What is recorded of a step on a model: runs that were interrupted, and the last batch of each
-    stream.
+    """What is recorded of a step on a model.
+
+    Runs that were interrupted, and the last batch of each stream.
     """
 
     interrupted: tuple[str, ...] = ()

@@ -380,8 +380,9 @@ def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
 
 
 def _step_error(step: StepNotebook, notebook: Path, error: Any) -> DatamasterError:
-    """Return the error of a step whose cell failed: the cell's own faults, with a note of the
-    notebook that was kept; where it has none, its text.
+    """Return the error of a step whose cell failed.
+
+    The cell's own faults, with a note of the notebook that was kept; where it has none, its text.
     """
     if faults := _cell_faults(error.__cause__):
         kept = _NOTEBOOK_FAILED.fault(f"{step.name} ended here", file=str(notebook))
@@ -395,8 +396,9 @@ def _step_error(step: StepNotebook, notebook: Path, error: Any) -> DatamasterErr
 
 
 def combine_errors(errors: Sequence[DatamasterError], tried: int) -> DatamasterError:
-    """Return the error of what was tried one after the other: BadInput where all of it was bad
-    input, so that nothing was done.
+    """Return the error of what was tried one after the other.
+
+    BadInput where all of it was bad input, so that nothing was done.
     """
     is_all_bad = len(errors) == tried and all(isinstance(error, BadInput) for error in errors)
     return (BadInput if is_all_bad else DatamasterError)(

@@ -58,8 +58,10 @@ _ROWS_PER_CHUNK, _ROWS_PER_FILE = 65_536, 1_048_576
 
 @dataclass(frozen=True)
 class MockOutput:
-    """What was written of a model: its rows and files, how many rows are broken, the truth's file,
-    and what should be known about it.
+    """What was written of a model.
+
+    Its rows and files, how many rows are broken, the truth's file, and what should be known about
+    it.
     """
 
     model: str
@@ -228,8 +230,9 @@ def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[M
 
 
 def _absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
-    """Return the texts that a reader takes for nothing: in csv the empty one, and the source's own
-    (Spark, *CSV files*, nullValue and emptyValue).
+    """Return the texts that a reader takes for nothing.
+
+    In csv the empty one, and the source's own (Spark, *CSV files*, nullValue and emptyValue).
     """
     return frozenset({"", str(options.get("nullValue", ""))}) if format == "csv" else frozenset()
 
@@ -283,8 +286,9 @@ def _write_mock_model(
 def _model_output_notes(
     said: Sequence[Any], plan: GenerationPlan, request: MockRequest
 ) -> Iterator[str]:
-    """Yield what should be known about a model's rows: fewer than asked for, rules that nobody
-    judged, promises over all rows that are not kept.
+    """Yield what should be known about a model's rows.
+
+    Fewer than asked for, rules that nobody judged, promises over all rows that are not kept.
     """
     if plan.rows < request.rows:
         yield (

@@ -38,8 +38,9 @@ def _is_private(item: Field) -> bool:
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """A column in numbers: rows without a value, about how many distinct values, the least and the
-    greatest as text.
+    """A column in numbers.
+
+    Rows without a value, about how many distinct values, the least and the greatest as text.
     """
 
     name: str

@@ -23,12 +23,10 @@ __all__ = ['QUARANTINED_COLOR', 'build_bar_figure', 'escape_label', 'render_svg'
            'rules_picture', 'times_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
-_GOOD_COLOR, _RESCUED_COLOR, QUARANTINED_COLOR, _PLAIN_COLOR = (
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#0072B2",
-)
+_GOOD_COLOR = "#009E73"
+_RESCUED_COLOR = "#E69F00"
+QUARANTINED_COLOR = "#D55E00"
+_PLAIN_COLOR = "#0072B2"
 
 
 def build_bar_figure(rows: int, title: str) -> tuple[Figure, Axes]:

@@ -175,8 +175,9 @@ _FILES_HTML = """\
 
 
 def _files_section(entries: Sequence[FileEntry], tables: Sequence[TableFacts]) -> Markup:
-    """Return the ledger of files as HTML: whether each file and record is accounted for, and the
-    newest files, those with a reason first.
+    """Return the ledger of files as HTML.
+
+    Whether each file and record is accounted for, and the newest files, those with a reason first.
     """
     in_silver = {item.model: item.rows for item in tables if ".silver." in item.name}
     shown_files = [
@@ -271,8 +272,9 @@ def hold_events(recorded: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def _contract_title(contract: Contract, contracts: Sequence[Contract]) -> str:
-    """Return what a contract is called: its name, with its identifier where another has the same
-    name.
+    """Return what a contract is called.
+
+    Its name, with its identifier where another has the same name.
     """
     name = contract.name or contract.id
     return (

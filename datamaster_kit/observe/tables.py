@@ -146,8 +146,9 @@ def file_table(entries: Iterable[FileEntry]) -> str:
 
 
 def _totals_words(entry: FileEntry) -> str:
-    """Return a file's control totals in words: those that it has as it says, or how many it has
-    not.
+    """Return a file's control totals in words.
+
+    Those that it has as it says, or how many it has not.
     """
     differing = sum(not total.is_equal for total in entry.totals)
     equal = ", ".join(
@@ -216,9 +217,10 @@ def _totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
 
 # %% ../../nbs/observe/00_tables.ipynb #d45471a0
 def hold_table(events: Iterable[Run]) -> Markup:
-    """Return the deliveries that are, or were, held as HTML, the open ones first: since when, by
-    which rule, why, and what ended it; `events` are the rows of `runs` whose step is `hold`, in the
-    order of their numbers.
+    """Return the deliveries that are, or were, held as HTML, the open ones first.
+
+    Since when, by which rule, why, and what ended it; `events` are the rows of `runs` whose step is
+    `hold`, in the order of their numbers.
     """
     by_hold: dict[str, list[Run]] = {}
     for event in events:

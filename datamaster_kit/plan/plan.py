@@ -146,8 +146,9 @@ def difference_text(change: Change) -> str:
 
 
 def plan_table(plan: Plan) -> Markup:
-    """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the
-    counts.
+    """Return the plan as HTML.
+
+    A row a change that is pending or has a note, the problems, and the counts.
     """
     from datamaster_kit.contract.publish.markup import render_html
 

@@ -38,8 +38,10 @@ Identities = Mapping[ResourceKey, str]
 
 @dataclass(frozen=True)
 class Resource:
-    """What is wanted: the attributes that are compared, the resources that it needs (kind and
-    name), and which attributes cannot be changed once it is made.
+    """What is wanted.
+
+    The attributes that are compared, the resources that it needs (kind and name), and which
+    attributes cannot be changed once it is made.
     """
 
     kind: str
@@ -56,8 +58,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class ExistingResource:
-    """What a service has: `identity` is the service's own name for it, `is_ours` says that the
-    toolkit made it, and `note` is for whoever reads the plan.
+    """What a service has.
+
+    `identity` is the service's own name for it, `is_ours` says that the toolkit made it, and `note`
+    is for whoever reads the plan.
     """
 
     kind: str
@@ -160,8 +164,10 @@ def propagate_refusal(
 def plan_resources(
     desired: Iterable[Resource], found: Iterable[ExistingResource], allow_delete: bool = False
 ) -> Plan:
-    """Return the plan that brings what was found to what is desired: creations and updates in the
-    order of need, then deletions in the reverse order. What needs a refused change is refused too.
+    """Return the plan that brings what was found to what is desired.
+
+    Creations and updates in the order of need, then deletions in the reverse order. What needs a
+    refused change is refused too.
     """
     wanted = {item.key: item for item in desired}
     there = {item.key: item for item in found}

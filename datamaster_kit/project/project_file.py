@@ -61,8 +61,9 @@ class Project:
         return self.root / ".datamaster"
 
     def landing_folder(self, target: str) -> str:
-        """Return the folder of a workspace under which each model's raw files arrive: the target's
-        `landing`, else the domain's raw container.
+        """Return the folder of a workspace under which each model's raw files arrive.
+
+        The target's `landing`, else the domain's raw container.
         """
         said = (
             self.targets.get(target, {}).get("landing")

@@ -55,8 +55,9 @@ __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'AZURE_KEYS', 'SETUP_KEYS', 'TARGET_KEYS
 
 # %% ../../nbs/project/03_sections.ipynb #103a32ba
 def _is_public_range(value: Any) -> bool:
-    """A public IPv4 address, or a range up to /30: what a storage firewall takes (Azure, *Create an
-    IP network rule*).
+    """A public IPv4 address, or a range up to /30.
+
+    What a storage firewall takes (Azure, *Create an IP network rule*).
     """
     try:
         network = IPv4Network(value, strict=False) if isinstance(value, str) else None
@@ -238,8 +239,10 @@ TARGET_KEYS = FixedKeys(
 # %% ../../nbs/project/03_sections.ipynb #1a8297e2
 @dataclass(frozen=True)
 class Metastore:
-    """What is said of the metastore: `owner` is a user, group or service principal by name,
-    `token_days` the life of a recipient's token; empty and 0: left as it is.
+    """What is said of the metastore.
+
+    `owner` is a user, group or service principal by name, `token_days` the life of a recipient's
+    token; empty and 0: left as it is.
     """
 
     owner: str = ""
@@ -307,8 +310,9 @@ def parse_unity(said: Mapping[str, Any], engineers: str) -> Unity:
 
 
 def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[ProjectFinding]:
-    """Yield the ids of groups that the project does not have: one that is misspelt would protect
-    nothing.
+    """Yield the ids of groups that the project does not have.
+
+    One that is misspelt would protect nothing.
     """
     groups, ids = (
         {**found} if isinstance(found, Mapping) else {}

@@ -69,8 +69,9 @@ _REGIONS = frozenset(_REGION_NAMES.split())
 
 
 def _guess_region(said: Any) -> str:
-    """Return the region that a text means: itself, or the known one that it is a display name or a
-    misspelling of.
+    """Return the region that a text means.
+
+    Itself, or the known one that it is a display name or a misspelling of.
     """
     name = re.sub(r"[^a-z0-9]", "", str(said).lower())
     if any(name.rstrip("0123456789") == known.rstrip("0123456789") for known in _REGIONS):

@@ -27,8 +27,9 @@ ProgressReport = Callable[[ResourceProgress], None]
 
 @dataclass(frozen=True)
 class PartPlan:
-    """The plan of a part, whether it destroys, and whether an apply has something to do: that what
-    is put out changes is no change of a resource.
+    """The plan of a part, whether it destroys, and whether an apply has something to do.
+
+    That what is put out changes is no change of a resource.
     """
 
     part: str
@@ -38,8 +39,10 @@ class PartPlan:
 
 
 class InfrastructureBackend(Protocol):
-    """What a target stands on: `name` is what is typed before it is destroyed, and `parts` are in
-    the order of their application.
+    """What a target stands on.
+
+    `name` is what is typed before it is destroyed, and `parts` are in the order of their
+    application.
     """
 
     @property
@@ -97,8 +100,9 @@ def _ignore_progress(progress: ResourceProgress) -> None:
 
 
 def report_part_start(part: str, doing: str, report: ProgressReport) -> str:
-    """Return a part, after telling what is begun with it: Terraform fetches its providers and reads
-    what is there without a word of a resource.
+    """Return a part, after telling what is begun with it.
+
+    Terraform fetches its providers and reads what is there without a word of a resource.
     """
     report(ResourceProgress(f"the part {part}", doing, "started"))
     return part

@@ -73,8 +73,9 @@ def _parse_caller(token: str) -> AzureCaller:
 # %% ../../nbs/setup/10_caller.ipynb #9a439b35
 @dataclass(frozen=True)
 class AzureServices:
-    """What the checks of the Azure side ask: Azure Resource Manager, Microsoft Graph and
-    Databricks' account, for one project.
+    """What the checks of the Azure side ask.
+
+    Azure Resource Manager, Microsoft Graph and Databricks' account, for one project.
     """
 
     management: Management
@@ -104,8 +105,10 @@ class AzureServices:
         return answer.body if answer.status != 404 else {}
 
     def resources(self, rest: str, version: str) -> list[dict[str, Any]]:
-        """Return the resources of a type in the subscription: none where its provider is not
-        registered. Raises DatamasterError where Azure refuses it for another reason.
+        """Return the resources of a type in the subscription.
+
+        None where its provider is not registered. Raises DatamasterError where Azure refuses it for
+        another reason.
         """
         try:
             return list(list_items(self.management, self.path(rest, version)))
@@ -207,8 +210,9 @@ def subscription_check(azure: AzureServices) -> DoctorCheck:
 
 
 def call_management(management: Management, path: str) -> Answer:
-    """Return the answer to a call, that of a refusal too: a 401 or 403 is an answer to whether
-    somebody may.
+    """Return the answer to a call, that of a refusal too.
+
+    A 401 or 403 is an answer to whether somebody may.
     """
     answer = send_request(management, "GET", management.endpoint + path)
     return answer if answer.status in (401, 403) else call_azure(management, "GET", path)

@@ -35,19 +35,18 @@ def _item_mark(marks: Any, index: int) -> Any:
 def _resource_leaves(
     value: Any, unknown: Any, sensitive: Any, path: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what a resource says, by its path: without what is empty, and with words for what is
-    sensitive or not known yet.
+    """Yield what a resource says, by its path.
+
+    Without what is empty, and with words for what is sensitive or not known yet.
     """
     if unknown is True:
         yield path, _KNOWN_AFTER
     elif sensitive is True:
         yield path, _HiddenValue(value)
     elif isinstance(value, Mapping) or isinstance(unknown, Mapping):
-        value, unknown, sensitive = (
-            value or {},
-            unknown if isinstance(unknown, Mapping) else {},
-            sensitive if isinstance(sensitive, Mapping) else {},
-        )
+        value = value or {}
+        unknown = unknown if isinstance(unknown, Mapping) else {}
+        sensitive = sensitive if isinstance(sensitive, Mapping) else {}
         for name in (*value, *(name for name in unknown if name not in value)):
             yield from _resource_leaves(
                 value.get(name),
@@ -95,10 +94,8 @@ def _resource_changes(
 ) -> Iterator[Change]:
     """Yield the changes of one resource; one that is made anew is deleted and created."""
     change = resource["change"]
-    kind, name = (
-        resource["type"],
-        f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}",
-    )
+    kind = resource["type"]
+    name = f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}"
     actions, refusal = change["actions"], "" if allow_delete else NOT_ALLOWED
     if "delete" in actions:
         stuck = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths") or ()))

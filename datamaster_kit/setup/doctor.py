@@ -54,8 +54,9 @@ def terraform_check(version: str) -> DoctorCheck:
 
 # %% ../../nbs/setup/17_doctor.ipynb #fabd58b8
 def refusal_of_az(tenant: str, seconds: float = 60) -> str | None:
-    """Return why az gives no token of a tenant: empty where it gives one, None where there is no
-    az.
+    """Return why az gives no token of a tenant.
+
+    Empty where it gives one, None where there is no az.
     """
     program = shutil.which("az")
     if program is None:

@@ -32,8 +32,10 @@ def parse_event(line: str) -> dict[str, Any]:
 # %% ../../nbs/setup/02_events.ipynb #abe4b513
 @dataclass(frozen=True)
 class ResourceProgress:
-    """How far a resource is: `state` is planned, started, running, done, failed or interrupted, and
-    `seconds` is the time so far.
+    """How far a resource is.
+
+    `state` is planned, started, running, done, failed or interrupted, and `seconds` is the time so
+    far.
     """
 
     address: str

@@ -25,8 +25,10 @@ __all__ = ['local_folders', 'LocalBackend', 'hold_local_backend']
 
 # %% ../../nbs/setup/07_local.ipynb #5702c281
 def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path, ...]:
-    """Return the folders of the local lakehouse: of each model that comes in files, of the catalog
-    and of its volumes; raises BadInput where a model's name is not one of a folder.
+    """Return the folders of the local lakehouse.
+
+    Of each model that comes in files, of the catalog and of its volumes; raises BadInput where a
+    model's name is not one of a folder.
     """
     models = sorted(
         {

@@ -28,8 +28,9 @@ __all__ = ['StateLock', 'parse_state_lock', 'state_lock_owner', 'SetupRun', 'hol
 # %% ../../nbs/setup/01_lock.ipynb #2f1c9750
 @dataclass(frozen=True)
 class StateLock:
-    """A lock of Terraform's state: `who` is USER@MACHINE, and `created` is by that machine's
-    clock.
+    """A lock of Terraform's state.
+
+    `who` is USER@MACHINE, and `created` is by that machine's clock.
     """
 
     id: str
@@ -85,8 +86,10 @@ def _process_identity(pid: int) -> str:
 
 @dataclass
 class SetupRun:
-    """A run of ours in its file: `killed` is when the last one began that was killed, if it was,
-    and `terraform` the Terraform that is at work for it.
+    """A run of ours in its file.
+
+    `killed` is when the last one began that was killed, if it was, and `terraform` the Terraform
+    that is at work for it.
     """
 
     file: TextIO
@@ -130,10 +133,8 @@ def _next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
     run = SetupRun(file, datetime.now(UTC))
     try:
         said = json.loads(text)
-        terraform, killed = (
-            said["terraform"],
-            said["killed"] or ("" if said["ended"] else said["begun"]),
-        )
+        terraform = said["terraform"]
+        killed = said["killed"] or ("" if said["ended"] else said["begun"])
     except (ValueError, KeyError, TypeError):
         return run
     if terraform and _process_identity(int(terraform.split()[0])) == terraform:

@@ -130,10 +130,8 @@ def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
 
     Nothing where it names none.
     """
-    network, allowed = (
-        azure.setup.azure.get("virtual_network"),
-        azure.setup.azure.get("allowed_network"),
-    )
+    network = azure.setup.azure.get("virtual_network")
+    allowed = azure.setup.azure.get("allowed_network")
     checks: tuple[DoctorCheck, ...] = ()
     if network:
         checks += (

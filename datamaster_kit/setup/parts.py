@@ -119,10 +119,8 @@ def azure_state_storage(
 
 # %% ../../nbs/setup/05_parts.ipynb #1904992b
 BOOTSTRAP_STATE = "bootstrap.tfstate"
-BOOTSTRAP_BACKEND, EMPTY_BACKEND = (
-    StateBackend("local", {"path": BOOTSTRAP_STATE}),
-    StateBackend("local", {"path": "nothing.tfstate"}),
-)
+BOOTSTRAP_BACKEND = StateBackend("local", {"path": BOOTSTRAP_STATE})
+EMPTY_BACKEND = StateBackend("local", {"path": "nothing.tfstate"})
 
 
 def _has_other_providers(source: Path, folder: Path) -> bool:

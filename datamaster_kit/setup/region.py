@@ -161,8 +161,9 @@ _QUOTA_REMEDY = (
 
 @dataclass(frozen=True)
 class _ClusterMachines:
-    """The machines that a cluster takes: a size, the least and the most of them, and the keys of
-    the project file that say so.
+    """The machines that a cluster takes.
+
+    A size, the least and the most of them, and the keys of the project file that say so.
     """
 
     name: str
@@ -315,11 +316,9 @@ def storage_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return how the lake and the state can be replicated in the region, and how much of its quota
     is used.
     """
-    region, names, usual = (
-        azure.setup.location,
-        azure.project.names,
-        default_replication(azure.setup.location),
-    )
+    region = azure.setup.location
+    names = azure.project.names
+    usual = default_replication(azure.setup.location)
     offered = _available_replications(
         region,
         list_items(azure.management, azure.path("/providers/Microsoft.Storage/skus", "2023-05-01")),

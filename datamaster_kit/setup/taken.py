@@ -17,11 +17,9 @@ from ..targets.clients.management import call_azure
 __all__ = ['name_checks', 'group_checks']
 
 # %% ../../nbs/setup/13_taken.ipynb #a5caeca2
-_STORAGE_API_VERSION, _EVENT_HUBS_API_VERSION, _RESOURCE_GROUPS_API_VERSION = (
-    "2023-05-01",
-    "2024-01-01",
-    "2021-04-01",
-)
+_STORAGE_API_VERSION = "2023-05-01"
+_EVENT_HUBS_API_VERSION = "2024-01-01"
+_RESOURCE_GROUPS_API_VERSION = "2021-04-01"
 
 
 def _availability_check(

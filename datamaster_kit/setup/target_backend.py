@@ -31,8 +31,10 @@ _NO_SETUP_TARGET = code(
 def hold_backend(
     project: Project, contracts: Iterable[Contract], target: str
 ) -> Iterator[InfrastructureBackend]:
-    """Hold the side of a target for one run: of `local` the folders, of a workspace or `azure` the
-    Azure side; raises BadInput where there is no such target.
+    """Hold the side of a target for one run.
+
+    Of `local` the folders, of a workspace or `azure` the Azure side; raises BadInput where there is
+    no such target.
     """
     known = ("azure", "local", *project.targets)
     if target not in known:

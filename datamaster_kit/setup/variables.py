@@ -27,8 +27,9 @@ __all__ = ['StateWriter', 'Budget', 'Github', 'Setup', 'setup_of', 'default_repl
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 @dataclass(frozen=True)
 class StateWriter:
-    """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or
-    ServicePrincipal.
+    """Who runs Terraform.
+
+    An object of Microsoft Entra, whose `type` is User, Group or ServicePrincipal.
     """
 
     object_id: str
@@ -59,8 +60,10 @@ class Github:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the Azure side is told: `groups` maps a group to the user principal names of its
-    members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`.
+    """What the Azure side is told.
+
+    `groups` maps a group to the user principal names of its members, `existing_groups` are made
+    elsewhere, `azure` has variables of `infra/azure`.
 
     `state_replication` is how the account of Terraform's state is replicated; empty: by its region.
     """
@@ -145,8 +148,9 @@ def _retention_days(level: ServiceLevel | None) -> int | None:
 
 # %% ../../nbs/setup/00_variables.ipynb #48f7d57e
 def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
-    """Return the lifecycle rules of the raw container: `container`, `prefix` and `days`, sorted by
-    folder.
+    """Return the lifecycle rules of the raw container.
+
+    `container`, `prefix` and `days`, sorted by folder.
     """
     days: dict[str, int | None] = {}
     for contract in contracts:
@@ -172,8 +176,9 @@ _REGIONS_WITHOUT_ZONES = frozenset(_REGION_NAMES_WITHOUT_ZONES.split())
 
 
 def default_replication(region: str) -> str:
-    """Return how a storage account is replicated so that no copy leaves its region: ZRS, or LRS
-    where it has no zones.
+    """Return how a storage account is replicated so that no copy leaves its region.
+
+    ZRS, or LRS where it has no zones.
     """
     return "LRS" if region in _REGIONS_WITHOUT_ZONES else "ZRS"
 
@@ -229,10 +234,8 @@ def azure_variables(
     id.
     """
     names = project.names
-    group, principal = (
-        outputs.get("group_ids", {}).get(names.group),
-        outputs.get("service_principal_object_id"),
-    )
+    group = outputs.get("group_ids", {}).get(names.group)
+    principal = outputs.get("service_principal_object_id")
     lacking = [
         what
         for what, found in (

@@ -53,10 +53,11 @@ NO_RECORD_REASON = "it has no record"
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file of a batch: its path as rows have it, its name below the landing folder, its size in
-    bytes, its modification in milliseconds since 1970, and what is to be said of it; one that
-    `is_refused` gives a row that says why, and no record. `totals` are what it says that it has,
-    beside what it has.
+    """A file of a batch.
+
+    Its path as rows have it, its name below the landing folder, its size in bytes, its modification
+    in milliseconds since 1970, and what is to be said of it; one that `is_refused` gives a row that
+    says why, and no record. `totals` are what it says that it has, beside what it has.
     """
 
     path: str
@@ -70,8 +71,10 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a batch: their number, their bytes, when the newest was modified, in
-    milliseconds since 1970, and each of them where the target lists them.
+    """The files of a batch.
+
+    Their number, their bytes, when the newest was modified, in milliseconds since 1970, and each of
+    them where the target lists them.
     """
 
     count: int
@@ -162,9 +165,10 @@ class Target(Protocol):
     def find_changed_files(
         self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
     ) -> tuple[str, ...]:
-        """Return what is to be said of files that have been written to since they were read: by the
-        checkpoint's stream, or, of the addresses `read_again`, with that size and modification in
-        milliseconds, where None is for one that will be read again.
+        """Return what is to be said of files that have been written to since they were read.
+
+        By the checkpoint's stream, or, of the addresses `read_again`, with that size and
+        modification in milliseconds, where None is for one that will be read again.
         """
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:

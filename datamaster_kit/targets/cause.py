@@ -51,8 +51,9 @@ def _full_error_text(error: BaseException) -> str:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return the line of an error that says what was wrong, at most 1,000 characters: the innermost
-    error's, with the file that it was about where an outer one names it.
+    """Return the line of an error that says what was wrong, at most 1,000 characters.
+
+    The innermost error's, with the file that it was about where an outer one names it.
     """
     texts = list(_texts(error))
     whole = "\n".join(texts)

@@ -135,8 +135,10 @@ class DatabricksTarget:
 
     @property
     def needs_warehouse(self) -> bool:
-        """Statements go to a SQL warehouse: this process is none of the workspace (Databricks,
-        *Databricks Runtime environment variables*), and has no session of one.
+        """Statements go to a SQL warehouse.
+
+        This process is none of the workspace (Databricks, *Databricks Runtime environment
+        variables*), and has no session of one.
         """
         return self.session is None and RUNTIME_VERSION not in os.environ
 

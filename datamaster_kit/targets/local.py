@@ -137,8 +137,9 @@ class LocalTarget:
 
     @property
     def running_session(self) -> SparkSession | None:
-        """The session that this target or its process has already, or None: to write a table's log
-        is no reason to start one.
+        """The session that this target or its process has already, or None.
+
+        To write a table's log is no reason to start one.
         """
         if self.session is not None or "spark" in self.__dict__:
             return self.spark

@@ -58,9 +58,11 @@ def _standard_literal(text: str) -> str:
 # %% ../../nbs/targets/00_records.ipynb #ddcf4029
 @dataclass(frozen=True)
 class Detail:
-    """What a table is: `schema` is its columns as Spark's JSON has them, `clustering` the columns
-    by which its rows lie together, `id` the identifier that it got when it was created, `version`
-    its last commit, where it is known.
+    """What a table is.
+
+    `schema` is its columns as Spark's JSON has them, `clustering` the columns by which its rows lie
+    together, `id` the identifier that it got when it was created, `version` its last commit, where
+    it is known.
     """
 
     schema: Mapping[str, Any]

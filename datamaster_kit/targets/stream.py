@@ -74,8 +74,9 @@ def _drain_query(query: Any) -> None:
 def run_stream(
     rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = ""
 ) -> None:
-    """Hand a stream's batches to `handle(rows, batch_id)`: all that is there, or with an interval
-    ('10 seconds') until asked to stop.
+    """Hand a stream's batches to `handle(rows, batch_id)`.
+
+    All that is there, or with an interval ('10 seconds') until asked to stop.
     """
     writer = rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint)
     _await_query(

@@ -117,8 +117,9 @@ _KNOWN_PROPERTIES = frozenset(
 
 
 def can_write_commit(table: Table) -> bool:
-    """All that the table asks for can be said without Spark: known properties, and no limited text
-    within a type.
+    """All that the table asks for can be said without Spark.
+
+    Known properties, and no limited text within a type.
     """
     kinds = [parse_sql_type(column.type) for column in table.columns]
     is_plain = all(_has_length(kind) or "CHAR(" not in sql_type(kind) for kind in kinds)
@@ -173,8 +174,9 @@ def _first_commit(table: Table, at_millis: int) -> list[_LogJson]:
 
 
 def _clustering_domain(schema: Mapping[str, Any], columns: tuple[str, ...]) -> _LogJson:
-    """Return what the log says of the columns by which rows lie together: their names in the files
-    (Delta, *Clustered tables*).
+    """Return what the log says of the columns by which rows lie together.
+
+    Their names in the files (Delta, *Clustered tables*).
     """
     physical = {
         item["name"]: item["metadata"].get("delta.columnMapping.physicalName", item["name"])

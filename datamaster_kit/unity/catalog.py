@@ -163,8 +163,9 @@ def _without_missing_principals(
 
 
 def _object_owners(state: WorkspaceState) -> dict[ResourceKey, frozenset[str]]:
-    """Return whose each object is that a plan may need a privilege on: its owner, those of what it
-    is in, and the metastore's.
+    """Return whose each object is that a plan may need a privilege on.
+
+    Its owner, those of what it is in, and the metastore's.
     """
     owned = {
         (METASTORE_KIND, item.identity) if item.kind == METASTORE_KIND else item.key: str(

@@ -60,8 +60,9 @@ def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
 
 # %% ../../nbs/unity/12_cluster.ipynb #2c3a2a81
 def _comparable_runtime(version: str) -> str:
-    """Return a cluster's runtime as it is compared: one that is not too old is as good as the one
-    that jobs use.
+    """Return a cluster's runtime as it is compared.
+
+    One that is not too old is as good as the one that jobs use.
     """
     return version if is_runtime_too_old(version) else DEFAULT_RUNTIME
 

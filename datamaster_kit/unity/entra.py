@@ -109,14 +109,13 @@ def _groups_of_terraform(project: Project) -> set[str]:
 
 
 def _group_id_fault(graph: Management, name: str, identity: str) -> Fault | None:
-    """Return what is wrong with the group of an object id: that it is not there, or bears another
-    name than it has here.
+    """Return what is wrong with the group of an object id.
+
+    That it is not there, or bears another name than it has here.
     """
     answer = call_azure(graph, "GET", f"/v1.0/groups/{percent(identity)}?$select=id,displayName")
-    path, there = (
-        f"unity.group_ids.{name}",
-        answer.body.get("displayName") if answer.status != 404 else None,
-    )
+    path = f"unity.group_ids.{name}"
+    there = answer.body.get("displayName") if answer.status != 404 else None
     if there is None:
         return _NO_GROUP.fault(f"there is no group {identity} in Microsoft Entra", path=path)
     return (

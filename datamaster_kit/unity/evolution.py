@@ -26,8 +26,9 @@ _RANK_FIRST, _RANK_RENAME, _RANK_COLUMNS, _RANK_TYPES, _RANK_LAST = range(5)
 
 @dataclass(frozen=True)
 class TableAlteration:
-    """One difference of a table: its statements, run in the order of `rank`, or why it is left
-    alone.
+    """One difference of a table.
+
+    Its statements, run in the order of `rank`, or why it is left alone.
     """
 
     difference: Difference

@@ -92,10 +92,8 @@ def _access_from_info(info: TableInfo) -> TableAccess:
 # %% ../../nbs/unity/05_information_schema.ipynb #c2ff61a8
 def _information_schema_queries(catalog: str) -> dict[str, str]:
     """Return the queries for what the lists leave out."""
-    of, schemas = (
-        f"{quote(catalog)}.information_schema",
-        f"IN ({', '.join(map(sql_literal, SCHEMAS))})",
-    )
+    of = f"{quote(catalog)}.information_schema"
+    schemas = f"IN ({', '.join(map(sql_literal, SCHEMAS))})"
     return {
         "keys": f"SELECT k.table_schema, k.table_name, k.column_name FROM {of}.key_column_usage k "
         f"JOIN {of}.table_constraints c "
@@ -169,13 +167,10 @@ def _build_observed_catalog(
     """Return what a catalog has of the desired tables, from the lists by schema and the queries'
     answers.
     """
-    wanted, details = (
-        {
-            (table.schema.lower(), table.name.lower()): _contract_table_key(table)
-            for table in desired
-        },
-        _parse_table_details(answers),
-    )
+    wanted = {
+        (table.schema.lower(), table.name.lower()): _contract_table_key(table) for table in desired
+    }
+    details = _parse_table_details(answers)
     known = [
         (wanted.get((schema, (info.name or "").lower())), info)
         for schema, infos in listed.items()

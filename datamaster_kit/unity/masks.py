@@ -245,8 +245,9 @@ def _build_row_filter(
 # %% ../../nbs/unity/03_masks.ipynb #dbc77314
 @dataclass(frozen=True)
 class TableAccess:
-    """Which functions, by their full names, decide what is seen of a table: `masks` by column, and
-    the row filter with its columns.
+    """Which functions, by their full names, decide what is seen of a table.
+
+    `masks` by column, and the row filter with its columns.
     """
 
     masks: Mapping[str, str] = field(default_factory=dict)
@@ -369,8 +370,9 @@ def access_alterations(
 def _decision_alterations(
     difference: Difference, ours: Collection[str], statement: str
 ) -> list[TableAlteration]:
-    """Return what mends one mask or filter: nothing where it is right or nobody's business, a
-    refusal where a stranger's is in the way.
+    """Return what mends one mask or filter.
+
+    Nothing where it is right or nobody's business, a refusal where a stranger's is in the way.
     """
     before, after = difference.before, difference.after
     if before == after:

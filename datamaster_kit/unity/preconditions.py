@@ -208,8 +208,9 @@ def read_caller(client: WorkspaceClient) -> WorkspaceCaller:
 # %% ../../nbs/unity/10_preconditions.ipynb #ffe7fcd6
 @dataclass(frozen=True)
 class _PrivilegeHolders:
-    """Who may do what with an object: `owners` are those of it and of what it is in, `privileges`
-    what each principal holds there.
+    """Who may do what with an object.
+
+    `owners` are those of it and of what it is in, `privileges` what each principal holds there.
     """
 
     owners: frozenset[str] = frozenset()
@@ -222,8 +223,10 @@ class _PrivilegeHolders:
 
 
 def _can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> bool:
-    """The caller is in a group, or it cannot be told: the account does not tell the group, lists no
-    member of one that follows the directory, or lists a group in it.
+    """The caller is in a group, or it cannot be told.
+
+    The account does not tell the group, lists no member of one that follows the directory, or lists
+    a group in it.
     """
     if group is None or not caller.identity:
         return True

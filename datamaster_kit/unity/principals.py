@@ -88,10 +88,8 @@ def _read_account_groups(
 
     Raises BadInput with every wanted one that follows another group of the directory.
     """
-    groups, faults = (
-        list(account.groups_v2.list(attributes="displayName,externalId")),
-        list[Fault](),
-    )
+    groups = list(account.groups_v2.list(attributes="displayName,externalId"))
+    faults = list[Fault]()
     for group in groups:
         should = (
             wanted["group", group.display_name or ""].attributes.get("external_id")

@@ -81,8 +81,10 @@ def _grant_resource(on: ResourceKey, principal: str, privileges: Iterable[str]) 
 def desired_grants(
     project: Project, contracts: Iterable[Contract], principals: Iterable[str]
 ) -> tuple[Resource, ...]:
-    """Return what is granted: the engineering privileges to the named principals, and to a
-    contract's roles the use of the catalog and of the schemas of their tables.
+    """Return what is granted.
+
+    The engineering privileges to the named principals, and to a contract's roles the use of the
+    catalog and of the schemas of their tables.
     """
     held: dict[tuple[ResourceKey, str], frozenset[str]] = {
         (on, principal): privileges

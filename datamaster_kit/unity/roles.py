@@ -20,10 +20,8 @@ __all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_change',
 
 # %% ../../nbs/unity/02_roles.ipynb #eb0d7e54
 _ROLE_SCHEMAS = ("silver", "gold")
-_READ_ACCESS_WORDS, _WRITE_ACCESS_WORDS = (
-    {"", "read", "reader", "reads", "select", "ro"},
-    {"write", "writer", "writes", "modify", "rw", "readwrite"},
-)
+_READ_ACCESS_WORDS = {"", "read", "reader", "reads", "select", "ro"}
+_WRITE_ACCESS_WORDS = {"write", "writer", "writes", "modify", "rw", "readwrite"}
 
 Grants = Mapping[str, frozenset[str]]
 
@@ -166,8 +164,9 @@ _SYSTEM_PRINCIPALS = (
 
 
 def is_exempt_principal(principal: str, owners: Collection[str]) -> bool:
-    """A principal whose grants are not looked at: an owner, who may do everything in any case, or
-    one of the system's.
+    """A principal whose grants are not looked at.
+
+    An owner, who may do everything in any case, or one of the system's.
     """
     return principal in owners or principal.startswith(_SYSTEM_PRINCIPALS)
 

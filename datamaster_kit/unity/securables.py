@@ -231,10 +231,8 @@ def _read_catalog_objects(client: WorkspaceClient, project: Project) -> Iterator
         for volume in (
             client.volumes.list(catalog, schema.name or "") if schema.name in SCHEMAS else ()
         ):
-            kind, name = (
-                volume.volume_type.value if volume.volume_type else None,
-                volume.full_name or "",
-            )
+            kind = volume.volume_type.value if volume.volume_type else None
+            name = volume.full_name or ""
             is_own_volume = mark in (volume.comment or "") or (is_own and name in own_volumes)
             yield ExistingResource(
                 "volume",
@@ -368,10 +366,8 @@ def _delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
 # %% ../../nbs/unity/08_securables.ipynb #6a2cc8fa
 def read_securables(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
     """Return what there is of the kinds of this chapter."""
-    credentials, locations = (
-        tuple(read_credentials(client, project)),
-        tuple(_read_locations(client, project)),
-    )
+    credentials = tuple(read_credentials(client, project))
+    locations = tuple(_read_locations(client, project))
     return (
         *credentials,
         *_unseen_credentials(project, credentials, locations),

@@ -44,15 +44,11 @@ def _existing_table_alterations(
     target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool
 ) -> list[TableAlteration]:
     """Return every difference of a table that is there, in the order in which they are mended."""
-    name, key = (
-        target.sql_name(TableName(table.catalog, table.schema, table.name)),
-        (table.schema, table.name),
-    )
-    there, nulls, dialect = (
-        observed.tables[key],
-        observed.nulls.get(key, frozenset()),
-        target.dialect,
-    )
+    name = target.sql_name(TableName(table.catalog, table.schema, table.name))
+    key = (table.schema, table.name)
+    there = observed.tables[key]
+    nulls = observed.nulls.get(key, frozenset())
+    dialect = target.dialect
     found = table_alterations(name, table, there, drops, nulls)
     moved = {old: column.name for old, column in column_renames(table, there).items()}
     if dialect.tags:

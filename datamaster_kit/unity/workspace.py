@@ -178,8 +178,10 @@ def _find_project_principal(workspace: Workspace) -> EntraMember | None:
 
 
 def _plan_notes(project: Project) -> tuple[Change, ...]:
-    """Return what a person should know of a plan: that the service principal is not named, and goes
-    without; that the storage credential bears the domain's name.
+    """Return what a person should know of a plan.
+
+    That the service principal is not named, and goes without; that the storage credential bears the
+    domain's name.
     """
     names = project.names
     credential = Change(
@@ -237,10 +239,8 @@ def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) ->
     """
     project, client = workspace.project, workspace.client
     with ThreadPoolExecutor(8, thread_name_prefix="observe") as pool:
-        metastore, known = (
-            pool.submit(read_metastore, client, workspace.account, project),
-            pool.submit(_find_project_principal, workspace),
-        )
+        metastore = pool.submit(read_metastore, client, workspace.account, project)
+        known = pool.submit(_find_project_principal, workspace)
         groups = (
             read_project_groups(workspace.graph(), project) if workspace.syncs_principals else ()
         )

@@ -1,5 +1,6 @@
-"""What goes wrong at first is told at once: a target that is not there, a workspace that cannot be
-reached, tables that have not been made.
+"""What goes wrong at first is told at once.
+
+A target that is not there, a workspace that cannot be reached, tables that have not been made.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Contracts that were read wrong, one of each kind: what each means, or which fault says that it
-means nothing.
+"""Contracts that were read wrong, one of each kind.
+
+What each means, or which fault says that it means nothing.
 """
 
 from __future__ import annotations

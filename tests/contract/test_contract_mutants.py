@@ -1,5 +1,6 @@
-"""Thousands of contracts, each a valid one with something broken: none makes a reader fail, and
-none that its schema forbids passes in silence.
+"""Thousands of contracts, each a valid one with something broken.
+
+None makes a reader fail, and none that its schema forbids passes in silence.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""SQL of a contract: what is refused, what is run, that it means what its author wrote, and that
-each function of Spark has been decided on.
+"""SQL of a contract.
+
+What is refused, what is run, that it means what its author wrote, and that each function of Spark
+has been decided on.
 """
 
 from __future__ import annotations
@@ -472,8 +474,9 @@ def test_a_pattern_that_could_run_without_bound_is_refused(sql: str) -> None:
 def test_patterns_mean_what_they_did_and_a_value_that_is_too_long_for_one_is_bad(
     spark: Any, tables: dict[str, str], sql: str
 ) -> None:
-    """Values of 200,000 characters, which without a guard take hours, are judged at once: as bad in
-    a condition, as an error in a query, where the pattern is not linear.
+    """Values of 200,000 characters, which without a guard take hours, are judged at once.
+
+    As bad in a condition, as an error in a query, where the pattern is not linear.
     """
     read = read_query(sql, BANK, ACCOUNT)
     assert not read.refusal

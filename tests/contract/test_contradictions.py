@@ -1,5 +1,6 @@
-"""What a contract says twice, or says the opposite of, is told with its line: nothing is decided
-silently by what is read first.
+"""What a contract says twice, or says the opposite of, is told with its line.
+
+Nothing is decided silently by what is read first.
 """
 
 from __future__ import annotations

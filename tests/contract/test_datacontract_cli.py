@@ -1,5 +1,6 @@
-"""What `contract lint` says of a contract against what datacontract-cli says, recorded once: each
-disagreement is known, with its reason.
+"""What `contract lint` says of a contract against what datacontract-cli says, recorded once.
+
+Each disagreement is known, with its reason.
 """
 
 from __future__ import annotations

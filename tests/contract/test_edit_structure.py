@@ -218,8 +218,9 @@ VALUES = st.recursive(
 
 
 def unread(text: str, path: NodePath) -> list[str]:
-    """The lines of a text that are not of the entry at a path: neither blank, nor its own
-    comments.
+    """The lines of a text that are not of the entry at a path.
+
+    Neither blank, nor its own comments.
     """
     body = text.removeprefix("\ufeff")
     layout = parse_layout(body)

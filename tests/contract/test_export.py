@@ -1,5 +1,6 @@
-"""Exports and tables: nothing of a type is lost between the contract, the words of others, and a
-table.
+"""Exports and tables.
+
+Nothing of a type is lost between the contract, the words of others, and a table.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Formats with check digits, as Spark executes them, beside python-stdnum: valid values, mutated
-ones and random ones.
+"""Formats with check digits, as Spark executes them, beside python-stdnum.
+
+Valid values, mutated ones and random ones.
 """
 
 from __future__ import annotations

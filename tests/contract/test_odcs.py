@@ -1,5 +1,6 @@
-"""ODCS files of every version, as their authors write them: what is read, what is noted, what is
-refused and where.
+"""ODCS files of every version, as their authors write them.
+
+What is read, what is noted, what is refused and where.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""A contract as a file of an older ODCS: valid by that version's schema and by a linter that others
-wrote, its rules and types as they were, and what it cannot say is told.
+"""A contract as a file of an older ODCS.
+
+Valid by that version's schema and by a linter that others wrote, its rules and types as they were,
+and what it cannot say is told.
 """
 
 from __future__ import annotations

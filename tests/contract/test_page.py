@@ -1,5 +1,6 @@
-"""A contract's page shows every text of the contract as text: nothing in it can become a tag, an
-attribute, a script or a link.
+"""A contract's page shows every text of the contract as text.
+
+Nothing in it can become a tag, an attribute, a script or a link.
 """
 
 from __future__ import annotations

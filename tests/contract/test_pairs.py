@@ -1,5 +1,7 @@
-"""Two contracts of one model: one brings it to bronze, the other describes silver and names the
-tasks that fill it; and what two contracts cannot both have.
+"""Two contracts of one model.
+
+One brings it to bronze, the other describes silver and names the tasks that fill it; and what two
+contracts cannot both have.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""A pattern is bounded before it runs: what explodes is refused, what people write stays, and no
-value ends the session.
+"""A pattern is bounded before it runs.
+
+What explodes is refused, what people write stays, and no value ends the session.
 """
 
 from __future__ import annotations

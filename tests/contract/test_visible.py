@@ -1,5 +1,6 @@
-"""What is printed is visible text: nothing of a contract or of data drives a terminal, a log or a
-reader's eye.
+"""What is printed is visible text.
+
+Nothing of a contract or of data drives a terminal, a log or a reader's eye.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def output_of(act: Callable[[], Any]) -> str:
 
 
 def test_what_libraries_log_of_a_servers_words_is_visible_text() -> None:
-    """The command line's own process: a library's warning that repeats an answer is one line, and
-    no command of a log.
+    """The command line's own process.
+
+    A library's warning that repeats an answer is one line, and no command of a log.
     """
     code = (
         "import logging, sys, datamaster_kit.cli.main as cli; cli.app = lambda: "

@@ -1,5 +1,7 @@
-"""What jobs run on: judged where it is written, said once for jobs, bundles and one-time runs, and
-taken by Databricks' own classes and by the test workspace.
+"""What jobs run on.
+
+Judged where it is written, said once for jobs, bundles and one-time runs, and taken by Databricks'
+own classes and by the test workspace.
 """
 
 from __future__ import annotations

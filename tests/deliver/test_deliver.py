@@ -1,5 +1,6 @@
-"""The jobs of contracts against a workspace: made, kept, renamed, run and taken away, whatever the
-network and other people do.
+"""The jobs of contracts against a workspace.
+
+Made, kept, renamed, run and taken away, whatever the network and other people do.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What is submitted to the test workspace runs: notebooks and wheels, each in a process of its own,
-on what a workspace has.
+"""What is submitted to the test workspace runs.
+
+Notebooks and wheels, each in a process of its own, on what a workspace has.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""`datamaster new lakehouse`: a repository to begin from, and what a newer version of the toolkit
-does to it.
+"""`datamaster new lakehouse`.
+
+A repository to begin from, and what a newer version of the toolkit does to it.
 """
 
 from __future__ import annotations

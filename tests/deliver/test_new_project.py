@@ -1,5 +1,6 @@
-"""`datamaster new project`: written once, tested, built to the same wheel every time, and run as a
-job runs it.
+"""`datamaster new project`.
+
+Written once, tested, built to the same wheel every time, and run as a job runs it.
 """
 
 from __future__ import annotations

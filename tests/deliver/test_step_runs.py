@@ -1,5 +1,6 @@
-"""Steps that are started outside of their workspace: submitted once, followed, cancelled, and what
-they leave is fetched.
+"""Steps that are started outside of their workspace.
+
+Submitted once, followed, cancelled, and what they leave is fetched.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""The forms without a browser: any sequence of actions leaves a contract that reads, a text that
-undo brings back, and nothing that HTML would run.
+"""The forms without a browser.
+
+Any sequence of actions leaves a contract that reads, a text that undo brings back, and nothing that
+HTML would run.
 """
 
 from __future__ import annotations

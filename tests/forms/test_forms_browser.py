@@ -1,5 +1,6 @@
-"""A person at work: `datamaster forms` in real Chromium, from the list of contracts to the saved
-file, byte for byte.
+"""A person at work.
+
+`datamaster forms` in real Chromium, from the list of contracts to the saved file, byte for byte.
 """
 
 from __future__ import annotations

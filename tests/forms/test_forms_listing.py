@@ -1,5 +1,6 @@
-"""What the home page says of a project's contracts: quickly, and the same as Spark says of its
-runs.
+"""What the home page says of a project's contracts.
+
+Quickly, and the same as Spark says of its runs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The forms as a web page: who may come in, what leaves the machine, and what a person sees and
-does.
+"""The forms as a web page.
+
+Who may come in, what leaves the machine, and what a person sees and does.
 """
 
 from __future__ import annotations
@@ -259,8 +260,8 @@ def test_the_server_ends_with_every_kernel(tmp_path: Path, how: signal.Signals) 
 
 
 IMPATIENT = (
-    "import functools, datamaster_kit.forms.web.server as server; server.serve = "
-    "functools.partial(server.serve, idle_seconds=2); " + COMMAND
+    "import functools, datamaster_kit.forms.web.server as server; server.serve_forms = "
+    "functools.partial(server.serve_forms, idle_seconds=2); " + COMMAND
 )
 
 

@@ -1,5 +1,6 @@
-"""What a form shows of a file before it is ingested: the same columns, and the same verdict on
-every cell, as ingest has.
+"""What a form shows of a file before it is ingested.
+
+The same columns, and the same verdict on every cell, as ingest has.
 """
 
 from __future__ import annotations
@@ -308,8 +309,10 @@ LEAVES = [
 
 
 def random_json(chance: random.Random, type: DataType) -> str:
-    """JSON that is nearly of a type: a leaf of it is anything, and now and then a part is of
-    another kind, or a member is one that the type lacks.
+    """JSON that is nearly of a type.
+
+    A leaf of it is anything, and now and then a part is of another kind, or a member is one that
+    the type lacks.
     """
     if chance.random() < 0.08:
         return "null"

@@ -1,5 +1,7 @@
-"""A contract tried out from a form: what comes of the rows is what mock data says, nothing of the
-project is touched, and a cancelled trial leaves no process.
+"""A contract tried out from a form.
+
+What comes of the rows is what mock data says, nothing of the project is touched, and a cancelled
+trial leaves no process.
 """
 
 from __future__ import annotations

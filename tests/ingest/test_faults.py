@@ -1,5 +1,6 @@
-"""The process is killed (SIGKILL) at every labelled point and started again: nothing is lost,
-nothing is there twice, and the counts add up.
+"""The process is killed (SIGKILL) at every labelled point and started again.
+
+Nothing is lost, nothing is there twice, and the counts add up.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def start(folder: Path, *steps: str, kill_at: str = "") -> subprocess.Popen[str]
 
 
 def land(folder: Path, number: int, column: str, placed_at: str) -> None:
-    """Bring a file of eight records: five good, one of which deletes the first file's record, and
-    three bad.
+    """Bring a file of eight records.
+
+    Five good, one of which deletes the first file's record, and three bad.
     """
     first = number * PER_FILE
     rows = [

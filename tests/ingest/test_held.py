@@ -1,5 +1,7 @@
-"""A rule of severity fail holds the delivery: silver takes nothing of its model, however often the
-job is run again, until it is mended or a person releases it.
+"""A rule of severity fail holds the delivery.
+
+Silver takes nothing of its model, however often the job is run again, until it is mended or a
+person releases it.
 """
 
 from __future__ import annotations

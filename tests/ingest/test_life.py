@@ -1,5 +1,6 @@
-"""The life of a table on a real Spark with Delta: deletions, history, late rows, evolution,
-quarantine and repair, gold, retention, lost checkpoints.
+"""The life of a table on a real Spark with Delta.
+
+Deletions, history, late rows, evolution, quarantine and repair, gold, retention, lost checkpoints.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ pytestmark = pytest.mark.spark
 
 
 class Lake:
-    """A lakehouse in a folder of its own, as a person works with it: a contract, files, and the
-    steps.
+    """A lakehouse in a folder of its own, as a person works with it.
+
+    A contract, files, and the steps.
     """
 
     def __init__(self, spark, folder: Path) -> None:
@@ -180,8 +182,10 @@ def test_history_has_every_version_and_when_it_held_in_whatever_order_they_came(
 
 
 def lives(seed: int, keys: int) -> dict[int, list[tuple[int, str]]]:
-    """Return the random lives of keys: what happened to each on some days of January 2026, an
-    amount or a deletion (D), a day at most once.
+    """Return the random lives of keys.
+
+    What happened to each on some days of January 2026, an amount or a deletion (D), a day at most
+    once.
     """
     random = Random(seed)
     return {
@@ -197,8 +201,9 @@ def lives(seed: int, keys: int) -> dict[int, list[tuple[int, str]]]:
 def test_random_lives_of_many_keys_delivered_in_any_order_give_the_same_silver(
     lake: Lake, keeps_history: bool
 ) -> None:
-    """Every key is a case of its own: its rows are spread at random over files, in random order,
-    some of them twice.
+    """Every key is a case of its own.
+
+    Its rows are spread at random over files, in random order, some of them twice.
     """
     lake.contract(KEYED, f"{VERSIONED}, history: [order]" if keeps_history else VERSIONED)
     lake.apply()

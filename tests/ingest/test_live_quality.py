@@ -1,5 +1,6 @@
-"""Every rule asked of the tables as they are now: what ingest never saw is seen, what cannot be
-asked is told, and nothing is changed.
+"""Every rule asked of the tables as they are now.
+
+What ingest never saw is seen, what cannot be asked is told, and nothing is changed.
 """
 
 from __future__ import annotations

@@ -332,8 +332,9 @@ def broken(
 
 
 def loosened(item: Field) -> Field:
-    """Return a field as bronze has it: absent values are possible everywhere, lengths are not
-    enforced.
+    """Return a field as bronze has it.
+
+    Absent values are possible everywhere, lengths are not enforced.
     """
     from datamaster_kit.contract.sql.table import delta_type, drop_length_limits
 

@@ -1,5 +1,6 @@
-"""What is written as a page, opened in Chromium: no text runs, whatever field it is in, and the
-page's policy allows nothing inline but its own.
+"""What is written as a page, opened in Chromium.
+
+No text runs, whatever field it is in, and the page's policy allows nothing inline but its own.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The report and its pictures: hostile text stays text, nothing is fetched, and every number is the
-one that was recorded.
+"""The report and its pictures.
+
+Hostile text stays text, nothing is fetched, and every number is the one that was recorded.
 """
 
 from __future__ import annotations

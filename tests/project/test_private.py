@@ -119,8 +119,9 @@ def test_the_local_session_listens_to_this_machine_alone_and_asks_who_is_there(s
 
 
 def is_answered(port: int) -> bool:
-    """A stranger's request is answered otherwise than by a refusal: one of Spark's own protocol,
-    and one of Py4J's.
+    """A stranger's request is answered otherwise than by a refusal.
+
+    One of Spark's own protocol, and one of Py4J's.
     """
     body = b"stranger"
     request = struct.pack(">QBQI", 8 + 1 + 8 + 4 + len(body), 3, 1, len(body)) + body

@@ -1,5 +1,6 @@
-"""The project file: every key that it may have, every value that it may not have, and where each
-fault is.
+"""The project file.
+
+Every key that it may have, every value that it may not have, and where each fault is.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Azure's names on this machine: a proxy that leads them to servers of the tests, an issuer of
-GitHub's tokens, and Microsoft Entra's exchange of them.
+"""Azure's names on this machine.
+
+A proxy that leads them to servers of the tests, an issuer of GitHub's tokens, and Microsoft Entra's
+exchange of them.
 
 The programs under test are told of the proxy and of its certificates by the environment, as behind
 a company's proxy, and all else of them is as it is: real host names, TLS, `az`.
@@ -166,8 +168,9 @@ class Spoken(BaseHTTPRequestHandler):
 
 
 class LogIn(Served):
-    """GitHub's issuer and Microsoft Entra: `trusted` has the subjects that each client id believes,
-    `granted` what was asked for by whom.
+    """GitHub's issuer and Microsoft Entra.
+
+    `trusted` has the subjects that each client id believes, `granted` what was asked for by whom.
 
     `grant` is called with each token that is given, and the resource that it is for.
     """
@@ -257,8 +260,9 @@ class LogIn(Served):
 
 
 def log_in(job: Job, given: Mapping[str, str]) -> None:
-    """Stand in for the action Azure/login: have GitHub sign a token, and keep it for `az` once
-    Entra takes it.
+    """Stand in for the action Azure/login.
+
+    Have GitHub sign a token, and keep it for `az` once Entra takes it.
     """
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in job.env:
         raise ActionFailedError(

@@ -1,4 +1,5 @@
-"""A Spark Connect server of this machine, which is the local target's session and a plug-in:
+"""A Spark Connect server of this machine, which is the local target's session and a plug-in.
+
 `python connect_server.py STATE_FOLDER` prints its port, and it ends with its input.
 """
 

@@ -1,5 +1,6 @@
-"""Runs a workflow of GitHub on this machine: its jobs in the order of their needs, and the shell
-lines of their steps as they are.
+"""Runs a workflow of GitHub on this machine.
+
+Its jobs in the order of their needs, and the shell lines of their steps as they are.
 
 Only actions (`uses:`) have stand-ins, which the tests give. What a workflow says and is not known
 here is an error.
@@ -42,8 +43,9 @@ TYPES: dict[str, type] = {"string": str, "choice": str, "environment": str, "boo
 
 @dataclass
 class Repository:
-    """What GitHub knows: whose it is, its variables, those of its environments by name, and the
-    branch.
+    """What GitHub knows.
+
+    Whose it is, its variables, those of its environments by name, and the branch.
     """
 
     name: str = "example/lakehouse"

@@ -1,5 +1,6 @@
-"""Java that processes of the tests use one after another: each has a Spark of its own in it, and
-what is loaded and compiled stays.
+"""Java that processes of the tests use one after another.
+
+Each has a Spark of its own in it, and what is loaded and compiled stays.
 
 pyspark starts Java by `$SPARK_HOME/bin/spark-submit`. `Pool` makes a folder whose `spark-submit` is
 this file: it asks the keepers of the pool for a Java that is free, or starts one,

@@ -1,5 +1,7 @@
-"""A place for Terraform's states and their locks: the part of Amazon S3's interface that
-Terraform's backend *s3* speaks, on the HTTP server of the standard library.
+"""A place for Terraform's states and their locks.
+
+The part of Amazon S3's interface that Terraform's backend *s3* speaks, on the HTTP server of the
+standard library.
 
 A state is an object, its lock another one that is made only where there is none, and tells who
 holds it: as with the lease and the metadata of a blob in Azure,

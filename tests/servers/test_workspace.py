@@ -1,5 +1,6 @@
-"""The test workspace, through the real SDK: its form checks, paging, counts and failures, and the
-routes of Unity Catalog, storage and files.
+"""The test workspace, through the real SDK.
+
+Its form checks, paging, counts and failures, and the routes of Unity Catalog, storage and files.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""SQL on the test workspace, by the SDK's statement execution: what the toolkit sends, what the
-service refuses, and what INFORMATION_SCHEMA shows.
+"""SQL on the test workspace, by the SDK's statement execution.
+
+What the toolkit sends, what the service refuses, and what INFORMATION_SCHEMA shows.
 """
 
 from __future__ import annotations

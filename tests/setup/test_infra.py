@@ -72,8 +72,9 @@ def terraform(request: pytest.FixtureRequest) -> Terraform:
 
 @pytest.fixture
 def initialised(terraform: Terraform, tmp_path: Path):
-    """Return a function that copies `infra/` and initialises one folder of the copy: the lock file
-    of a mirror is none for the repository.
+    """Return a function that copies `infra/` and initialises one folder of the copy.
+
+    The lock file of a mirror is none for the repository.
     """
 
     def copy(folder: str) -> Path:

@@ -64,8 +64,9 @@ class Place:
         )
 
     def faults(self, **told: object) -> None:
-        """Have resources of a type fail or take their time: fail={TYPE: MESSAGE}, pause={TYPE:
-        SECONDS}.
+        """Have resources of a type fail or take their time: fail={TYPE.
+
+        MESSAGE}, pause={TYPE: SECONDS}.
         """
         (self.world / "faults.json").write_text(json.dumps(told), encoding="utf-8")
 

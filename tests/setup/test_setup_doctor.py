@@ -1,5 +1,6 @@
-"""`datamaster setup doctor` against a server of Azure Resource Manager and one of Databricks: what
-is right, and each thing that is not, with its remedy.
+"""`datamaster setup doctor` against a server of Azure Resource Manager and one of Databricks.
+
+What is right, and each thing that is not, with its remedy.
 """
 
 from __future__ import annotations

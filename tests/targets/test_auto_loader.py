@@ -1,5 +1,7 @@
-"""What a workspace makes of files: Spark's own readers stand in for Auto Loader, told the same
-options, and the same expressions make rows of what they read.
+"""What a workspace makes of files.
+
+Spark's own readers stand in for Auto Loader, told the same options, and the same expressions make
+rows of what they read.
 """
 
 from __future__ import annotations

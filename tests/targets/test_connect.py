@@ -1,5 +1,6 @@
-"""What runs on serverless compute: the same tests, through Spark Connect (`test_package` refuses
-what it lacks).
+"""What runs on serverless compute.
+
+The same tests, through Spark Connect (`test_package` refuses what it lacks).
 """
 
 from __future__ import annotations

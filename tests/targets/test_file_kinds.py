@@ -1,5 +1,7 @@
-"""Every listed file leaves a trace: each kind of odd file is read, or refused by name and reason,
-and the ledger's counts are those of the tables.
+"""Every listed file leaves a trace.
+
+Each kind of odd file is read, or refused by name and reason, and the ledger's counts are those of
+the tables.
 """
 
 from __future__ import annotations
@@ -428,8 +430,9 @@ def test_a_broken_parquet_file_is_refused_and_keeps_no_other_file_or_model_from_
 def test_an_error_that_a_value_raises_while_rows_are_written_refuses_its_file_and_stops_no_other(
     spark: Any, tmp_path: Path
 ) -> None:
-    """A key that stands twice in a map, which Spark makes none of: nothing in the error says that
-    it comes from a file.
+    """A key that stands twice in a map, which Spark makes none of.
+
+    Nothing in the error says that it comes from a file.
     """
     lake = Lake(spark, tmp_path, {"format": "parquet"})
     for name, keys in (("a", [1, 2]), ("b", [1, 1])):
@@ -452,8 +455,9 @@ def test_an_error_that_a_value_raises_while_rows_are_written_refuses_its_file_an
 def test_bytes_that_are_no_text_refuse_their_file_and_name_the_column_at_any_depth(
     spark: Any, tmp_path: Path
 ) -> None:
-    """Texts of parquet and avro are UTF-8: others are said by no honest writer, and readers of a
-    table would see another text.
+    """Texts of parquet and avro are UTF-8.
+
+    Others are said by no honest writer, and readers of a table would see another text.
     """
     lake = Lake(
         spark,

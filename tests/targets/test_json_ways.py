@@ -101,8 +101,9 @@ def member(draw: random.Random, name: str, wildness: float) -> str:
 
 
 def record(draw: random.Random) -> str:
-    """Return a record: some as they should be, some with a few things wrong, some of nothing but
-    those.
+    """Return a record.
+
+    Some as they should be, some with a few things wrong, some of nothing but those.
     """
     wildness = draw.choice([0, 0.05, 0.3, 1])
     names = [item.name for item in FIELDS if draw.random() > draw.choice([0, 0.3])]
@@ -210,8 +211,9 @@ def test_what_was_rescued_of_many_fields_is_found(spark: Any, tmp_path: Path) ->
 def read_texts(
     spark: Any, folder: Path, content: bytes, fields: tuple[Field, ...], **options: Any
 ) -> list[tuple[dict[str, Any], dict[str, str]]]:
-    """Return the rows of a file of JSON: the values of each, and what was rescued of it, each as
-    the text that it is written in.
+    """Return the rows of a file of JSON.
+
+    The values of each, and what was rescued of it, each as the text that it is written in.
     """
     (folder / "a.json").write_bytes(content)
     rows = read_files(

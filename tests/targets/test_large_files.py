@@ -175,8 +175,9 @@ def columns(fields: tuple[Field, ...]) -> list[str]:
 
 
 def as_numbers(row: Any) -> dict[str, Any]:
-    """Return a row whose rescued numbers are numbers, however they are written: of a plain record
-    with another type in its place Spark has `1e2` as `100.0`.
+    """Return a row whose rescued numbers are numbers, however they are written.
+
+    Of a plain record with another type in its place Spark has `1e2` as `100.0`.
     """
     rescued = {
         name: try_float(value) for name, value in json.loads(row["carlton_rescued"] or "{}").items()

@@ -1,5 +1,6 @@
-"""Raw files of every format, clean and dirty, become rows of the contract: by name, without losing
-a digit or a row.
+"""Raw files of every format, clean and dirty, become rows of the contract.
+
+By name, without losing a digit or a row.
 """
 
 from __future__ import annotations

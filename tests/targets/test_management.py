@@ -1,5 +1,6 @@
-"""Calls to Azure Resource Manager, over a server of it: what is repeated, what is waited for, what
-is told.
+"""Calls to Azure Resource Manager, over a server of it.
+
+What is repeated, what is waited for, what is told.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The tables of record, written and read by delta-rs and by Spark: each reads what the other wrote,
-and every query of the toolkit says the same on both.
+"""The tables of record, written and read by delta-rs and by Spark.
+
+Each reads what the other wrote, and every query of the toolkit says the same on both.
 """
 
 from __future__ import annotations

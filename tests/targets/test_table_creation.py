@@ -76,8 +76,9 @@ def sample_tables() -> Iterator[Table]:
 
 
 def actions_of(folder: Path) -> Json:
-    """Return the first commit of a table's folder, what is by chance replaced: identifiers, times,
-    names in the files, the order of features.
+    """Return the first commit of a table's folder, what is by chance replaced.
+
+    Identifiers, times, names in the files, the order of features.
     """
     actions: Json = {}
     for line in (folder / "_delta_log" / f"{0:020}.json").read_text(encoding="utf-8").splitlines():

@@ -1,5 +1,7 @@
-"""A value is what was written, or it is rescued: every type against an oracle that is written from
-the words of docs/values.md, in each format and way to read.
+"""A value is what was written, or it is rescued.
+
+Every type against an oracle that is written from the words of docs/values.md, in each format and
+way to read.
 """
 
 from __future__ import annotations
@@ -536,8 +538,9 @@ def members(**types: DataType) -> Struct:
 def found_in(
     spark: Any, file: Path, format: str, types: dict[str, DataType]
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return a file's rows as they lie in it: the values of each as Python has them, moments as
-    texts, and what was rescued.
+    """Return a file's rows as they lie in it.
+
+    The values of each as Python has them, moments as texts, and what was rescued.
     """
     rows = read_files(
         spark,

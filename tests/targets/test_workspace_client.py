@@ -1,5 +1,6 @@
-"""The client of a target's workspace and of its account: who calls comes from the environment,
-never from the project file.
+"""The client of a target's workspace and of its account.
+
+Who calls comes from the environment, never from the project file.
 """
 
 from __future__ import annotations

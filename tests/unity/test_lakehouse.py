@@ -1,5 +1,6 @@
-"""From raw files to bronze and silver on a real Spark with Delta: what is promised about rows,
-rules, versions and repetition.
+"""From raw files to bronze and silver on a real Spark with Delta.
+
+What is promised about rows, rules, versions and repetition.
 """
 
 from __future__ import annotations

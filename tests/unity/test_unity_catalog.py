@@ -1,5 +1,6 @@
-"""The command line's journey in a workspace: plan, apply, nothing left, killed and gone on,
-destroyed; a process of its own over the real SDK.
+"""The command line's journey in a workspace.
+
+Plan, apply, nothing left, killed and gone on, destroyed; a process of its own over the real SDK.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""What an apply would be refused for is in the plan: warehouses, principals, the caller's
-privileges; what is given away is given last; whose an object is.
+"""What an apply would be refused for is in the plan.
+
+Warehouses, principals, the caller's privileges; what is given away is given last; whose an object
+is.
 """
 
 from __future__ import annotations
@@ -332,8 +334,9 @@ def test_what_the_caller_lacks_is_in_the_plan_and_apply_changes_nothing(lake: La
 
 
 def test_a_member_of_the_owning_group_who_made_nothing_plans_and_applies(lake: Lake) -> None:
-    """The storage credential, and who reads the secret scope, are not shown to them: both stay as
-    they are, and the plan says so.
+    """The storage credential, and who reads the secret scope, are not shown to them.
+
+    Both stay as they are, and the plan says so.
     """
     lake.apply()
     state = lake.workspace.state

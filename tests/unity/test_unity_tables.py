@@ -1,5 +1,7 @@
-"""Tables of a workspace from outside, through a SQL warehouse: the contracts' plan, applied,
-changed by hand, and again; over the real SDK and a server of the routes.
+"""Tables of a workspace from outside, through a SQL warehouse.
+
+The contracts' plan, applied, changed by hand, and again; over the real SDK and a server of the
+routes.
 """
 
 from __future__ import annotations

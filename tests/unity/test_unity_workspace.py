@@ -1,5 +1,6 @@
-"""The workspace's plan against a workspace: made from nothing, unchanged by a second apply,
-whatever the network does, and taken away again.
+"""The workspace's plan against a workspace.
+
+Made from nothing, unchanged by a second apply, whatever the network does, and taken away again.
 """
 
 from __future__ import annotations

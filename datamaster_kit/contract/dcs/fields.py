@@ -175,8 +175,9 @@ _UNSIZED_TYPES = {
 
 
 def _read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType:
-    """Return a field's type from its `type` and what stands beside it: precision, fields, items,
-    keys and values.
+    """Return a field's type from its `type` and what stands beside it.
+
+    Precision, fields, items, keys and values.
     """
     name = reading.text(item, "type", path).strip()
     lower = name.lower()
@@ -350,8 +351,9 @@ QUALITY_KEYS = {
 def _read_thresholds(
     reading: DcsReader, item: Mapping[str, Any], path: DcsPath
 ) -> tuple[Threshold, ...]:
-    """Return a check's operators: a range is a list of two, every other threshold one number or
-    period.
+    """Return a check's operators.
+
+    A range is a list of two, every other threshold one number or period.
     """
     found = []
     for key, name in DCS_OPERATORS.items():
@@ -753,8 +755,9 @@ def _read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -
 def _read_config(
     reading: DcsReader, item: Mapping[str, Any], path: DcsPath
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a field's `config` says that the contract has a place for, and the rest: the
-    specification leaves its keys open.
+    """Return what a field's `config` says that the contract has a place for, and the rest.
+
+    The specification leaves its keys open.
     """
     config, here = dict(reading.value(item, "config", path, dict, {})), (*path, "config")
     known: dict[str, Any] = {

@@ -60,8 +60,10 @@ def _record_odd_service_level(
 
 
 def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
-    """Return the promises: the chief value of each, and every other key among its options (DCS 1.1,
-    *Service levels object*).
+    """Return the promises.
+
+    The chief value of each, and every other key among its options (DCS 1.1, *Service levels
+    object*).
     """
     levels = []
     for name, item in reading.value(reading.document.data, "servicelevels", (), dict, {}).items():
@@ -70,9 +72,9 @@ def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
             reading.record_bad_value(f"the service level {name!r} is a mapping of keys", path)
             continue
         _record_odd_service_level(reading, name, item, path)
-        chief, element = (
-            SERVICE_LEVEL_VALUE_KEYS.get(name, "value"),
-            next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), ""),
+        chief = SERVICE_LEVEL_VALUE_KEYS.get(name, "value")
+        element = next(
+            (key for key in ("timestampField", "sourceTimestampField") if item.get(key)), ""
         )
         rest = {
             key: value

@@ -104,10 +104,8 @@ def _read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> 
     if not isinstance(item, Mapping):
         reading.record_bad_value(f"the model {name!r} is a mapping of keys", path)
         return Model(name)
-    config, rest = (
-        dict(reading.value(item, "config", path, dict, {})),
-        reading.read_unknown_items(item, MODEL_KEYS, path),
-    )
+    config = dict(reading.value(item, "config", path, dict, {}))
+    rest = reading.read_unknown_items(item, MODEL_KEYS, path)
     rest |= {"additionalFields": item["additionalFields"]} if "additionalFields" in item else {}
     physical = reading.text(config, "physicalName", (*path, "config"))
     more = {
@@ -146,13 +144,12 @@ def _read_dcs_fields(
 def _read_primary_key(
     reading: DcsReader, item: Mapping[str, Any], fields: tuple[Field, ...], path: DcsPath
 ) -> tuple[Field, ...]:
-    """Return the fields with their positions in the primary key: the model's list, else the order
-    of the fields that are flagged.
+    """Return the fields with their positions in the primary key.
+
+    The model's list, else the order of the fields that are flagged.
     """
-    listed, flagged = (
-        reading.value(item, "primaryKey", path, (list, str), []),
-        [field.name for field in fields if field.primary_key],
-    )
+    listed = reading.value(item, "primaryKey", path, (list, str), [])
+    flagged = [field.name for field in fields if field.primary_key]
     written = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
     key, names = list(dict.fromkeys(written)), [field.name for field in fields]
     if len(key) < len(written):
@@ -232,10 +229,8 @@ def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...
         if not isinstance(item, Mapping):
             reading.record_bad_value("an example is a mapping with model and data", path)
             continue
-        model, rest = (
-            reading.text(item, "model", path),
-            reading.read_unknown_items(item, EXAMPLE_KEYS, path),
-        )
+        model = reading.text(item, "model", path)
+        rest = reading.read_unknown_items(item, EXAMPLE_KEYS, path)
         if not model:
             reading.record_unused_value(
                 "the example names no model; it is kept as a property", path, "write model: NAME"
@@ -251,8 +246,9 @@ def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...
 
 
 def example_fields(examples: tuple[Example, ...]) -> tuple[Field, ...]:
-    """Return the fields of a model from the first example that shows any: a csv's header, or the
-    keys of the first row.
+    """Return the fields of a model from the first example that shows any.
+
+    A csv's header, or the keys of the first row.
     """
     return next(
         (tuple(map(Field, names)) for names in map(_example_columns, examples) if names), ()
@@ -334,10 +330,8 @@ def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict
                 ("quality",),
                 nearest_name_hint(dataset, models) or "name a model of the contract",
             )
-            name, quality = (
-                next(iter(models)),
-                disable_check(quality, **({"dataset": dataset} if dataset else {})),
-            )
+            name = next(iter(models))
+            quality = disable_check(quality, **({"dataset": dataset} if dataset else {}))
         models = {**models, name: _with_model_check(models[name], quality)} if name else models
     return models
 
@@ -436,10 +430,8 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
     """Return the contract of a document whose references are followed."""
     data = reading.document.data
     _record_head_faults(reading)
-    info, top = (
-        reading.value(data, "info", (), dict, {}),
-        reading.read_unknown_items(data, TOP_KEYS, ()),
-    )
+    info = reading.value(data, "info", (), dict, {})
+    top = reading.read_unknown_items(data, TOP_KEYS, ())
     workflow, second = read_workflow_extension(reading)
     models = {
         name: _read_dcs_model(reading, name, item, ("models", name))

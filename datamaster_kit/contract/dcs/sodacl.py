@@ -166,12 +166,10 @@ def _metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Qualit
 
     Raises ValueError for a column that no table can have.
     """
-    metric, columns, must, arguments = (
-        match["metric"].lower(),
-        _bracket_columns(match["columns"]),
-        _thresholds_of(match),
-        _soda_arguments(settings),
-    )
+    metric = match["metric"].lower()
+    columns = _bracket_columns(match["columns"])
+    must = _thresholds_of(match)
+    arguments = _soda_arguments(settings)
     is_share = metric.endswith("percent")
     if (
         not must
@@ -316,11 +314,9 @@ def _reference_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Qua
     """Return the check that values exist in another model (Soda, *Reference checks*), or that they
     do not; None where the two sides do not pair.
     """
-    columns, model, others = (
-        _bracket_columns(match[1]),
-        match[3].strip('"`'),
-        _bracket_columns(match[4]),
-    )
+    columns = _bracket_columns(match[1])
+    model = match[3].strip('"`')
+    others = _bracket_columns(match[4])
     if (
         not columns
         or len(columns) != len(others)

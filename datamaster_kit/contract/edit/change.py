@@ -196,8 +196,9 @@ def edit_yaml_at(text: str, path: NodePath, operation: Operation, splice: Splice
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #6bffea38
 def _alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
-    """Return the paths of a tree's aliases in steps: those on the way to a path, those of anchors
-    on or below it, all of them.
+    """Return the paths of a tree's aliases in steps.
+
+    Those on the way to a path, those of anchors on or below it, all of them.
     """
     every = [(place, node) for place, node in walk_nodes(root) if node.kind == "alias"]
     way = [

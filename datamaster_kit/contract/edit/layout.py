@@ -210,8 +210,9 @@ def _comment_column(line: str) -> int:
 
 
 def entry_end(text: str, end: int, column: int) -> int:
-    """Return where the lines of an entry at a column end, from the end of its value: with the
-    comments that follow further in.
+    """Return where the lines of an entry at a column end, from the end of its value.
+
+    With the comments that follow further in.
     """
     found = at = line_end(text, end)
     while at < len(text):

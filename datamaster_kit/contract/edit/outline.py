@@ -68,8 +68,10 @@ def _is_indented_deeper(text: str) -> bool:
 
 
 def has_plain_indentation(text: str) -> bool:
-    """Indentation alone tells the structure of a readable text: no value goes on at the column of
-    its entry or has blank lines at its end, no key stands behind a question mark.
+    """Indentation alone tells the structure of a readable text.
+
+    No value goes on at the column of its entry or has blank lines at its end, no key stands behind
+    a question mark.
     """
     if _SPECIAL_LAYOUT.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
         return False
@@ -130,8 +132,9 @@ _CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[
 def _omission_span(
     text: str, at: int, end: int, column: int, is_list: bool
 ) -> tuple[int, int] | None:
-    """Return the part of an entry that an outline leaves out: what is below its key, or behind its
-    dash; nothing where it is short.
+    """Return the part of an entry that an outline leaves out.
+
+    What is below its key, or behind its dash; nothing where it is short.
     """
     if is_list:
         start = at + 1

@@ -29,8 +29,9 @@ __all__ = ['Style', 'style_of', 'unwritable_faults', 'roundtrip_value', 'spell_s
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #c6b43172
 @dataclass(frozen=True)
 class Style:
-    """How a file is written: the columns by which a nested mapping and a list's dashes go in, and
-    the quotes it prefers.
+    """How a file is written.
+
+    The columns by which a nested mapping and a list's dashes go in, and the quotes it prefers.
     """
 
     mapping: int = 2
@@ -98,8 +99,9 @@ def _yaml_number(value: float | Decimal) -> str:
 
 
 def roundtrip_value(value: Any) -> Any:
-    """Return a value as it will be read back: lists and mappings of their own, decimals as
-    numbers.
+    """Return a value as it will be read back.
+
+    Lists and mappings of their own, decimals as numbers.
     """
     if isinstance(value, dict):
         return {key: roundtrip_value(item) for key, item in value.items()}
@@ -124,8 +126,9 @@ _YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2
 
 
 def _quote_yaml(text: str, quote: str) -> str:
-    """Return a text in quotes, on one line: double ones where it has characters that single ones
-    cannot carry.
+    """Return a text in quotes, on one line.
+
+    Double ones where it has characters that single ones cannot carry.
     """
     if quote == "'" and not _YAML_ESCAPABLE.search(text.replace('"', "").replace("\\", "")):
         return "'" + text.replace("'", "''") + "'"
@@ -170,8 +173,9 @@ def _block_scalar(text: str, mark: str, indent: str, width: int) -> str:
 def _scalar_spellings(
     text: str, old: str, is_flow: bool, indent: str, style: Style, width: int
 ) -> Iterator[str]:
-    """Give the ways to write a text, the best first: as the old value was written, plain, as a
-    block, in quotes.
+    """Give the ways to write a text, the best first.
+
+    As the old value was written, plain, as a block, in quotes.
     """
     is_short = "\n" not in text
     if old in ("|", ">") and not is_flow and text.strip():

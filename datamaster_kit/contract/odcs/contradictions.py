@@ -83,11 +83,9 @@ def _field_contradictions(
         },
     }
     for place, custom in _numbered_mappings(item.get("customProperties")):
-        name, value, at = (
-            custom.get("property"),
-            custom.get("value"),
-            (*path, "customProperties", place, "value"),
-        )
+        name = custom.get("property")
+        value = custom.get("value")
+        at = (*path, "customProperties", place, "value")
         own = places.get(str(name))
         if own is not None and own != (
             list(parse_value_list(value) or ()) if name == "enum" else value

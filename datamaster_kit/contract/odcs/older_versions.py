@@ -48,11 +48,11 @@ def _older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[s
     """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a
     moment, as its logical type.
     """
-    logical, type = (
-        item.get("logicalType"),
+    logical = item.get("logicalType")
+    type = (
         read_odcs_field(item, dialect=dialect).type
         if item.get("logicalType") in ("map", "vector")
-        else None,
+        else None
     )
     if isinstance(type, Map):
         return {

@@ -59,8 +59,9 @@ def read_custom_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) ->
 
 
 def build_property_keys(properties: Mapping[str, Any], *named: tuple[str, Any]) -> dict[str, Any]:
-    """Return the keys that carry a mapping of properties: the kept ones as themselves, all others
-    under customProperties.
+    """Return the keys that carry a mapping of properties.
+
+    The kept ones as themselves, all others under customProperties.
     """
     extras = properties.get(f"{_ODCS_KEY_PREFIX}customProperties", {})
     of_element = {

@@ -105,10 +105,8 @@ def _pop_decimal(properties: dict[str, Any]) -> Scalar | None:
 
     Of 38 digits where the scale stands alone, None where neither is there.
     """
-    precision, scale = (
-        take_property(properties, "precision", parse_whole_number),
-        take_property(properties, "scale", parse_whole_number),
-    )
+    precision = take_property(properties, "precision", parse_whole_number)
+    scale = take_property(properties, "scale", parse_whole_number)
     if precision is None and scale is None:
         return None
     return Scalar("decimal", 38 if precision is None else precision, scale or 0)
@@ -151,11 +149,9 @@ def read_odcs_type(
     written = properties.pop("dataType", None)
     if isinstance(written, Mapping):
         return Scalar(**written)
-    logical, nested, inner = (
-        item.get("logicalType") or "",
-        item.get("properties"),
-        item.get("map") or {},
-    )
+    logical = item.get("logicalType") or ""
+    nested = item.get("properties")
+    inner = item.get("map") or {}
     if inner:
         return Map(
             read_field(inner.get("key") or {}, "key"), read_field(inner.get("value") or {}, "value")
@@ -185,8 +181,10 @@ VECTORS = tuple(Array(Field("element", Scalar(name))) for name in ("float", "dou
 
 
 def vector_type(physical: str, dialect: str = "") -> DataType:
-    """Return a vector's type: a list of the numbers that its physical type says, in Spark's words
-    or the server's; of floats where it says none.
+    """Return a vector's type.
+
+    A list of the numbers that its physical type says, in Spark's words or the server's; of floats
+    where it says none.
     """
     for reader in dict.fromkeys(("", dialect)):
         try:
@@ -215,8 +213,10 @@ def _with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> 
 
 
 def _is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    """A property is a map in the form of before 3.2: an object whose physical type is `map`, or
-    whose custom properties say the types of keys or values.
+    """A property is a map in the form of before 3.2.
+
+    An object whose physical type is `map`, or whose custom properties say the types of keys or
+    values.
     """
     has_types = "mapKeyType" in properties or "mapValueType" in properties
     return str(item.get("physicalType") or "").strip().lower() == "map" or (

@@ -217,10 +217,8 @@ def build_model_relationships(model: Model, named: CustomPropertyList) -> list[d
 
     def relationship(reference: Reference) -> dict[str, Any]:
         between = "/properties/" if "#" in reference.model else "."
-        here, there = (
-            [f"{model.name}.{field}" for field in reference.fields],
-            [f"{reference.model}{between}{field}" for field in reference.to_fields],
-        )
+        here = [f"{model.name}.{field}" for field in reference.fields]
+        there = [f"{reference.model}{between}{field}" for field in reference.to_fields]
         return {
             "type": "foreignKey",
             "from": _relationship_end(here),

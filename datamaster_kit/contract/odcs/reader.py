@@ -312,8 +312,9 @@ _KEYS_NOT_KEPT = {
 def _duplicate_property_faults(
     value: Any, document: Document, path: tuple[str | int, ...] = ()
 ) -> Iterator[Fault]:
-    """Yield a fault for each custom property that stands twice in one place: an error for the
-    workflow, by which data is read and deleted.
+    """Yield a fault for each custom property that stands twice in one place.
+
+    An error for the workflow, by which data is read and deleted.
     """
     if isinstance(value, list):
         for place, item in enumerate(value):
@@ -513,12 +514,12 @@ def _property_type_remarks(
     try:
         decided, remark = parse_server_type(physical, dialect, logical)
     except ValueError:
-        decided, remark = (
-            None,
+        decided = None
+        remark = (
             "it is not known"
             if logical in ("integer", "number", "")
             and not item.get("logicalTypeOptions", {}).get("format")
-            else "",
+            else ""
         )
     yield from _digit_conflict_faults(
         physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path

@@ -74,8 +74,9 @@ def _reference_path(reference: str, document: Document, root: Path | None) -> Pa
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #bdce62ce
 class _ReferenceResolver:
-    """The state of one resolution: the documents read, how many references were followed, and the
-    faults found.
+    """The state of one resolution.
+
+    The documents read, how many references were followed, and the faults found.
     """
 
     def __init__(self, document: Document, root: Path | None) -> None:

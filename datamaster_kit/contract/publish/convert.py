@@ -29,8 +29,9 @@ _DocumentPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class ConvertedValue:
-    """One value of the source: its path and line there, its text, its places in the ODCS file, and
-    a remark.
+    """One value of the source.
+
+    Its path and line there, its text, its places in the ODCS file, and a remark.
     """
 
     source: str
@@ -144,8 +145,9 @@ def _readable_address(data: Any, path: _DocumentPath) -> str:
 
 
 def _simplify_address(address: str) -> str:
-    """Return an address without what says nothing: a custom property's `value`, a permitted value's
-    position.
+    """Return an address without what says nothing.
+
+    A custom property's `value`, a permitted value's position.
     """
     permitted, enum, _ = address.partition(".enum.")
     return (
@@ -161,8 +163,9 @@ ContractReader = Callable[[Document, Path | None], tuple[Contract | None, tuple[
 
 
 def find_changed_addresses(before: Contract, after: Contract) -> tuple[str, ...]:
-    """Return the addresses in the ODCS file where two contracts differ: what the first has and the
-    second has not, or has otherwise.
+    """Return the addresses in the ODCS file where two contracts differ.
+
+    What the first has and the second has not, or has otherwise.
     """
     if before == after:
         return ()
@@ -330,12 +333,10 @@ def trace_conversion(
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried, lost, written, known = (
-        [],
-        [],
-        _values_by_address(build_odcs(contract)),
-        dict[_DocumentPath, Contract | None](),
-    )
+    carried = []
+    lost = []
+    written = _values_by_address(build_odcs(contract))
+    known = dict[_DocumentPath, Contract | None]()
 
     def places_of(path: _DocumentPath, value: Any) -> tuple[tuple[str, ...], str]:
         small, inner = _single_field_document(document.data, path)

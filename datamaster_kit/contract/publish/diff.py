@@ -258,8 +258,9 @@ def _model_differences(before: Model, after: Model) -> Iterator[ContractChange]:
 def _item_list_differences(
     before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]
 ) -> Iterator[ContractChange]:
-    """Yield the differences of the things that a contract lists by name: gone or changed breaks,
-    new is compatible.
+    """Yield the differences of the things that a contract lists by name.
+
+    Gone or changed breaks, new is compatible.
     """
     old, new = (
         {
@@ -310,10 +311,8 @@ _IGNORED_ATTRIBUTES = {
 
 def diff(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
     """Return what changed between two versions of a contract, the breaking changes first."""
-    old, new = (
-        {model.name: model for model in before.models},
-        {model.name: model for model in after.models},
-    )
+    old = {model.name: model for model in before.models}
+    new = {model.name: model for model in after.models}
     found = [
         ContractChange("breaking", name, name, None, f"the model {name} is gone")
         for name in old

@@ -53,8 +53,10 @@ _NEEDS_PYARROW = code(
 
 @dataclass(frozen=True)
 class SampledColumn:
-    """A column as the sample shows it: its type, how many rows had no value, the distinct values
-    (None: too many to count), and one of them.
+    """A column as the sample shows it.
+
+    Its type, how many rows had no value, the distinct values (None: too many to count), and one of
+    them.
 
     `reason` says why the type is no narrower one, `different` is the number of distinct values, and
     `counts` has them with their rows where they are few.
@@ -98,8 +100,9 @@ def _non_matching_texts(values: Iterable[str], look: str) -> list[str]:
 
 
 def text_type(values: Iterable[str]) -> DataType:
-    """Return the narrowest type that every text has: whole number, decimal, boolean, date, moment,
-    or text.
+    """Return the narrowest type that every text has.
+
+    Whole number, decimal, boolean, date, moment, or text.
     """
     found = list(values)
     if not found:
@@ -182,8 +185,9 @@ def _unique_column_names(names: Iterable[str]) -> list[str]:
 
 
 def _sample_value_text(value: Any) -> str:
-    """Return a sampled value as text: what JSON has as JSON writes it, anything else, such as a
-    date, as it is said.
+    """Return a sampled value as text.
+
+    What JSON has as JSON writes it, anything else, such as a date, as it is said.
     """
     return (
         json.dumps(value, default=str)
@@ -214,8 +218,9 @@ def _summarize_column(name: str, values: list[Any], type: DataType | None = None
 
 
 def delimiter_of(head: str) -> str:
-    """Return what separates the cells of a csv text: what the sniffer finds, else the sign that its
-    first line has most of.
+    """Return what separates the cells of a csv text.
+
+    What the sniffer finds, else the sign that its first line has most of.
     """
     try:
         return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
@@ -515,10 +520,8 @@ def _property_lines(column: SampledColumn, is_key: bool) -> list[str]:
     elif column.rows and not column.missing:
         lines.append("        required: true  # no sampled value is missing")
     if found := enum_values(column):
-        values, once = (
-            ", ".join(map(double_quote_yaml, found)),
-            ", ".join(map(double_quote_yaml, values_seen_once(column))),
-        )
+        values = ", ".join(map(double_quote_yaml, found))
+        once = ", ".join(map(double_quote_yaml, values_seen_once(column)))
         told = "few values, often: it could be an enum" + (
             f"; left out, because it was seen once: {once}" if once else ""
         )

@@ -27,8 +27,9 @@ _MAX_DUPLICATE_SHARE = 0.05
 
 
 def _column_line(column: SampledColumn) -> str:
-    """Return a column in a line: its type, why it is no narrower one, and the values of an enum
-    with their rows.
+    """Return a column in a line.
+
+    Its type, why it is no narrower one, and the values of an enum with their rows.
     """
     kind = "text" if column.type == STRING else sql_type(column.type).lower()
     reason = column.reason.partition(", e.g. ")[0] if is_personal(column) else column.reason

@@ -216,8 +216,10 @@ def _json_type(type: DataType) -> dict[str, Any]:
 
 
 def json_schema(contract: Contract, model: Model) -> dict[str, Any]:
-    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its
-    columns; its `$id` is a URI or a relative reference (RFC 3986, 4.1).
+    """Return a model as JSON schema, draft 2020-12.
+
+    The schema of one row, by the names of its columns; its `$id` is a URI or a relative reference
+    (RFC 3986, 4.1).
     """
     has_scheme = re.match(r"[A-Za-z][A-Za-z\d+.-]*:", contract.id)
     address = quote_url(f"{contract.id}/{model.name}", safe="/:@" if has_scheme else "/@")
@@ -258,8 +260,9 @@ def ddl(contract: Contract, catalog: str) -> str:
 
 
 def _escape_log_literals(statement: str) -> str:
-    """Return a statement as it may be printed into a log: in its literals, what would be taken for
-    a command, and what is not seen, by its number.
+    """Return a statement as it may be printed into a log.
+
+    In its literals, what would be taken for a command, and what is not seen, by its number.
     """
     return re.sub(
         r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'",

@@ -65,8 +65,9 @@ def join_markup(parts: Iterable[Any], between: str = "") -> Markup:
 
 # %% ../../../nbs/contract/publish/01_markup.ipynb #225082d1
 def escape_log_page(page: str) -> str:
-    """Return a page as it may be printed into a log: what would be taken for a command, and what is
-    not seen, as references to characters.
+    """Return a page as it may be printed into a log.
+
+    What would be taken for a command, and what is not seen, as references to characters.
     """
     quiet = LOG_COMMAND.sub(lambda match: f"&#{ord(match[0])};", page)
     return "".join(

@@ -196,8 +196,9 @@ def _type_words(type: DataType) -> str:
 
 
 def _level_words(level: ServiceLevel) -> str:
-    """Return a service level's value in words: a period as people say it, anything else as it is
-    written.
+    """Return a service level's value in words.
+
+    A period as people say it, anything else as it is written.
     """
     value = "" if level.value is None else str(level.value)
     try:
@@ -415,10 +416,8 @@ def _render_model_diagram(contract: Contract) -> Markup:
                 key=(key[:24] + "…") if len(key) > 25 else key,
             )
         )
-    width, height = (
-        (max(columns.values()) + 1) * (_BOX + _GAP) - _GAP,
-        max(rows.values()) * _HEIGHT - _HEIGHT + 56,
-    )
+    width = (max(columns.values()) + 1) * (_BOX + _GAP) - _GAP
+    height = max(rows.values()) * _HEIGHT - _HEIGHT + 56
     told = "; ".join(
         f"{name} refers to {', '.join(_reference_targets(model))}"
         for name, model in models.items()

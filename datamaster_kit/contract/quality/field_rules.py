@@ -63,8 +63,9 @@ UNREADABLE_RECORD_KEYS = ("_corrupt_record", "_unreadable")
 
 
 def _record_rule(model: Model) -> Rule:
-    """Return the rule that a record could be read: what could not be has no values, and would else
-    pass for a row of nothing.
+    """Return the rule that a record could be read.
+
+    What could not be has no values, and would else pass for a row of nothing.
     """
     is_unread = " OR ".join(
         f"array_contains(json_object_keys({_RESCUED_DATA_COLUMN}), {sql_literal(name)})"
@@ -146,8 +147,9 @@ def _option_rules(model: Model) -> Iterator[Rule]:
 
 # %% ../../../nbs/contract/quality/04_field_rules.ipynb #c09674f6
 def unique_rules(model: Model) -> Iterator[Rule]:
-    """Yield the uniqueness rules: of the primary key (a warning, since silver keeps the newest
-    version) and of unique fields.
+    """Yield the uniqueness rules.
+
+    Of the primary key (a warning, since silver keeps the newest version) and of unique fields.
     """
     key = model.key
     if key:

@@ -193,8 +193,9 @@ def _luhn_digit(payload: str) -> str:
 
 
 def valid_format_value(name: str, number: int) -> str:
-    """Return the valid value of a format that a number stands for: the same each time, and most
-    numbers have values of their own.
+    """Return the valid value of a format that a number stands for.
+
+    The same each time, and most numbers have values of their own.
     """
     digits = str(number * 7_919_737_391 + 1_000_003)
     match canonical_format(name):

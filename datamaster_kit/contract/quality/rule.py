@@ -54,8 +54,9 @@ class Rule:
 
     @property
     def is_about_reading(self) -> bool:
-        """The rule looks at what a reader rescued, and not at values: a record that could not be
-        read, a value that is none of its type.
+        """The rule looks at what a reader rescued, and not at values.
+
+        A record that could not be read, a value that is none of its type.
         """
         return self.kind in ("record", "type")
 

@@ -105,9 +105,10 @@ def _valid_predicate(quality: Quality, item: Field, column: str) -> str:
 
 
 def missing_predicate(quality: Quality, item: Field, column: str) -> str:
-    """Return the predicate of a missingValues metric: not NULL and none of the values that stand
-    for nothing, which are '' where the check names none; -1 is -1.00, and any other value is
-    compared as a text.
+    """Return the predicate of a missingValues metric.
+
+    Not NULL and none of the values that stand for nothing, which are '' where the check names none;
+    -1 is -1.00, and any other value is compared as a text.
     """
     named = quality.arguments.get("missingValues", [""])
     values = [value for value in _argument_values(named) if value is not None]
@@ -163,8 +164,9 @@ def _library_rule(
 
 
 def _predicate_rule(base: Rule, predicate: str) -> Rule:
-    """Return a rule on a predicate: decided by row where few broken rows are wanted, else a query
-    that counts them.
+    """Return a rule on a predicate.
+
+    Decided by row where few broken rows are wanted, else a query that counts them.
     """
     if _is_bounded_above(base):
         return replace(base, predicate=predicate)
@@ -308,8 +310,10 @@ def _severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
 
 
 def _tolerance(quality: Quality) -> tuple[tuple[Threshold, ...], str]:
-    """Return what a check's number must satisfy, and the unit: its operators, else its `_tolerance`
-    (rows, or `1%`), else zero rows; raises ValueError for another.
+    """Return what a check's number must satisfy, and the unit.
+
+    Its operators, else its `_tolerance` (rows, or `1%`), else zero rows; raises ValueError for
+    another.
     """
     unit = (
         "percent"

@@ -276,8 +276,9 @@ def parse_contract_sql(sql: str, names: Mapping[str, str] | None = None) -> exp.
 
 @lru_cache(maxsize=1024)
 def _parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
-    """Return the tree of `parse_contract_sql`, which is not to be changed: checks, rules and pages
-    each ask for the same text.
+    """Return the tree of `parse_contract_sql`, which is not to be changed.
+
+    Checks, rules and pages each ask for the same text.
     """
     from sqlglot import exp
 
@@ -691,8 +692,9 @@ _MEASURE_FUNCTIONS = frozenset(
 
 
 def _nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the nodes of a tree: what is within a node before it, and where rows come from before
-    what is made of them.
+    """Yield the nodes of a tree.
+
+    What is within a node before it, and where rows come from before what is made of them.
     """
     stack = [(tree, False)]
     while stack:
@@ -941,8 +943,9 @@ def _sql_words(sql: str) -> Counter[str]:
 
 
 def _judge_words(plain: str, sql: str) -> None:
-    """Raise ValueError where SQL was written with other words than it was read: the parser took it
-    for something of another engine.
+    """Raise ValueError where SQL was written with other words than it was read.
+
+    The parser took it for something of another engine.
     """
     for name, other in _OTHER_NAMES.items():
         plain = plain.replace(other, name)

@@ -312,8 +312,9 @@ def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
 def _confusable_predecessors(
     automaton: _Automaton, starts: _Ways
 ) -> list[list[list[tuple[int, int]]]]:
-    """Return, for each position, the groups of positions before it with their ways: those of one
-    group may be there by one text.
+    """Return, for each position, the groups of positions before it with their ways.
+
+    Those of one group may be there by one text.
     """
     pairs = _common_text_pairs(automaton, starts)
     before: list[list[list[tuple[int, int]]]] = [[] for _ in automaton.sets]

@@ -29,8 +29,10 @@ __all__ = ['ParsedQuery', 'render_placeholders', 'read_query']
 # %% ../../../nbs/contract/sql/08_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
 class ParsedQuery:
-    """A contract's SQL: a `query` with placeholders, the `condition` on one row whose TRUE rows it
-    counts, a condition that good rows `kept`, or a `refusal`.
+    """A contract's SQL.
+
+    A `query` with placeholders, the `condition` on one row whose TRUE rows it counts, a condition
+    that good rows `kept`, or a `refusal`.
     """
 
     query: str = ""

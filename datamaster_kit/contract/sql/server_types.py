@@ -314,8 +314,9 @@ def _type_of_node(node: Any, dialect: str) -> TypeMeaning:
 
 
 def _vector_element(inner: list[Any]) -> Scalar:
-    """Return the type of a vector's numbers: of four bytes where nothing else is written (Snowflake
-    and pgvector, *Vector data types*).
+    """Return the type of a vector's numbers.
+
+    Of four bytes where nothing else is written (Snowflake and pgvector, *Vector data types*).
     """
     word = str(inner[0].this.name) if inner else ""
     return Scalar("integer" if word == "INT" else "float")

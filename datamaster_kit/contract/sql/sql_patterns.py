@@ -142,8 +142,9 @@ def guard_patterns(
 
 
 def raise_if_longer(value: exp.Expr, longest: int) -> exp.Expr:
-    """Return a value that ends the query where it is longer: for a pattern that could run without
-    bound on it.
+    """Return a value that ends the query where it is longer.
+
+    For a pattern that could run without bound on it.
     """
     from sqlglot import exp
 

@@ -292,8 +292,9 @@ def _read_type_arguments(reader: _TypeReader) -> tuple[list[int], bool]:
 
 
 def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
-    """Read what follows a scalar's name: its precision and scale, its length, or words such as
-    WITHOUT TIME ZONE.
+    """Read what follows a scalar's name.
+
+    Its precision and scale, its length, or words such as WITHOUT TIME ZONE.
     """
     arguments, is_longest = _read_type_arguments(reader)
     if name in reader.own and not arguments and not is_longest:

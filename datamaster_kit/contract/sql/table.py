@@ -154,8 +154,9 @@ _BRONZE_COLUMNS = (
 
 
 def _table_properties(contract: Contract, model: Model, layer: str) -> dict[str, str]:
-    """Return the table's properties: where it comes from, and column mapping where a name needs it
-    (Delta, *Column mapping*).
+    """Return the table's properties.
+
+    Where it comes from, and column mapping where a name needs it (Delta, *Column mapping*).
     """
     retention = contract.service_level("retention")
     said = {
@@ -240,9 +241,10 @@ def _quote_in_list(name: str) -> str:
 
 
 def _statistics_property(model: Model, layer: str) -> dict[str, str]:
-    """Return the property that says which columns have statistics: of bronze, those by which its
-    rows are found; else a late one too, which clustering needs and
-    Delta keeps for the first 32 columns only (Delta, *Data skipping*)."""
+    """Return the property that says which columns have statistics.
+
+    Of bronze, those by which its rows are found; else a late one too, which clustering needs and
+    """
     if layer == "bronze":
         return {
             "delta.dataSkippingStatsColumns": ",".join(
@@ -303,8 +305,9 @@ QUARANTINE_SUFFIX, DELETED_SUFFIX = "_quarantine", "_deleted"
 
 
 def quarantine_table(contract: Contract, model: Model, catalog: str) -> Table:
-    """Return the table of a model's quarantined rows: bronze's columns, and what became of the
-    row.
+    """Return the table of a model's quarantined rows.
+
+    Bronze's columns, and what became of the row.
     """
     bronze = bronze_table(contract, model, catalog)
     properties = _table_properties(contract, model, "quarantine")
@@ -338,8 +341,9 @@ _CHECKED_KINDS = ("enum", "range", "length")
 
 
 def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
-    """Return a model's silver table: its promises as constraints, clustered by its key where the
-    contract does not say otherwise.
+    """Return a model's silver table.
+
+    Its promises as constraints, clustered by its key where the contract does not say otherwise.
 
     A model with history has a row a version, so that its key does not identify a row.
     """
@@ -368,8 +372,9 @@ def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
 
 
 def contract_columns(model: Model) -> tuple[TableColumn, ...]:
-    """Return a model's columns as the contract promises them: lengths, and NOT NULL where a value
-    is required.
+    """Return a model's columns as the contract promises them.
+
+    Lengths, and NOT NULL where a value is required.
     """
     return tuple(
         TableColumn(
@@ -384,8 +389,9 @@ def contract_columns(model: Model) -> tuple[TableColumn, ...]:
 
 
 def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
-    """Return the table of a model's deleted keys: what tells that an older version, which arrives
-    later, is not to be inserted.
+    """Return the table of a model's deleted keys.
+
+    What tells that an older version, which arrives later, is not to be inserted.
     """
     deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
     columns = tuple(
@@ -411,8 +417,9 @@ def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
 
 
 def gold_table(contract: Contract, model: Model, catalog: str) -> Table:
-    """Return a model's gold table: the columns that the contract promises of what its query
-    gives.
+    """Return a model's gold table.
+
+    The columns that the contract promises of what its query gives.
     """
     return Table(
         catalog,
@@ -474,8 +481,9 @@ def _is_strict(item: Field) -> bool:
 
 
 def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
-    """Return the CHECK constraints by name: the simple rules on one column that keep rows out of
-    silver.
+    """Return the CHECK constraints by name.
+
+    The simple rules on one column that keep rows out of silver.
     """
     checks: dict[str, str] = {}
     top = {item.name for item in model.fields}
@@ -493,8 +501,9 @@ def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
 
 
 def _silver_clustering(model: Model) -> tuple[str, ...]:
-    """Return the columns that silver is clustered by: what the contract says, else the key, by
-    which rows are merged.
+    """Return the columns that silver is clustered by.
+
+    What the contract says, else the key, by which rows are merged.
     """
     return (
         _contract_clustering(model)
@@ -514,8 +523,9 @@ def _can_cluster(item: Field) -> bool:
 
 
 def _contract_clustering(model: Model) -> tuple[str, ...]:
-    """Return the columns that the contract clusters by: its `clusterBy` property, else fields with
-    a cluster position, else with a partition position.
+    """Return the columns that the contract clusters by.
+
+    Its `clusterBy` property, else fields with a cluster position, else with a partition position.
     """
     named = model.properties.get("clusterBy") or ()
     names = [str(name).strip() for name in (named.split(",") if isinstance(named, str) else named)]
@@ -596,8 +606,10 @@ def _column_tags(model: Model) -> dict[str, dict[str, str]]:
 
 
 def tags_of(words: Iterable[str]) -> dict[str, str]:
-    """Return words as tags: `key=value` and `key:value` are split, and what Unity Catalog refuses
-    in a key becomes an underscore (*Apply tags*).
+    """Return words as tags.
+
+    `key=value` and `key:value` are split, and what Unity Catalog refuses in a key becomes an
+    underscore (*Apply tags*).
     """
     pairs = [re.split(r"[=:]", word.strip(), maxsplit=1) for word in words if word.strip()]
     return {
@@ -610,8 +622,10 @@ def tags_of(words: Iterable[str]) -> dict[str, str]:
 # %% ../../../nbs/contract/sql/09_table.ipynb #b9f083aa
 @dataclass(frozen=True)
 class Dialect:
-    """What a target's catalog supports: keys, tags, CHECK constraints given with the table's
-    creation, as open-source Delta's properties, and access: masks, row filters and grants.
+    """What a target's catalog supports.
+
+    Keys, tags, CHECK constraints given with the table's creation, as open-source Delta's
+    properties, and access: masks, row filters and grants.
     """
 
     primary_keys: bool = True

@@ -179,8 +179,9 @@ def lookup_variables(
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #33ec8ca9
 def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the `permissions` of a bundle with these jobs: those whom they run as may read its
-    files.
+    """Return the `permissions` of a bundle with these jobs.
+
+    Those whom they run as may read its files.
 
     Databricks, *Set permissions for resources in Declarative Automation Bundles*: CAN_VIEW is CAN
     READ on the folder.

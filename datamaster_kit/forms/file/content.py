@@ -94,8 +94,9 @@ def faults_at(content: Content, address: Address, deep: bool = True) -> tuple[Fa
 
 # %% ../../../nbs/forms/file/01_content.ipynb #09051149
 def text_at(content: Content, address: Address) -> str:
-    """Return the value at an address as a person wrote it: empty where there is none, a list as its
-    items with commas between.
+    """Return the value at an address as a person wrote it.
+
+    Empty where there is none, a list as its items with commas between.
     """
     value = address_value(content.data, address)
     if isinstance(value, list):

@@ -15,8 +15,10 @@ __all__ = ['Editing', 'start_editing', 'with_new_text', 'step_base_text', 'undo_
 # %% ../../../nbs/forms/file/00_editing.ipynb #e7654968
 @dataclass(frozen=True)
 class Editing:
-    """A text in a form: `saved` is the file's, `past` and `future` are the texts that undo and redo
-    go to, `place` is where the last change was.
+    """A text in a form.
+
+    `saved` is the file's, `past` and `future` are the texts that undo and redo go to, `place` is
+    where the last change was.
     """
 
     text: str
@@ -56,8 +58,10 @@ def with_new_text(editing: Editing, text: str, place: str = "") -> Editing:
 
 
 def step_base_text(editing: Editing, place: str) -> str:
-    """Return the text that a change at a place starts from: the one before the last step where the
-    change goes on with that step, else the text as it stands.
+    """Return the text that a change at a place starts from.
+
+    The one before the last step where the change goes on with that step, else the text as it
+    stands.
     """
     return editing.past[-1] if place and place == editing.place and editing.past else editing.text
 
@@ -110,11 +114,9 @@ def text_diff_lines(before: str, after: str, context: int = 3) -> tuple[str, ...
         ),
         min(len(old), len(new)) - start,
     )
-    low, high_old, high_new = (
-        max(0, start - context),
-        min(len(old), len(old) - end + context),
-        min(len(new), len(new) - end + context),
-    )
+    low = max(0, start - context)
+    high_old = min(len(old), len(old) - end + context)
+    high_new = min(len(new), len(new) - end + context)
     lines = list(
         difflib.unified_diff(old[low:high_old], new[low:high_new], n=context, lineterm="")
     )[2:]

@@ -128,8 +128,9 @@ class OpenFile:
             self.draft_fault = error.faults[0]
 
     def start_examination(self, is_open: bool = False) -> None:
-        """Examine the content: now, or where the file is large when no change has come for a
-        while.
+        """Examine the content.
+
+        Now, or where the file is large when no change has come for a while.
         """
         if self.timer:
             self.timer.cancel()

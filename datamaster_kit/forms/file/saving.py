@@ -117,8 +117,9 @@ def _current_umask() -> int:
 # %% ../../../nbs/forms/file/02_saving.ipynb #28f43ec2
 @dataclass(frozen=True)
 class Merge:
-    """Two changes of a text brought together: with `conflicts` (ours, theirs) there is no `text`
-    that is right.
+    """Two changes of a text brought together.
+
+    With `conflicts` (ours, theirs) there is no `text` that is right.
     """
 
     text: str

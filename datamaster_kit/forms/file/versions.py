@@ -19,8 +19,9 @@ _VERSION_PARTS = {"breaking": 0, "stricter": 1, "compatible": 1, "cosmetic": 2}
 
 
 def _next_version(version: str, kind: str) -> str:
-    """Return the version after a change of a kind: breaking raises the first part, stricter and
-    compatible the second, cosmetic the third.
+    """Return the version after a change of a kind.
+
+    Breaking raises the first part, stricter and compatible the second, cosmetic the third.
 
     A version below 1.0.0 promises nothing yet, so that a breaking change raises its second part
     (Semantic Versioning, item 4). One that is not
@@ -42,8 +43,10 @@ def version_changes(before: Contract, after: Contract) -> tuple[ContractChange, 
 
 
 def due_version(before: Contract, after: Contract, found: Sequence[ContractChange]) -> str:
-    """Return the version that a changed contract should have: that which it has where it is high
-    enough, or nothing changed; `found` are the changes, the breaking ones first.
+    """Return the version that a changed contract should have.
+
+    That which it has where it is high enough, or nothing changed; `found` are the changes, the
+    breaking ones first.
     """
     if not found:
         return after.version

@@ -67,9 +67,10 @@ _BAD_CHECK = code(
 
 @dataclass(frozen=True)
 class FormCheck:
-    """A quality rule in plain choices: `field` is empty for a rule on the model, `limit` is the
-    number as text (two with a comma for a range), `detail` the values, pattern, fields, SQL or
-    sentence.
+    """A quality rule in plain choices.
+
+    `field` is empty for a rule on the model, `limit` is the number as text (two with a comma for a
+    range), `detail` the values, pattern, fields, SQL or sentence.
     """
 
     kind: str
@@ -335,10 +336,8 @@ def with_added_check(
         ),
         "quality",
     )
-    written, present = (
-        _render_check(check, content, model) | dict(unasked or {}),
-        address_value(content.data, address),
-    )
+    written = _render_check(check, content, model) | dict(unasked or {})
+    present = address_value(content.data, address)
     return with_value(
         text, content.data, (*address, len(present) if isinstance(present, list) else 0), written
     )
@@ -352,10 +351,8 @@ def with_changed_check(
     """
     if check == placed.check:
         return text
-    old, path = (
-        address_value(content.data, (*placed.address, placed.index)),
-        existing_path(content.data, (*placed.address, placed.index)),
-    )
+    old = address_value(content.data, (*placed.address, placed.index))
+    path = existing_path(content.data, (*placed.address, placed.index))
     unasked = (
         {key: value for key, value in old.items() if key in _UNASKED_KEYS}
         if isinstance(old, Mapping)

@@ -59,10 +59,8 @@ def type_text(content: Content, written: Any) -> str:
             if name == "array" and isinstance(written.get("items"), Mapping)
             else name
         )
-    logical, physical = (
-        str(written.get("logicalType") or ""),
-        str(written.get("physicalType") or ""),
-    )
+    logical = str(written.get("logicalType") or "")
+    physical = str(written.get("physicalType") or "")
     if "properties" in written or "items" in written or not physical:
         return (
             f"{logical}<{type_text(content, written['items'])}>"
@@ -121,8 +119,9 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
 
 
 def _with_type_of_items(text: str, content: Content, address: Address, type: str) -> str:
-    """Return the text with the type of a field whose `items` say what it is a list of: another list
-    is said there too, any other type takes them out.
+    """Return the text with the type of a field whose `items` say what it is a list of.
+
+    Another list is said there too, any other type takes them out.
     """
     match = re.fullmatch(r"array\s*<(.+)>", type.strip(), re.IGNORECASE | re.DOTALL)
     if not match:

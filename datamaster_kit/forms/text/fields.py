@@ -196,10 +196,8 @@ def with_field_copy(
     text: str, content: Content, model: str, name: str, parts: tuple[str, ...] = ()
 ) -> tuple[str, str]:
     """Return the text with a copy of a field behind it, no part of the key, and the copy's name."""
-    new, path = (
-        free_name(field_names(content, model, parts), f"{name}_copy"),
-        field_path(content, model, name, parts),
-    )
+    new = free_name(field_names(content, model, parts), f"{name}_copy")
+    path = field_path(content, model, name, parts)
     if content.specification == "dcs":
         text = duplicate_yaml_entry(text, path, new)
         for key in ("primaryKey", "primary"):

@@ -105,10 +105,8 @@ def _with_model_mentions(text: str, name: str, new: str) -> str:
     workflow = workflow_address(content)
     changes: dict[tuple[str | int, ...], Any] = {}
     for key in ("model", "models", "history"):
-        said, path = (
-            address_value(content.data, (*workflow, key)),
-            existing_path(content.data, (*workflow, key)),
-        )
+        said = address_value(content.data, (*workflow, key))
+        path = existing_path(content.data, (*workflow, key))
         changes |= (
             {path: new}
             if said == name
@@ -165,10 +163,8 @@ def with_moved_model(text: str, content: Content, name: str, by: int) -> str:
 
 def with_model_copy(text: str, content: Content, name: str) -> tuple[str, str]:
     """Return the text with a copy of a model behind it, and the copy's name."""
-    new, path = (
-        free_name(content_model_names(content), f"{name}_copy"),
-        existing_path(content.data, model_address(content, name)),
-    )
+    new = free_name(content_model_names(content), f"{name}_copy")
+    path = existing_path(content.data, model_address(content, name))
     if content.specification == "dcs":
         return duplicate_yaml_entry(text, path, new), new
     return apply_yaml_edits(

@@ -237,8 +237,9 @@ def _comment_of(piece: Sequence[Token]) -> str:
 # %% ../../../nbs/forms/text/11_pasted_columns.ipynb #be6091ec
 @dataclass(frozen=True)
 class _PastedColumn:
-    """A column as its piece has it: its name, the text of its type, what it says besides, and its
-    line.
+    """A column as its piece has it.
+
+    Its name, the text of its type, what it says besides, and its line.
     """
 
     name: str

@@ -67,8 +67,9 @@ def field_address(content: Content, owner: Address, name: str) -> Address:
 
 
 def _structure_address(content: Content, written: Any) -> Address:
-    """Return the way from a field to the structure in it: through `items` where it is a list of
-    structures.
+    """Return the way from a field to the structure in it.
+
+    Through `items` where it is a list of structures.
     """
     inner = written.get("items") if isinstance(written, Mapping) else None
     return ("items",) if isinstance(inner, Mapping) else ()

@@ -20,8 +20,9 @@ __all__ = ['Quartz', 'parse_quartz', 'due_days', 'due_moments']
 # %% ../../../nbs/forms/text/09_quartz.ipynb #687b1694
 @dataclass(frozen=True)
 class Quartz:
-    """A cron expression: the numbers that its parts allow, in order, and the items of its two days,
-    of which one is `?`.
+    """A cron expression.
+
+    The numbers that its parts allow, in order, and the items of its two days, of which one is `?`.
     """
 
     seconds: tuple[int, ...]

@@ -32,8 +32,10 @@ QuestionKind = Literal["text", "long", "choice", "flag", "list", "number", "whol
 
 @dataclass(frozen=True)
 class FormQuestion:
-    """One thing that a form asks: the addresses are those of the answer in each specification,
-    relative to what is asked about; an empty one: it cannot be said there.
+    """One thing that a form asks.
+
+    The addresses are those of the answer in each specification, relative to what is asked about; an
+    empty one: it cannot be said there.
 
     `suggestions` are offered; with the kind `choice` nothing else is taken. `older` is a second
     place where DCS files have it.

@@ -133,8 +133,9 @@ Result = TypeVar("Result")
 
 
 class BackgroundWork(Generic[Result]):
-    """Work that runs in a child process: `events` are to be taken to their end, and `cancel` may be
-    called from any thread.
+    """Work that runs in a child process.
+
+    `events` are to be taken to their end, and `cancel` may be called from any thread.
     """
 
     def __init__(
@@ -172,8 +173,9 @@ def _exit_with_parent() -> None:
 
 
 def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -> None:
-    """Do the work of a child process: read its request, tell how far it is, and give its result, or
-    its faults.
+    """Do the work of a child process.
+
+    Read its request, tell how far it is, and give its result, or its faults.
     """
     _exit_with_parent()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:

@@ -162,11 +162,9 @@ def _workspace_jobs_plan(
 # %% ../../../nbs/forms/trial/05_plans.ipynb #d561a937
 def _run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Make the plan of a request, and return it as JSON."""
-    project, path, folder = (
-        project_at(Path(request["project"])),
-        Path(request["path"]),
-        Path(request["folder"]),
-    )
+    project = project_at(Path(request["project"]))
+    path = Path(request["path"])
+    folder = Path(request["folder"])
     relative = resolve_inside(path, project.root).relative_to(project.root.resolve()).as_posix()
     report(WorkProgress("read", 0.05, "Reading the contract"))
     contract = contract_of(request["text"], path, project.root)

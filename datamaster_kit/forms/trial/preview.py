@@ -65,8 +65,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of a file or of examples: `columns` are the file's, `fields` the field that
-    takes each (empty: none does, so that it is rescued).
+    """The first rows of a file or of examples.
+
+    `columns` are the file's, `fields` the field that takes each (empty: none does, so that it is
+    rescued).
 
     `missing` are the contract's fields that the file lacks, `broken` the records (from 1, their
     text) that cannot be read and are rescued whole, `notes` what is not told here.
@@ -184,8 +186,9 @@ def _object_cells(value: Any, text: str) -> Record:
 
 
 def _json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
-    """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a
-    list.
+    """Yield the records of a JSON file.
+
+    An object a line, or with `multiLine` an object or a list.
     """
     with (
         open_plain(path) as raw,

@@ -34,8 +34,9 @@ def _cell_words(cell: Cell, is_taken: bool) -> str | None:
 
 
 def preview_html(found: Preview) -> str:
-    """Return a preview as HTML: its rows, and in sentences what would be rescued and what is
-    missing.
+    """Return a preview as HTML.
+
+    Its rows, and in sentences what would be rescued and what is missing.
     """
     names = [
         f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}"

@@ -37,8 +37,9 @@ def digest_of(*texts: str) -> str:
 
 
 def _lock_scratch_folder(folder: Path) -> IO[str] | None:
-    """Hold a scratch folder, and return what holds it: it ends with being closed, or with the
-    process. None where somebody else holds it.
+    """Hold a scratch folder, and return what holds it.
+
+    It ends with being closed, or with the process. None where somebody else holds it.
     """
     lock = folder.with_name(f".{folder.name}.lock").open("a+", encoding="utf-8")
     try:

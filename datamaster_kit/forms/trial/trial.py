@@ -37,8 +37,9 @@ def write_trial_mock(
     folder: Path,
     path: Path = Path("contract.yaml"),
 ) -> list[MockOutput]:
-    """Write mock data of a contract's text below a folder: `<model>/<model>-00001.<format>`, and
-    `<model>.truth.csv` where rows are broken.
+    """Write mock data of a contract's text below a folder.
+
+    `<model>/<model>-00001.<format>`, and `<model>.truth.csv` where rows are broken.
 
     `path` is where the contract stands, for what it refers to. Raises BadInput, with nothing
     written, for a contract with errors or a request that cannot be met.
@@ -52,8 +53,10 @@ def write_trial_mock(
 # %% ../../../nbs/forms/trial/06_trial.ipynb #e1b9c9f2
 @dataclass(frozen=True)
 class TrialRequest:
-    """What is tried: rows of the contract's `examples` or of `mock` data (how many, their seed, the
-    share of broken ones), and how many rows of each table are shown.
+    """What is tried.
+
+    Rows of the contract's `examples` or of `mock` data (how many, their seed, the share of broken
+    ones), and how many rows of each table are shown.
     """
 
     source: Literal["examples", "mock"] = "examples"

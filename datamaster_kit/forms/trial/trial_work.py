@@ -68,10 +68,8 @@ def _write_csv(
     path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]
 ) -> None:
     """Write rows of text as csv, as a source's options say."""
-    nothing, delimiter = (
-        str(options.get("nullValue", "")),
-        str(options.get("delimiter", ",")) or ",",
-    )
+    nothing = str(options.get("nullValue", ""))
+    delimiter = str(options.get("delimiter", ",")) or ","
     table = [
         *([columns] if has_header(options) else []),
         *(
@@ -184,8 +182,10 @@ class ModelTrial:
 
 @dataclass(frozen=True)
 class Trial:
-    """A contract tried out: what became of each model, the faults that ended a step (such as too
-    many bad rows), how long it took, and where its log and files are.
+    """A contract tried out.
+
+    What became of each model, the faults that ended a step (such as too many bad rows), how long it
+    took, and where its log and files are.
     """
 
     models: tuple[ModelTrial, ...]
@@ -198,8 +198,9 @@ class Trial:
 def _read_table_sample(
     target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int
 ) -> TableSample:
-    """Return the first rows of a table in the order in which they were read: the model's columns,
-    and some of the toolkit's.
+    """Return the first rows of a table in the order in which they were read.
+
+    The model's columns, and some of the toolkit's.
     """
     rows = target.spark.table(table)
     types = {item.column: item.type for item in model.fields}
@@ -353,11 +354,9 @@ def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict
     from datamaster_kit.targets.local import LocalTarget
     from datamaster_kit.unity.catalog import apply_catalog, plan_catalog
 
-    begun, folder, own = (
-        time.monotonic(),
-        Path(request["folder"]),
-        project_at(Path(request["project"])),
-    )
+    begun = time.monotonic()
+    folder = Path(request["folder"])
+    own = project_at(Path(request["project"]))
     report(WorkProgress("read", 0.02, "Reading the contract"))
     contract = contract_of(request["text"], Path(request["path"]), own.root)
     project = replace(own, root=folder, contracts=("contracts/*.yaml",))

@@ -117,8 +117,9 @@ def _is_calendar_day(year: int, month: int, day: int) -> bool:
 
 
 def _is_zone(text: str) -> bool:
-    """The text is a zone as Spark takes it: `Z`, an offset up to 18 hours, also behind UTC or GMT,
-    or a name.
+    """The text is a zone as Spark takes it.
+
+    `Z`, an offset up to 18 hours, also behind UTC or GMT, or a name.
     """
     from zoneinfo import available_timezones
 
@@ -126,11 +127,9 @@ def _is_zone(text: str) -> bool:
         r"(?:UTC|GMT|UT)?[+-](\d{1,2})(?::(\d{1,2})(?::(\d{2}))?|(\d{2})(\d{2})?)?", text, re.ASCII
     )
     if offset:
-        hours, minutes, seconds = (
-            int(offset[1]),
-            int(offset[2] or offset[4] or 0),
-            int(offset[3] or offset[5] or 0),
-        )
+        hours = int(offset[1])
+        minutes = int(offset[2] or offset[4] or 0)
+        seconds = int(offset[3] or offset[5] or 0)
         return minutes < 60 and seconds < 60 and hours * 3600 + minutes * 60 + seconds <= 64_800
     return text in _SHORT_ZONES or text in available_timezones()
 
@@ -188,10 +187,8 @@ def _timestamp_misfit(text: str, has_zone: bool) -> str:
     `has_zone`: a time alone is one, of the day on which it is read.
     """
     plain = text.strip(_CAST_BLANKS)
-    found, time = (
-        _CAST_TIMESTAMP_PATTERN.fullmatch(plain),
-        _TIME_ONLY.fullmatch(plain) if has_zone else None,
-    )
+    found = _CAST_TIMESTAMP_PATTERN.fullmatch(plain)
+    time = _TIME_ONLY.fullmatch(plain) if has_zone else None
     if len(text.strip(" ")) < 8 or not (found or time):
         return "no moment such as 2026-01-31T12:30:00"
     clock = found.groups()[3:] if found else time.groups() if time else ()
@@ -303,8 +300,9 @@ def _json_part_text(part: Any) -> str:
 
 
 def _variant_misfit(value: Any) -> str:
-    """Return why a JSON value is no variant, or an empty text: a number in it has more digits than
-    a variant holds, or is beyond a double.
+    """Return why a JSON value is no variant, or an empty text.
+
+    A number in it has more digits than a variant holds, or is beyond a double.
     """
     bare = re.sub(r'"[^"]*"', "", re.sub(r"\\.", "", _render_json(value)))
     return "more digits than are kept" if re.search(BEYOND_VARIANT, bare) else ""

@@ -29,8 +29,9 @@ __all__ = ['LastRun', 'DeliveryQuality', 'ListedContract', 'noun_count', 'contra
 # %% ../../../nbs/forms/web/01_listing.ipynb #6f303a6f
 @dataclass(frozen=True)
 class LastRun:
-    """The newest step on a contract's models: when it began (UTC), which step, and the worst of the
-    models' results.
+    """The newest step on a contract's models.
+
+    When it began (UTC), which step, and the worst of the models' results.
     """
 
     at: datetime
@@ -40,8 +41,9 @@ class LastRun:
 
 @dataclass(frozen=True)
 class DeliveryQuality:
-    """The last delivery that had rows, over a contract's models: rows read, rows quarantined, and
-    how many rules were broken.
+    """The last delivery that had rows, over a contract's models.
+
+    Rows read, rows quarantined, and how many rules were broken.
     """
 
     rows: int
@@ -51,8 +53,10 @@ class DeliveryQuality:
 
 @dataclass(frozen=True)
 class ListedContract:
-    """A contract file: what it says of itself, counts of its models, fields and faults, its first
-    fault, and what its runs left here.
+    """A contract file.
+
+    What it says of itself, counts of its models, fields and faults, its first fault, and what its
+    runs left here.
     """
 
     path: Path
@@ -192,8 +196,10 @@ def run_words(listed: ListedContract) -> str:
 
 
 def quality_words(listed: ListedContract) -> str:
-    """Return how good the last delivery was: the share of its rows that broke no rule of severity
-    quarantine, rounded down, so that 100 % is said of whole deliveries only.
+    """Return how good the last delivery was.
+
+    The share of its rows that broke no rule of severity quarantine, rounded down, so that 100 % is
+    said of whole deliveries only.
     """
     found = listed.quality
     if found is None:

@@ -112,15 +112,11 @@ def _answers_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that ask for a new contract, and write it."""
     from ipywidgets import HTML, Dropdown, Layout, VBox
 
-    title, owner, model = (
-        _answer_input("Title", "Accounts"),
-        _answer_input("Owner", "Risk data team"),
-        _answer_input("Model", "account"),
-    )
-    fields, message = (
-        _answer_input("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)"),
-        HTML(layout={"display": "none"}),
-    )
+    title = _answer_input("Title", "Accounts")
+    owner = _answer_input("Owner", "Risk data team")
+    model = _answer_input("Model", "account")
+    fields = _answer_input("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)")
+    message = HTML(layout={"display": "none"})
     format = Dropdown(
         description="File format",
         options=["csv", "json", "parquet", "avro"],
@@ -174,11 +170,9 @@ def _draft_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that draft a contract from a file of data, and write it."""
     from ipywidgets import HTML, VBox
 
-    source, file, message = (
-        _answer_input("File of data", "landing/account.csv"),
-        _answer_input("New file", f"{_contracts_folder(project)}/account.yaml"),
-        HTML(layout={"display": "none"}),
-    )
+    source = _answer_input("File of data", "landing/account.csv")
+    file = _answer_input("New file", f"{_contracts_folder(project)}/account.yaml")
+    message = HTML(layout={"display": "none"})
 
     def create() -> None:
         if not source.value.strip():

@@ -265,8 +265,9 @@ def _log_failure(handler: Any) -> None:
 # %% ../../../nbs/forms/web/05_server.ipynb #636cc636
 @dataclass(frozen=True)
 class ServedPage:
-    """A page that is being served: its address with the token, one that opens it once, and the
-    process's kernels.
+    """A page that is being served.
+
+    Its address with the token, one that opens it once, and the process's kernels.
     """
 
     address: str

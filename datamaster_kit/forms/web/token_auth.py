@@ -18,8 +18,9 @@ __all__ = ['TokenAuth', 'new_token_auth', 'is_same_secret', 'refusal_reason', 's
 # %% ../../../nbs/forms/web/04_token_auth.ipynb #e73e49bd
 @dataclass(frozen=True)
 class TokenAuth:
-    """The one entrance of a server on this machine: its port, the token of its address, and what
-    the cookie of those who came in holds.
+    """The one entrance of a server on this machine.
+
+    Its port, the token of its address, and what the cookie of those who came in holds.
     """
 
     port: int

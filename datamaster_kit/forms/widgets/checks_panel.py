@@ -191,8 +191,9 @@ def _check_card(
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #161bd62b
 def _rules_table(content: Content, model: str) -> str:
-    """Return the rules of a model as an HTML table: what every one says, what it does, and whether
-    it is executed.
+    """Return the rules of a model as an HTML table.
+
+    What every one says, what it does, and whether it is executed.
     """
     if not model:
         return remark_html("There is no model yet: add one under Models and fields.")
@@ -213,13 +214,11 @@ def checks_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, Accordion, Dropdown, VBox
 
     names = content_model_names(file.content)
-    chosen, listed, editor, message, derived = (
-        Dropdown(description="Model", options=names, value=names[0] if names else None),
-        VBox(),
-        VBox(),
-        HTML(layout={"display": "none"}),
-        HTML(),
-    )
+    chosen = Dropdown(description="Model", options=names, value=names[0] if names else None)
+    listed = VBox()
+    editor = VBox()
+    message = HTML(layout={"display": "none"})
+    derived = HTML()
     every = Accordion([derived], titles=("All rules, with those that follow from the fields",))
     state: dict[str, Any] = {"placed": (), "setting": False}
 

@@ -60,8 +60,9 @@ _FORM_FAILED = code(
 
 @contextmanager
 def show_failures(message: HTML) -> Iterator[None]:
-    """Tell in `message` what kept the block from its end, whatever that is: a person always gets an
-    answer.
+    """Tell in `message` what kept the block from its end, whatever that is.
+
+    A person always gets an answer.
     """
     try:
         yield
@@ -76,8 +77,9 @@ def show_failures(message: HTML) -> Iterator[None]:
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #5595440c
 @dataclass
 class Control:
-    """A widget bound to a place of an open file: `box` is what is laid out, `refresh` brings it to
-    what the file says now.
+    """A widget bound to a place of an open file.
+
+    `box` is what is laid out, `refresh` brings it to what the file says now.
     """
 
     input: Any
@@ -93,16 +95,16 @@ def bind_control(
     write: Callable[[str, Content, Any], str],
     place: Callable[[Content], Address],
 ) -> Control:
-    """Return a control: `read` gives the widget its value, `write` puts a person's into the text,
-    `place` says where the faults are that it shows.
+    """Return a control.
+
+    `read` gives the widget its value, `write` puts a person's into the text, `place` says where the
+    faults are that it shows.
     """
     from ipywidgets import HTML, VBox
 
     # being typed into, being refreshed
-    message, typing = (
-        HTML(layout={"display": "none"}),
-        [False, False],
-    )
+    message = HTML(layout={"display": "none"})
+    typing = [False, False]
 
     def save_value(change: dict[str, Any]) -> None:
         if typing[1]:

@@ -41,23 +41,19 @@ def fields_panel(file: OpenFile) -> Panel:
     """Return the panel with the models and the grid of fields."""
     from ipywidgets import HTML, GridBox, VBox
 
-    place, rows_made, shown_field, details = (
-        GridPosition(file.content),
-        list[GridRow](),
-        [""],
-        list[Control](),
-    )
+    place = GridPosition(file.content)
+    rows_made = list[GridRow]()
+    shown_field = [""]
+    details = list[Control]()
     head = [
         HTML(render_html("<span>{{ column }}</span>", column=column)) for column in GRID_COLUMNS
     ]
-    grid, way, pages, below, message, nothing = (
-        GridBox(head),
-        widget_row(),
-        widget_row(),
-        VBox(),
-        HTML(layout={"display": "none"}),
-        HTML(layout={"display": "none"}),
-    )
+    grid = GridBox(head)
+    way = widget_row()
+    pages = widget_row()
+    below = VBox()
+    message = HTML(layout={"display": "none"})
+    nothing = HTML(layout={"display": "none"})
     grid.layout.grid_template_columns = GRID_COLUMN_WIDTHS
     grid.add_class("dm-grid")
     for one in head:

@@ -83,8 +83,9 @@ def _file_state_words(
 
 
 def _change_words(file: OpenFile, found: tuple[ContractChange, ...]) -> str:
-    """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer
-    will see; `found` are its unsaved changes.
+    """Return as HTML what differs from the file.
+
+    For whom it matters, and the lines that a reviewer will see; `found` are its unsaved changes.
     """
     means = (
         table_html(("Kind", "What changes"), ((item.kind, item.sentence) for item in found))
@@ -181,8 +182,10 @@ def _run_after_typing(act: Callable[[], None], message: Any) -> None:
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #32778edf
 class TabbedForm:
-    """A form that edits one open file behind tabs: each a title, and what makes its panel when it
-    is first looked at. `beginning` is what an empty file can begin with.
+    """A form that edits one open file behind tabs.
+
+    Each a title, and what makes its panel when it is first looked at. `beginning` is what an empty
+    file can begin with.
     """
 
     def __init__(

@@ -70,8 +70,9 @@ _FORM_BAD_KEY = code(
 def keys_section(
     file: OpenFile, shape: FixedKeys, base: Address, title: str, level: int = 3
 ) -> Panel:
-    """Return the part of a panel for a mapping with keys of its own: its values first, then its
-    sections.
+    """Return the part of a panel for a mapping with keys of its own.
+
+    Its values first, then its sections.
     """
     from ipywidgets import HTML, VBox
 
@@ -133,11 +134,9 @@ def mapping_section(
     """Return the part of a panel for a mapping from names to values of one shape."""
     from ipywidgets import HTML, Text, VBox
 
-    message, listed, entries = (
-        HTML(layout={"display": "none"}),
-        VBox(),
-        dict[str, tuple[Any, Callable[[], None]]](),
-    )
+    message = HTML(layout={"display": "none"})
+    listed = VBox()
+    entries = dict[str, tuple[Any, Callable[[], None]]]()
     word = title.lower()
     name = Text(description=f"New in {word}", placeholder="its name")
 

@@ -113,8 +113,9 @@ def _compute_controls(file: OpenFile) -> list[Control]:
 
 
 def _newest_controls(file: OpenFile) -> list[Control]:
-    """Return a control for the fields that tell the newest version of a row: one for all models, or
-    one a model where the file says it so.
+    """Return a control for the fields that tell the newest version of a row.
+
+    One for all models, or one a model where the file says it so.
     """
     from ipywidgets import Text
 
@@ -142,8 +143,9 @@ def _newest_controls(file: OpenFile) -> list[Control]:
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #c7cc5b83
 def _model_choices(content: Content) -> tuple[str, ...]:
-    """Return the names of a contract's models: those of the text, or where it has none those that
-    follow from its examples.
+    """Return the names of a contract's models.
+
+    Those of the text, or where it has none those that follow from its examples.
     """
     return content_model_names(content) or tuple(
         model.name for model in (content.contract.models if content.contract else ())
@@ -211,10 +213,8 @@ def mail_panel(file: OpenFile) -> Panel:
     """Return the panel that asks who is told of runs; what is no address is told below it."""
     from ipywidgets import HTML, VBox
 
-    controls, notes = (
-        [question_control(file, question, workflow_address) for question in MAIL_QUESTIONS],
-        [HTML(layout={"display": "none"}) for _ in MAIL_QUESTIONS],
-    )
+    controls = [question_control(file, question, workflow_address) for question in MAIL_QUESTIONS]
+    notes = [HTML(layout={"display": "none"}) for _ in MAIL_QUESTIONS]
 
     def refresh() -> None:
         for one, note, question in zip(controls, notes, MAIL_QUESTIONS, strict=True):
@@ -254,12 +254,10 @@ def tasks_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, Dropdown, Text, VBox
 
     listed, message, seen = VBox(), HTML(layout={"display": "none"}), list[Any]()
-    key, kind = (
-        Text(description="Key", placeholder="score_accounts"),
-        Dropdown(
-            description="What it does",
-            options=[(words, name) for name, words in _TASK_WORDS.items()],
-        ),
+    key = Text(description="Key", placeholder="score_accounts")
+    kind = Dropdown(
+        description="What it does",
+        options=[(words, name) for name, words in _TASK_WORDS.items()],
     )
     target = Text(
         description="Which",

@@ -202,10 +202,8 @@ def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Arr
         and not re.search(r"[0-9.\-a-z]", delimiter)
     ) or not quote:
         return texts
-    escape, marks = (
-        str(options.get("escape") or quote),
-        re.escape(quote + delimiter + str(options.get("comment", ""))),
-    )
+    escape = str(options.get("escape") or quote)
+    marks = re.escape(quote + delimiter + str(options.get("comment", "")))
     needs = pc.or_kleene(
         pc.match_substring_regex(texts, rf"[{marks}\r\n\\]|^\s|\s$"), pc.equal(texts, "")
     )

@@ -23,8 +23,9 @@ __all__ = ['chunk_totals', 'add_totals', 'write_totals']
 
 # %% ../../../nbs/mock/files/02_totals.ipynb #3c23e527
 def _column_sum(values: pa.Array, without: Mapping[int, str]) -> Decimal:
-    """Return the exact sum of a column, but for absent values and those at some places: of floating
-    points in ten decimal places, as ingest sums them.
+    """Return the exact sum of a column, but for absent values and those at some places.
+
+    Of floating points in ten decimal places, as ingest sums them.
     """
     numbers = (
         value
@@ -79,8 +80,9 @@ def _totals_record(
 
 
 def _totals_file_text(control: ControlTotals, totals: Mapping[str, Decimal]) -> str:
-    """Return the text of a file with totals: an object where it is called `.json`, else a line
-    each.
+    """Return the text of a file with totals.
+
+    An object where it is called `.json`, else a line each.
     """
     members = {
         **(

@@ -36,8 +36,9 @@ _MISFITS = {
 
 @dataclass
 class DamagedChunk:
-    """The rows of a chunk that were damaged: each row's rule, and the texts that stand in cells
-    instead of values, by field.
+    """The rows of a chunk that were damaged.
+
+    Each row's rule, and the texts that stand in cells instead of values, by field.
     """
 
     columns: dict[str, pa.Array]
@@ -47,8 +48,10 @@ class DamagedChunk:
 
 @dataclass(frozen=True)
 class RuleBreaker:
-    """Breaks rules of a model in a share of its rows: `judges` are all rules that a row must keep,
-    apart from its own; `absent` are texts that a reader takes for nothing.
+    """Breaks rules of a model in a share of its rows.
+
+    `judges` are all rules that a row must keep, apart from its own; `absent` are texts that a
+    reader takes for nothing.
     """
 
     plan: GenerationPlan

@@ -48,8 +48,10 @@ _ABSENT_SHARE = 0.02
 
 @dataclass(frozen=True)
 class DrawContext:
-    """What every column of a model needs: draws for fields that refer to others, by path, and the
-    texts that a file's reader takes for nothing.
+    """What every column of a model needs.
+
+    Draws for fields that refer to others, by path, and the texts that a file's reader takes for
+    nothing.
     """
 
     contract: Contract
@@ -209,10 +211,8 @@ def _list_draw(maker: DrawContext, path: str, item: Field, element: Field) -> Co
     import pyarrow as pa
 
     _check_list_sizes(item)
-    inside, stream = (
-        field_draw(maker, f"{path}.{element.name}", replace(element, required=True)),
-        maker.stream(path, "count"),
-    )
+    inside = field_draw(maker, f"{path}.{element.name}", replace(element, required=True))
+    stream = maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         offsets, owners, places = _list_offsets(item, retry_stream(stream, attempt), rows)
@@ -236,10 +236,8 @@ def _map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Fie
         )
     )
     _check_list_sizes(item, keys.size)
-    inside, stream = (
-        field_draw(maker, f"{path}.{value.name}", replace(value, required=True)),
-        maker.stream(path, "count"),
-    )
+    inside = field_draw(maker, f"{path}.{value.name}", replace(value, required=True))
+    stream = maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         offsets, owners, places = _list_offsets(

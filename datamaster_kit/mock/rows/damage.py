@@ -167,8 +167,9 @@ def _change_nested_part(
 def _multi_field_proposals(
     rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray
 ) -> Iterator[dict[str, pa.Array]]:
-    """Yield columns for a rule over several fields: the free ones drawn again, then each absent,
-    then each damaged.
+    """Yield columns for a rule over several fields.
+
+    The free ones drawn again, then each absent, then each damaged.
     """
     import pyarrow as pa
 

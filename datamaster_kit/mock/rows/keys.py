@@ -264,8 +264,9 @@ def _most_rows(contract: Contract, model: Model) -> int | None:
 
 
 def _unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
-    """Return the sets of fields whose values differ in every row: the key, unique fields, and those
-    that a check for duplicates names.
+    """Return the sets of fields whose values differ in every row.
+
+    The key, unique fields, and those that a check for duplicates names.
     """
     found = [model.key] if model.key else []
     found += [(item,) for item in model.fields if item.unique]
@@ -313,11 +314,9 @@ def model_keys(world: GenerationContext, name: str) -> ModelKeys:
 
 def _build_keys(world: GenerationContext, model: Model) -> ModelKeys:
     """Make the keys of a model; raises BadInput where no values keep their constraints."""
-    limit, groups, taken = (
-        min(world.rows, _most_rows(world.contract, model) or world.rows),
-        [],
-        set(),
-    )
+    limit = min(world.rows, _most_rows(world.contract, model) or world.rows)
+    groups = []
+    taken = set()
     for fields in _unique_sets(world.contract, model):
         free = [item for item in fields if item.name not in taken]
         if free:

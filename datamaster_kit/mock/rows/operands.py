@@ -53,8 +53,9 @@ def parse_predicate(predicate: str) -> Any:
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #f1bbbab1
 def align_operands(left: Any, right: Any) -> tuple[Any, Any]:
-    """Return two operands so that Arrow compares them: a day with an instant as instants, a text
-    with anything else as that.
+    """Return two operands so that Arrow compares them.
+
+    A day with an instant as instants, a text with anything else as that.
     """
     import pyarrow as pa
 
@@ -128,10 +129,8 @@ def regexp_mask(values: Any, pattern: str) -> Any:
         return pc.match_substring_regex(values, pattern)
     except pa.ArrowInvalid:
         try:
-            limit, python = (
-                judge_java_pattern(pattern).longest,
-                re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII),
-            )
+            limit = judge_java_pattern(pattern).longest
+            python = re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII)
         except (ValueError, re.error) as error:
             raise NotEvaluatedError(f"its pattern is not evaluated: {error}") from None
         if limit is not None and (pc.max(pc.utf8_length(values)).as_py() or 0) > limit:

@@ -38,10 +38,8 @@ def reference_draw(
         reference.to_fields,
         eligible_parent_rows(world, model, item, reference),
     )
-    stream, to = (
-        random_stream(world.seed, model.name, path or item.name),
-        arrow_value_type(item.type),
-    )
+    stream = random_stream(world.seed, model.name, path or item.name)
+    to = arrow_value_type(item.type)
     absent = 0.0 if world.value_constraints(model, item).is_always_there else 0.02
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
@@ -93,10 +91,8 @@ def reference_group(
         kept = pc.is_in(pool[to].cast(pa.string()), value_set=pa.array(sorted(good), pa.string()))
         pool = {each: values.filter(kept) for each, values in pool.items()}
     pairs = list(zip(reference.fields, reference.to_fields, strict=True))
-    ours, free = (
-        [name for name, _ in pairs if name in known],
-        [(name, to) for name, to in pairs if name not in known],
-    )
+    ours = [name for name, _ in pairs if name in known]
+    free = [(name, to) for name, to in pairs if name not in known]
     texts = _join_columns_as_text(
         [pool[to] for name, to in pairs if name in known]
         or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())]
@@ -104,10 +100,8 @@ def reference_group(
     values = pc.unique(texts)
     codes = pc.index_in(texts, value_set=values).to_numpy(zero_copy_only=False)
     order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(values))
-    starts, stream = (
-        np.cumsum(sizes) - sizes,
-        random_stream(world.seed, model.name, *reference.fields, "reference"),
-    )
+    starts = np.cumsum(sizes) - sizes
+    stream = random_stream(world.seed, model.name, *reference.fields, "reference")
 
     def draw(rows: np.ndarray, attempt: int, found: KnownColumns) -> list[pa.Array]:
         wanted = (

@@ -61,12 +61,10 @@ def _build_column_groups(world: GenerationContext, model: Model) -> tuple[Column
         for path, reference in by_path.items()
         if "." in path
     }
-    maker, examples = (
-        DrawContext(
-            world.contract, model, world.seed, nested, world.null_texts, world.predicates(model)
-        ),
-        model_examples(model),
+    maker = DrawContext(
+        world.contract, model, world.seed, nested, world.null_texts, world.predicates(model)
     )
+    examples = model_examples(model)
     present = _columns_in_queries(world.contract, model)
     for item in model.fields:
         try:
@@ -108,8 +106,9 @@ def _field_at_struct_path(model: Model, path: str) -> Field:
 
 
 def _columns_in_queries(contract: Contract, model: Model) -> set[str]:
-    """Return the columns that queries over the whole table speak of: they are always there, since
-    the queries may count what is absent.
+    """Return the columns that queries over the whole table speak of.
+
+    They are always there, since the queries may count what is absent.
     """
     queries = [rule.query for rule in rules(contract, model) if rule.kind == "sql" and rule.query]
     return {
@@ -121,8 +120,9 @@ def _columns_in_queries(contract: Contract, model: Model) -> set[str]:
 # %% ../../../nbs/mock/rows/06_rows.ipynb #cdc78caa
 @dataclass(frozen=True)
 class RowCheck:
-    """A rule over a row's fields: the columns that may be drawn again for it, and the one that it
-    defines, with its expression.
+    """A rule over a row's fields.
+
+    The columns that may be drawn again for it, and the one that it defines, with its expression.
     """
 
     rule: Rule
@@ -176,8 +176,10 @@ _MAX_REDRAW_ATTEMPTS = 60
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """A model's rows: how many there are, what draws them, which rules judge them, and which rules
-    nobody judges. `lost` counts the rows that no attempt made fit.
+    """A model's rows.
+
+    How many there are, what draws them, which rules judge them, and which rules nobody judges.
+    `lost` counts the rows that no attempt made fit.
     """
 
     model: Model
@@ -280,8 +282,9 @@ class GenerationPlan:
         return found
 
     def clear_optional_columns(self, found: KnownColumns, free: set[str]) -> dict[str, pa.Array]:
-        """Return the columns with nothing in the optional ones of some fields: what no attempt made
-        fit.
+        """Return the columns with nothing in the optional ones of some fields.
+
+        What no attempt made fit.
         """
         import pyarrow as pa
 

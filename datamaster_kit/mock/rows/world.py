@@ -44,8 +44,9 @@ class ColumnGroup:
 
 @dataclass(frozen=True)
 class ModelKeys:
-    """What is fixed in a model's rows: how many there are, and the groups of its keys and of what
-    others refer to.
+    """What is fixed in a model's rows.
+
+    How many there are, and the groups of its keys and of what others refer to.
     """
 
     model: Model

@@ -54,8 +54,9 @@ class ListedDomain:
         return self.values.take(pa.array(numbers))
 
     def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
-        """Return the number of a value for each row: by Zipf's law in a short list, by a softer one
-        in a long list.
+        """Return the number of a value for each row.
+
+        By Zipf's law in a short list, by a softer one in a long list.
         """
         return (
             zipf_choices(stream, rows, self.size)

@@ -23,11 +23,9 @@ def random_stream(seed: int, *names: str) -> int:
     )
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #c1547f23
-_SPLITMIX_GAMMA, _SPLITMIX_FIRST, _SPLITMIX_SECOND = (
-    0x9E3779B97F4A7C15,
-    0xBF58476D1CE4E5B9,
-    0x94D049BB133111EB,
-)
+_SPLITMIX_GAMMA = 0x9E3779B97F4A7C15
+_SPLITMIX_FIRST = 0xBF58476D1CE4E5B9
+_SPLITMIX_SECOND = 0x94D049BB133111EB
 
 
 def random_bits(stream: int, rows: np.ndarray) -> np.ndarray:
@@ -60,8 +58,9 @@ def uniform_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
 
 
 def power_law_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
-    """Return a whole number below the limit for each row by a power law: the first of 1,000 comes
-    up once in ten times.
+    """Return a whole number below the limit for each row by a power law.
+
+    The first of 1,000 comes up once in ten times.
     """
     import numpy as np
 

@@ -75,8 +75,9 @@ def _code_shape(least: int, most: int) -> TextShape:
 
 
 def _has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bool:
-    """Every text of the shapes keeps what is asked, without a check: there is one rule of form, and
-    the lengths of all parts are within the limits.
+    """Every text of the shapes keeps what is asked, without a check.
+
+    There is one rule of form, and the lengths of all parts are within the limits.
     """
     item, most = asked.field, greatest_length(asked.field)
     if (
@@ -104,10 +105,8 @@ def _text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> Value
     if most is not None and least > most:
         raise ValueError(f"it must have {least} characters and may have {most}")
     shapes, is_common = _propose_shapes(asked, is_unique)
-    texts, limits = (
-        TextDomain(shapes),
-        any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS),
-    )
+    texts = TextDomain(shapes)
+    limits = any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS)
     if (
         _has_exact_shapes(shapes, asked)
         and not (is_common and texts.size <= 4096)

@@ -87,11 +87,9 @@ def build_value_constraints(
     contract: Contract, model: Model, path: str, item: Field, examples: Sequence[str] = ()
 ) -> ValueConstraints:
     """Return everything that is asked of a field's values."""
-    patterns, forbidden, is_there = (
-        [item.pattern] if item.pattern else [],
-        set(),
-        item.required or bool(item.primary_key),
-    )
+    patterns = [item.pattern] if item.pattern else []
+    forbidden = set()
+    is_there = item.required or bool(item.primary_key)
     for metric, quality in _value_checks(contract, model, path, item):
         said = quality.arguments
         is_there = is_there or metric in ("null_values", "missing_values")

@@ -21,8 +21,9 @@ __all__ = ['HEX_DIGIT_CHOICES', 'NamedParts', 'repeat_part', 'format_parts',
 # %% ../../../nbs/mock/values/03_words.ipynb #0bca6f8f
 @lru_cache(maxsize=64)
 def _vocabulary(kind: str, count: int = 400) -> TextPart:
-    """Return up to `count` different words or phrases of a kind: a method of mimesis's providers,
-    for example `person.surname`.
+    """Return up to `count` different words or phrases of a kind.
+
+    A method of mimesis's providers, for example `person.surname`.
     """
     from mimesis import Generic
     from mimesis.locales import Locale
@@ -39,16 +40,12 @@ def _lowercase_vocabulary(kind: str) -> TextPart:
 
 # %% ../../../nbs/mock/values/03_words.ipynb #45f3ccd4
 _OCTET_CHOICES = tuple(map(str, range(256)))
-HEX_DIGIT_CHOICES, _MONTH_CHOICES, _DAY_CHOICES = (
-    tuple("0123456789abcdef"),
-    tuple(f"{m:02}" for m in range(1, 13)),
-    tuple(f"{d:02}" for d in range(1, 29)),
-)
-_YEAR_CHOICES, _HOUR_CHOICES, _SIXTY_CHOICES = (
-    tuple(map(str, range(2022, 2026))),
-    tuple(f"{h:02}" for h in range(24)),
-    tuple(f"{m:02}" for m in range(60)),
-)
+HEX_DIGIT_CHOICES = tuple("0123456789abcdef")
+_MONTH_CHOICES = tuple(f"{m:02}" for m in range(1, 13))
+_DAY_CHOICES = tuple(f"{d:02}" for d in range(1, 29))
+_YEAR_CHOICES = tuple(map(str, range(2022, 2026)))
+_HOUR_CHOICES = tuple(f"{h:02}" for h in range(24))
+_SIXTY_CHOICES = tuple(f"{m:02}" for m in range(60))
 _DATE_PARTS: tuple[TextPart, ...] = (_YEAR_CHOICES, ("-",), _MONTH_CHOICES, ("-",), _DAY_CHOICES)
 _TIME_PARTS: tuple[TextPart, ...] = (_HOUR_CHOICES, (":",), _SIXTY_CHOICES, (":",), _SIXTY_CHOICES)
 _EXAMPLE_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com")

@@ -63,8 +63,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
 
 
 def _origin(address: str) -> str:
-    """Return the server of an address: its host, with the port where it is not the usual one (RFC
-    6454, section 4); empty where it names none.
+    """Return the server of an address.
+
+    Its host, with the port where it is not the usual one (RFC 6454, section 4); empty where it
+    names none.
     """
     parts = urlsplit(address)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
@@ -180,8 +182,9 @@ NOTICEABLE_SECONDS = 10.0
 
 
 def _is_retryable(error: BaseException | None) -> bool:
-    """The SDK tries again after an error: a connection that broke or was silent, or a service that
-    says when to come back.
+    """The SDK tries again after an error.
+
+    A connection that broke or was silent, or a service that says when to come back.
     """
     is_connection = type(error).__module__.startswith(("requests.", "urllib3."))
     return is_connection or getattr(error, "retry_after_secs", None) is not None
@@ -214,8 +217,9 @@ class PatientClock:
         time.sleep(seconds)
 
     def report_retry(self, error: BaseException, seconds: float) -> None:
-        """Tell of an error that is tried again: at once where it took long, else when the pauses
-        have been felt.
+        """Tell of an error that is tried again.
+
+        At once where it took long, else when the pauses have been felt.
         """
         self.silence += seconds
         if isinstance(error, OSError) and "timed out" in str(error).lower():

@@ -71,8 +71,9 @@ def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") ->
 
 
 def _login_reason(message: str) -> str:
-    """Return why nobody is logged in: what Azure's command line says, else the first line of all
-    that was tried.
+    """Return why nobody is logged in.
+
+    What Azure's command line says, else the first line of all that was tried.
     """
     of_az = re.search(r"AzureCliCredential: (.+)", message)
     return of_az[1] if of_az else first_line(message)

@@ -68,8 +68,9 @@ _STATEMENT_WAIT = "15s"  # shorter than an answer may take
 
 
 def _poll_pauses() -> Iterator[float]:
-    """Yield how many seconds pass between two questions: from half a second, doubling, up to
-    ten.
+    """Yield how many seconds pass between two questions.
+
+    From half a second, doubling, up to ten.
     """
     pause = 0.5
     while True:

@@ -127,10 +127,8 @@ def local_session(state_folder: Path) -> SparkSession:
     if active is not None:
         return active
     state_folder = state_folder.resolve()
-    files, home = (
-        tuple(file.resolve() for file in require_jars(state_folder)),
-        java_home(state_folder),
-    )
+    files = tuple(file.resolve() for file in require_jars(state_folder))
+    home = java_home(state_folder)
     _, _, archive = jars_archive(files, home)
     prepare_spark_folders(state_folder)
     builder = SparkSession.builder

@@ -15,8 +15,10 @@ __all__ = ['ACCEPTED_FORMS', 'FORM_BY_TYPE', 'values_page']
 # %% ../../../nbs/targets/readers/00_accepted_forms.ipynb #9cfd7463
 @dataclass(frozen=True)
 class _AcceptedForm:
-    """How the values of some types are written: `pattern` is what a text must match, `limits` what
-    must hold of the value besides; with examples of both kinds.
+    """How the values of some types are written.
+
+    `pattern` is what a text must match, `limits` what must hold of the value besides; with examples
+    of both kinds.
     """
 
     types: tuple[str, ...]

@@ -81,8 +81,9 @@ _CORRUPT_COLUMN = "_datamaster_corrupt_record"
 
 
 def _control_options(source: FileSource) -> dict[str, str]:
-    """Return what Auto Loader is told of control totals: to pass over the record before the header,
-    and over files that are none of parquet or avro.
+    """Return what Auto Loader is told of control totals.
+
+    To pass over the record before the header, and over files that are none of parquet or avro.
     """
     place = source.control.place if source.control else ""
     if place == "file" and source.format in ("parquet", "avro"):
@@ -139,8 +140,9 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #cd8bbd99
 def schema_of(source: FileSource) -> str:
-    """Return the columns of the source's files as a schema in SQL: the contract's, or as they are
-    read where rows are made of texts.
+    """Return the columns of the source's files as a schema in SQL.
+
+    The contract's, or as they are read where rows are made of texts.
     """
     if source.is_captured:
         return CAPTURE_COLUMNS
@@ -264,11 +266,9 @@ def _is_totals_record_sql(source: FileSource) -> str:
             "try_url_decode(replace(_datamaster_file.name, '+', '%2B')) RLIKE "
             f"{sql_literal(f'^(?s:{pattern})$')}"
         )
-    text, delimiter, quotes = (
-        f"ltrim(coalesce(get_json_object({RESCUE_COLUMN}, '$._corrupt_record'), ''))",
-        str(source.options.get("delimiter", ",")),
-        str(source.options.get("quote", '"')),
-    )
+    text = f"ltrim(coalesce(get_json_object({RESCUE_COLUMN}, '$._corrupt_record'), ''))"
+    delimiter = str(source.options.get("delimiter", ","))
+    quotes = str(source.options.get("quote", '"'))
     begins = [
         f"startswith({text}, {sql_literal(mark + control.begins_with + mark + delimiter)})"
         for mark in ("", quotes)
@@ -338,15 +338,11 @@ def reconcile_totals(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Fi
         if (name := control.data_name(unquote(row["name"])))
     }
     texts = _read_totals_texts(spark, source, [path for path in found if path not in names])
-    kept, listed = (
-        marked.where("NOT _datamaster_is_control").drop("_datamaster_is_control"),
-        list[ListedFile](),
-    )
+    kept = marked.where("NOT _datamaster_is_control").drop("_datamaster_is_control")
+    listed = list[ListedFile]()
     for path, row in found.items():
-        name, moment = (
-            unquote(path).rpartition(f"{source.folder.rstrip('/').rpartition('/')[2]}/")[2],
-            row["micros"] // 1000,
-        )
+        name = unquote(path).rpartition(f"{source.folder.rstrip('/').rpartition('/')[2]}/")[2]
+        moment = row["micros"] // 1000
         if path in names:
             listed.append(ListedFile(path, name, row["size"], moment, TOTALS_OF + names[path]))
             continue

@@ -121,8 +121,9 @@ def avro_schema(path: Path) -> Any:
 
 
 class Union(Struct):
-    """Several types, of which each value has one: a struct, as Spark reads it, with a member for
-    each.
+    """Several types, of which each value has one.
+
+    A struct, as Spark reads it, with a member for each.
     """
 
 
@@ -175,8 +176,9 @@ def types_by_name(said: Any, space: str = "") -> dict[str, Any]:
 def with_logical_types(
     type: DataType, said: Any, named: Mapping[str, Any], space: str = ""
 ) -> DataType:
-    """Return a type of Spark with what the avro schema says of it: which structs are unions, and
-    which numbers mean a time or a moment.
+    """Return a type of Spark with what the avro schema says of it.
+
+    Which structs are unions, and which numbers mean a time or a moment.
     """
     if isinstance(said, list):
         parts = [part for part in said if part not in ("null", {"type": "null"})]
@@ -232,8 +234,9 @@ def with_logical_types(
 
 
 def _avro_logical_type(said: Any) -> str:
-    """Return the name of what a whole number of avro means: its logical type, where it is one that
-    is known here, or its type.
+    """Return the name of what a whole number of avro means.
+
+    Its logical type, where it is one that is known here, or its type.
     """
     if not isinstance(said, dict):
         return str(said)

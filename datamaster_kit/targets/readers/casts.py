@@ -158,10 +158,8 @@ def _has_digits_sql(text: str, precision: int, scale: int) -> str:
     """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
     its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
     """
-    exponent, wide = (
-        f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)",
-        wider_decimal(precision, scale),
-    )
+    exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
+    wide = wider_decimal(precision, scale)
     mantissa = f"split_part(upper({text}), 'E', 1)"
     digits = (
         f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS "
@@ -330,8 +328,9 @@ def _variant_part_text(part: str) -> str:
 
 
 def variant_text(value: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as text: anything nested as JSON, a scalar as
-    it is written.
+    """Return SQL for a variant of `parse_marked_json` as text.
+
+    Anything nested as JSON, a scalar as it is written.
     """
     return (
         f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN "
@@ -429,10 +428,10 @@ def _cast_fitting_part(
                 f"{_cast_fitting_part(item, element.type, options, depth + 1)})"
             )
         case Map(name, value):
-            keys, values = (
-                f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
+            keys = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})"
+            values = (
                 f"transform(map_values({parts}), {item} -> "
-                f"{_cast_fitting_part(item, value.type, options, depth + 1)})",
+                f"{_cast_fitting_part(item, value.type, options, depth + 1)})"
             )
             return let_sql(_variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
         case Struct(members):
@@ -516,8 +515,9 @@ def escape_ingest_names(members: str) -> str:
 
 
 def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
-    """Return SQL for the JSON of what did not fit: `misfits` are (name, text expression that is
-    NULL where nothing is to be kept).
+    """Return SQL for the JSON of what did not fit.
+
+    `misfits` are (name, text expression that is NULL where nothing is to be kept).
 
     NULL where there is nothing; the JSON has `_file_path` too, as Auto Loader's rescued data column
     has (Databricks, *What is the rescued data column?*).
@@ -582,8 +582,10 @@ def _select_typed_columns(
     options: Mapping[str, Any],
     ready: Collection[str] = (),
 ) -> list[str]:
-    """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted
-    with the position, unless a field in `ready` has its value already, at READY.
+    """Return a SELECT's columns.
+
+    Each field typed from its text, which is found at `text` formatted with the position, unless a
+    field in `ready` has its value already, at READY.
     """
     columns = []
     for name, type in types.items():
@@ -609,8 +611,9 @@ FILE_STRUCT = (
 
 
 def file_url(file: str) -> str:
-    """Return the address of a local file as Spark has it (`_metadata.file_path`): a path, or
-    `file:` and a path in which nothing is encoded, with what Java's URI encodes.
+    """Return the address of a local file as Spark has it (`_metadata.file_path`).
+
+    A path, or `file:` and a path in which nothing is encoded, with what Java's URI encodes.
     """
     kept = "/-_.!~'()*,;:$&+=@"
     path = file.removeprefix("file:")
@@ -643,9 +646,10 @@ def file_name_of(file: str) -> str:
 def file_literal(
     path: str, name: str, size: int, modified: int, block_start: str, more: str = ""
 ) -> str:
-    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its
-    modification in microseconds since 1970, SQL for the start of a row's block, and for more
-    members.
+    """Return the SQL of `_datamaster_file` for a file that is known.
+
+    Its size in bytes, its modification in microseconds since 1970, SQL for the start of a row's
+    block, and for more members.
     """
     return (
         f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', "
@@ -685,8 +689,9 @@ def aliases_of(source: FileSource) -> dict[str, tuple[str, ...]]:
 
 
 def misfit_text(column: str, text: str, type: DataType) -> str:
-    """Return SQL for what a column could not take of its text: all of it, the members that a struct
-    does not know, or NULL.
+    """Return SQL for what a column could not take of its text.
+
+    All of it, the members that a struct does not know, or NULL.
     """
     unknown = f" ELSE {unknown_members(text, type)}" if isinstance(type, Struct) else ""
     return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"

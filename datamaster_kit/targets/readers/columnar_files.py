@@ -45,8 +45,9 @@ __all__ = ['fit_value', 'read_columnar', 'group_by_schema']
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #683c7f15
 def _column_text(column: str, type: DataType) -> str:
-    """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment
-    with its offset, and what is nested as JSON.
+    """Return SQL for a typed column as text.
+
+    Bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON.
     """
     match type:
         case Union(members):
@@ -73,8 +74,9 @@ def _column_text(column: str, type: DataType) -> str:
 
 
 def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
-    """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts,
-    and of a union the value.
+    """Return SQL for a value as one that JSON does not change.
+
+    Its moments, days and keys as texts, and of a union the value.
     """
     item, key = f"item_{depth}", f"key_{depth}"
     match type:

@@ -115,9 +115,10 @@ def exact_sum_sql(field: Field) -> str:
 def compute_totals(
     rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true"
 ) -> dict[str, dict[str, Any]]:
-    """Return, by path, what a batch's rows of each file come to: `totals` by records and field, as
-    texts, and the file's size, modification in microseconds and name; `is_data` is SQL for the rows
-    that count.
+    """Return, by path, what a batch's rows of each file come to.
+
+    `totals` by records and field, as texts, and the file's size, modification in microseconds and
+    name; `is_data` is SQL for the rows that count.
     """
     from pyspark.sql.functions import expr
 

@@ -155,15 +155,17 @@ def escape_of(options: Mapping[str, Any]) -> str | None:
 
 
 def local_path(file: str) -> Path:
-    """Return the path of a file as Spark lists it: `file:` and the path, in which nothing is
-    encoded.
+    """Return the path of a file as Spark lists it.
+
+    `file:` and the path, in which nothing is encoded.
     """
     return Path(file.removeprefix("file:"))
 
 
 def escape_glob(path: str) -> str:
-    """Return a path as Spark's readers take it literally: they read `[1]`, `*` and the like as
-    patterns.
+    """Return a path as Spark's readers take it literally.
+
+    They read `[1]`, `*` and the like as patterns.
     """
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
@@ -183,10 +185,8 @@ def _quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     """Return how a csv file is quoted. `options` are the source's."""
     if "multiLine" in options:
         return Quotes(go_over_lines=_is_option_true(options, "multiLine"))
-    mark, delimiter = (
-        str(options.get("quote", '"')).encode(),
-        str(options.get("delimiter", ",")).encode() or b",",
-    )
+    mark = str(options.get("quote", '"')).encode()
+    delimiter = str(options.get("delimiter", ",")).encode() or b","
     if _has_blank_records(path, delimiter):
         return Quotes(go_over_lines=True)
     if not mark or path.stat().st_size == 0:
@@ -289,10 +289,8 @@ def _are_paired(text: Any, at: Any, delimiter: int) -> bool:
     import numpy as np
 
     opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, _CARRIAGE_RETURN]
-    begins, ends = (
-        (opens == 0) | np.isin(text[opens - 1], borders),
-        (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders),
-    )
+    begins = (opens == 0) | np.isin(text[opens - 1], borders)
+    ends = (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders)
     is_doubled = closes[:-1] + 1 == opens[1:]
     return bool(
         (begins[1:] | is_doubled).all()
@@ -388,9 +386,11 @@ def _is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #c099e541
 @dataclass(frozen=True)
 class CsvProfile:
-    """What a csv file is: its header (empty: it has no rows), how it is quoted, and why its header
-    cannot be taken (`reason`); `copy` is what is read in its place, and `is_enveloped` says that
-    records of it may be in envelopes.
+    """What a csv file is.
+
+    Its header (empty: it has no rows), how it is quoted, and why its header cannot be taken
+    (`reason`); `copy` is what is read in its place, and `is_enveloped` says that records of it may
+    be in envelopes.
     """
 
     file: str

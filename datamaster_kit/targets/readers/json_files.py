@@ -188,8 +188,9 @@ def has_only_fields_sql(types: Mapping[str, DataType]) -> str:
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #19262433
 def plain_parse_type(type: DataType) -> str:
-    """Return the SQL type that a field of a plain record is parsed to: text, or for a decimal the
-    widest one with its digits before the point.
+    """Return the SQL type that a field of a plain record is parsed to.
+
+    Text, or for a decimal the widest one with its digits before the point.
     """
     match bronze_type(type):
         case Scalar("decimal", precision, scale):
@@ -326,9 +327,10 @@ _LOOSE_TEXT = (
 
 
 def _lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
-    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a
-    nested field, texts of which it drops a comma or takes digits of another script, and those that
-    go beyond the widest decimal with the digits of a field before its point.
+    """Return patterns of numbers of which the parse of a plain record may lose digits.
+
+    Any in a nested field, texts of which it drops a comma or takes digits of another script, and
+    those that go beyond the widest decimal with the digits of a field before its point.
     """
     fewest = [
         38 - (kind.precision or 10) + (kind.scale or 0)
@@ -389,10 +391,8 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     parsed = records.selectExpr(
         "value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed"
     )
-    fits, is_known = (
-        f"{_is_parsed_sql('_typed', types, first)}{_digit_conditions(types)}",
-        let_sql("json_object_keys(value)", "_keys", _only_members_sql(list(types))),
-    )
+    fits = f"{_is_parsed_sql('_typed', types, first)}{_digit_conditions(types)}"
+    is_known = let_sql("json_object_keys(value)", "_keys", _only_members_sql(list(types)))
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
         "value",
         "_datamaster_file",
@@ -437,8 +437,10 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
 def rest_of_record(
     types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its
-    fields (`plain_parse_type`), of a plain record, or of another `_any` (`_any_record`).
+    """Return SQL for what a record says that is not as it should be, as a struct.
+
+    `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any`
+    (`_any_record`).
     """
     second = {name: plain_parse_type(type) for name, type in types.items()}
     plain = (
@@ -471,8 +473,10 @@ def _digit_conditions(types: Mapping[str, DataType]) -> str:
 def read_json(
     spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT
 ) -> DataFrame:
-    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine`
-    an object or a list a file; `place` is the SQL of `_datamaster_file`.
+    """Return the rows of JSON files as rows of the contract.
+
+    An object a line, or with `multiLine` an object or a list a file; `place` is the SQL of
+    `_datamaster_file`.
     """
     return rows_of_json(read_json_records(spark, files, source, place), source)
 
@@ -480,13 +484,14 @@ def read_json(
 def _any_record(
     types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT),
-    `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where
-    that is no object.
+    """Return SQL for what an object of any kind says, as a struct.
+
+    A text for each field (TEXT), `_datamaster_extra`, a JSON object with the rest, and
+    `_corrupt_record`, which is `value` where that is no object.
     """
-    names, record = (
-        list(types),
-        f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)",
+    names = list(types)
+    record = (
+        f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)"
     )
     members = ", ".join(
         _field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names
@@ -543,10 +548,8 @@ def rows_of_records(
     `texts` and `values` are SQL for what else is there of a field, and `file` for
     `_datamaster_file`.
     """
-    cells, binary = (
-        [],
-        [name for name, type in types_of(source).items() if type == Scalar("binary")],
-    )
+    cells = []
+    binary = [name for name, type in types_of(source).items() if type == Scalar("binary")]
     for index, name in enumerate(types_of(source)):
         text, value = TEXT_COLUMN.format(index), READY_COLUMN.format(index)
         if name in binary:

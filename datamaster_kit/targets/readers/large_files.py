@@ -67,8 +67,9 @@ __all__ = ['PART_BYTES', 'UNDIVIDED_BYTES', 'EXTRA_COLUMN', 'LARGE_FILE_BYTES', 
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #f82c31ad
 def _arrow_field_type(type: DataType) -> pyarrow.DataType:
-    """Return the type that Arrow reads a field as: text where the field is one, or is left to
-    Spark.
+    """Return the type that Arrow reads a field as.
+
+    Text where the field is one, or is left to Spark.
     """
     import pyarrow as pa
 
@@ -91,8 +92,9 @@ def _arrow_field_type(type: DataType) -> pyarrow.DataType:
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #d94eb2a3
 def _is_exact_column(column: pyarrow.ChunkedArray) -> bool:
-    """Every value of a parsed column is what was written: a decimal has no more digits than its
-    type, a number is finite, a day is one of our era.
+    """Every value of a parsed column is what was written.
+
+    A decimal has no more digits than its type, a number is finite, a day is one of our era.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -231,8 +233,10 @@ _SMALL_PIECE_ROWS = 128
 
 
 def _cast_in_pieces(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
-    """Yield a column of texts in pieces: of the kind where each text of the piece is exactly a
-    value of it, and of texts where one is not.
+    """Yield a column of texts in pieces.
+
+    Of the kind where each text of the piece is exactly a value of it, and of texts where one is
+    not.
     """
     import pyarrow as pa
 
@@ -301,9 +305,10 @@ def _rows_of_columns(
     rows: int,
     extra: pyarrow.Array | None = None,
 ) -> dict[str, pyarrow.Array]:
-    """Return columns of rows by name: the text of each whose kind is text (TEXT), the values of any
-    other (READY), and TEXTS, for each row the list of the texts of columns that are text against
-    their kind, and of `extra`.
+    """Return columns of rows by name.
+
+    The text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each
+    row the list of the texts of columns that are text against their kind, and of `extra`.
     """
     import pyarrow as pa
 
@@ -316,8 +321,9 @@ def _rows_of_columns(
 
 
 def _text_lists(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
-    """Return a list for each row that has a text: its text of each column, without one where there
-    is no column.
+    """Return a list for each row that has a text.
+
+    Its text of each column, without one where there is no column.
     """
     import numpy as np
     import pyarrow as pa
@@ -497,9 +503,9 @@ def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[by
     for match, line in zip(found, np.searchsorted(ends, starts).tolist(), strict=True):
         start, end = match.span()
         name, members, before = match[1], cut[line], _last_byte_index(shadow, start)
-        is_first, is_next = (
-            shadow[before] == ord("{"),
-            shadow[before] == ord(",") and shadow[_last_byte_index(shadow, before)] != ord("{"),
+        is_first = shadow[before] == ord("{")
+        is_next = shadow[before] == ord(",") and shadow[_last_byte_index(shadow, before)] != ord(
+            "{"
         )
         if (
             name in members
@@ -538,10 +544,8 @@ def tables_of_json(
 
     table, extra = _parse_json_lines(lines, kinds), None
     if table is None and unknown and is_utf8_text(lines) and (both := _cut_members(lines, unknown)):
-        table, extra = (
-            _parse_json_lines(both[0], kinds),
-            pa.array(both[1], pa.binary()).cast(pa.string()),
-        )
+        table = _parse_json_lines(both[0], kinds)
+        extra = pa.array(both[1], pa.binary()).cast(pa.string())
     cut = lines.find(b"\n", len(lines) // 2) + 1
     if table is not None:
         yield table if extra is None else table.append_column(EXTRA_COLUMN, extra)
@@ -556,8 +560,9 @@ EXTRA_COLUMN = "_datamaster_extra"
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #166e303d
 def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
-    """Return the type that Arrow's parser reads each member as: of a day, which JSON has as text,
-    text.
+    """Return the type that Arrow's parser reads each member as.
+
+    Of a day, which JSON has as text, text.
     """
     import pyarrow as pa
 
@@ -583,15 +588,11 @@ def _rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) ->
             for line in part.splitlines()
             if line.strip(_BLANKS_OF_JSON)
         ]
-        parsed, written = (
-            [pa.nulls(len(lines), kind) for kind in kinds],
-            pa.array(lines, pa.binary()),
-        )
+        parsed = [pa.nulls(len(lines), kind) for kind in kinds]
+        written = pa.array(lines, pa.binary())
     else:
-        parsed, written = (
-            [part.column(name).combine_chunks() for name in types],
-            pa.nulls(len(part), pa.binary()),
-        )
+        parsed = [part.column(name).combine_chunks() for name in types]
+        written = pa.nulls(len(part), pa.binary())
         extra = (
             part.column(EXTRA_COLUMN).combine_chunks()
             if EXTRA_COLUMN in part.column_names
@@ -711,8 +712,9 @@ def is_for_arrow_csv(look: CsvProfile, source: FileSource) -> bool:
 
 
 def _source_names(source: FileSource) -> list[str]:
-    """Return the names of a source's columns, and their former ones: a record with one of these is
-    left to Spark.
+    """Return the names of a source's columns, and their former ones.
+
+    A record with one of these is left to Spark.
     """
     return [
         *types_of(source),

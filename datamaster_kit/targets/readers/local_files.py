@@ -99,9 +99,11 @@ __all__ = ['BatchFile', 'prepare_csv_file', 'prepare_json_file', 'read_batch', '
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
 class BatchFile:
-    """A file of a batch, by its number: what is read of it (a copy or a link where `is_copy`), what
-    is to be said of it, whether that is a row of its own, and whether nothing else is read of it;
-    `record` is that of its control totals.
+    """A file of a batch, by its number.
+
+    What is read of it (a copy or a link where `is_copy`), what is to be said of it, whether that is
+    a row of its own, and whether nothing else is read of it; `record` is that of its control
+    totals.
     """
 
     number: int
@@ -230,10 +232,8 @@ def _place_of_copies(items: Sequence[BatchFile]) -> str:
     def values(of: Sequence[str]) -> str:
         return f"get(array({', '.join(of)}), {number})"
 
-    paths, names = (
-        [sql_literal(file_url(item.file)) for item in all_items],
-        [sql_literal(file_name_of(item.file)) for item in all_items],
-    )
+    paths = [sql_literal(file_url(item.file)) for item in all_items]
+    names = [sql_literal(file_name_of(item.file)) for item in all_items]
     sizes, micros = [f"{size}L" for size, _ in there], [f"{moment}L" for _, moment in there]
     return (
         f"named_struct('path', {values(paths)}, 'name', {values(names)}, 'size', "
@@ -544,8 +544,9 @@ def _folder_of_copies(folder: Path) -> Iterator[Path]:
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #efcd06a2
 def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return the entries of a stream's list of files: those of its last summary, and of what came
-    behind it.
+    """Return the entries of a stream's list of files.
+
+    Those of its last summary, and of what came behind it.
     """
     log = checkpoint / "sources" / "0"
     parts = (
@@ -578,8 +579,9 @@ def plain_path(address: str) -> str:
 
 
 def list_landing_files(folder: Path) -> frozenset[str]:
-    """Return the paths of the files below a folder, without those that are hidden: one of a name
-    that begins with a full stop or an underscore, or is in such a folder (Spark,
+    """Return the paths of the files below a folder, without those that are hidden.
+
+    One of a name that begins with a full stop or an underscore, or is in such a folder (Spark,
     `HadoopFSUtils.shouldFilterOutPathName`).
     """
     found = (
@@ -604,9 +606,10 @@ def _is_hidden(name: str) -> bool:
 def change_notes(
     checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None
 ) -> tuple[str, ...]:
-    """Return what is to be said of files that have been written to since they were read: by the
-    checkpoint's stream, or, of the addresses `read_again`, with that size and modification in
-    milliseconds, where None is for one that will be read again.
+    """Return what is to be said of files that have been written to since they were read.
+
+    By the checkpoint's stream, or, of the addresses `read_again`, with that size and modification
+    in milliseconds, where None is for one that will be read again.
     """
     known = {plain_path(address): then for address, then in (read_again or {}).items()}
     there = (
@@ -794,14 +797,12 @@ def _hand_over_files(
     data = sorted(file for file in listed if not _data_name(file, source))
     while True:
         with _folder_of_copies(folder) as copies:
-            items, is_begun = (
-                [
-                    BatchFile(number, file, local_path(file))
-                    for number, file in enumerate(data)
-                    if file not in refused
-                ],
-                False,
-            )
+            items = [
+                BatchFile(number, file, local_path(file))
+                for number, file in enumerate(data)
+                if file not in refused
+            ]
+            is_begun = False
             rows: DataFrame | None = None
             try:
                 rows, items = read_batch(spark, data, source, copies, refused)

@@ -56,8 +56,9 @@ def is_machine_error(error: BaseException) -> bool:
 
 
 def innermost_message(error: BaseException) -> str:
-    """Return the innermost message of an error, on one line: of an error of Java, that of its last
-    cause that says more than one word.
+    """Return the innermost message of an error, on one line.
+
+    Of an error of Java, that of its last cause that says more than one word.
     """
     said = _error_chain_text(error)
     causes = [

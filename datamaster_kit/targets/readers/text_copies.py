@@ -72,9 +72,11 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #affcbb98
 @dataclass(frozen=True)
 class CsvMarks:
-    """How a csv file is written: the bytes of its delimiter, quote, escape and comment (empty: it
-    has none), whether a record may go over more than one line, whether a quote may open behind
-    blanks, and the greatest number of cells of a record.
+    """How a csv file is written.
+
+    The bytes of its delimiter, quote, escape and comment (empty: it has none), whether a record may
+    go over more than one line, whether a quote may open behind blanks, and the greatest number of
+    cells of a record.
     """
 
     delimiter: bytes = b","
@@ -87,8 +89,9 @@ class CsvMarks:
 
 
 def blanks_of(delimiter: bytes) -> bytes:
-    """Return the bytes that make no record where a line has nothing else: blanks, as Spark's reader
-    of csv understands them, without those of the delimiter.
+    """Return the bytes that make no record where a line has nothing else.
+
+    Blanks, as Spark's reader of csv understands them, without those of the delimiter.
     """
     return bytes(byte for byte in range(33) if byte not in delimiter)
 
@@ -100,8 +103,10 @@ _FIELD_LIMIT_LOCK, _FIELD_LIMITS = Lock(), list[int]()
 
 @contextmanager
 def allow_any_length() -> Iterator[None]:
-    """Let csv cells be of any length while the block runs: the limit is one of the whole process,
-    and is as it was when no such block runs, in whatever thread.
+    """Let csv cells be of any length while the block runs.
+
+    The limit is one of the whole process, and is as it was when no such block runs, in whatever
+    thread.
     """
     with _FIELD_LIMIT_LOCK:
         _FIELD_LIMITS.append(csv.field_size_limit(2**31 - 1))
@@ -266,10 +271,8 @@ def _copy_outside(text: bytes, record: list[bytes], copy: _CsvCopy) -> int:
 
     `record` is what is there of the one that goes on. Return how many it ended.
     """
-    lines, blanks = (
-        text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"),
-        blanks_of(copy.marks.delimiter),
-    )
+    lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    blanks = blanks_of(copy.marks.delimiter)
     record.append(lines[0])
     if len(lines) == 1:
         return 0

@@ -121,8 +121,10 @@ def check_capture(namespace: Namespace, capture: Json) -> None:
 
 
 def put(namespace: Namespace, name: str, path: str, body: Json, moment: str) -> Json:
-    """Make an event hub or change it: what is not said of one that is there stays as it is, as the
-    service documents no other way to keep it.
+    """Make an event hub or change it.
+
+    What is not said of one that is there stays as it is, as the service documents no other way to
+    keep it.
     """
     partitions, hours, quota = LIMITS[namespace.sku]
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?", name):

@@ -1,5 +1,6 @@
-"""What Auto Loader reads, read by Spark's own readers told the same options: columns of csv by
-their names, what the schema does not know in the rescued column.
+"""What Auto Loader reads, read by Spark's own readers told the same options.
+
+Columns of csv by their names, what the schema does not know in the rescued column.
 """
 
 from __future__ import annotations
@@ -103,8 +104,10 @@ def places(header: Sequence[str], names: Sequence[str]) -> tuple[dict[int, str],
 def read_csv(
     spark: SparkSession, file: str, options: Mapping[str, str], schema: StructType, rescued: str
 ) -> DataFrame:
-    """Return a csv file's rows: its columns by their names, those that are not the schema's as JSON
-    in the rescued column with the file's path (Databricks, *What is the rescued data column?*).
+    """Return a csv file's rows.
+
+    Its columns by their names, those that are not the schema's as JSON in the rescued column with
+    the file's path (Databricks, *What is the rescued data column?*).
     """
     corrupt = options.get("columnNameOfCorruptRecord", "_corrupt_record")
     fields = {

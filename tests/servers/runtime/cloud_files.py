@@ -79,8 +79,10 @@ class CloudReader:
 
 
 class CloudFrame:
-    """Rows of new files: what is made of them is made of an empty table, to know its columns, and
-    of each batch's rows when it comes.
+    """Rows of new files.
+
+    What is made of them is made of an empty table, to know its columns, and of each batch's rows
+    when it comes.
     """
 
     def __init__(self, files: Any, template: Any, rows: Callable[[list[str]], Any]) -> None:

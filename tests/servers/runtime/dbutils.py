@@ -1,5 +1,6 @@
-"""A stand-in for `dbutils` (Databricks, *Databricks Utilities reference*): widgets, library,
-notebook, secrets, and files of volumes.
+"""A stand-in for `dbutils` (Databricks, *Databricks Utilities reference*).
+
+Widgets, library, notebook, secrets, and files of volumes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Imported when a task's Python starts: Spark's classes are fitted as soon as they are imported,
-and not before.
+"""Imported when a task's Python starts.
+
+Spark's classes are fitted as soon as they are imported, and not before.
 """
 
 from __future__ import annotations

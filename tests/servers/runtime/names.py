@@ -1,5 +1,6 @@
-"""Three-level names over the one catalog that local Spark has: `crisk.bronze.account` is the table
-`account` of the schema `crisk__bronze`.
+"""Three-level names over the one catalog that local Spark has.
+
+`crisk.bronze.account` is the table `account` of the schema `crisk__bronze`.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def words_of(text: str) -> list[str]:
 
 
 def is_governed(text: str) -> bool:
-    """Unity Catalog answers the statement: it defines or grants something, or asks the information
-    schema.
+    """Unity Catalog answers the statement.
+
+    It defines or grants something, or asks the information schema.
     """
     words = words_of(text)
     if "INFORMATION_SCHEMA" in words:

@@ -1,5 +1,6 @@
-"""Runs a notebook's cells in a Python of the task's own, and keeps what they show: `python -m
-runtime.run_notebook FOLDER`, on the side of the service.
+"""Runs a notebook's cells in a Python of the task's own, and keeps what they show.
+
+`python -m runtime.run_notebook FOLDER`, on the side of the service.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Runs the entry point of a wheel in this process: `python -m runtime.run_wheel PACKAGE ENTRY_POINT
-[PARAMETER ...]`.
+"""Runs the entry point of a wheel in this process.
+
+`python -m runtime.run_wheel PACKAGE ENTRY_POINT [PARAMETER ...]`.
 """
 
 from __future__ import annotations

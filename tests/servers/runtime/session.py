@@ -1,5 +1,6 @@
-"""Spark's own session, fitted to be a workspace's: names of three levels, statements of Unity
-Catalog, Auto Loader, and what the compute refuses.
+"""Spark's own session, fitted to be a workspace's.
+
+Names of three levels, statements of Unity Catalog, Auto Loader, and what the compute refuses.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""The test workspace by hand: `python tests/servers/workspace` prints its routes, with the page of
-the REST reference that each follows; `python tests/servers/workspace serve` serves it until Ctrl-C.
+"""The test workspace by hand.
+
+`python tests/servers/workspace` prints its routes, with the page of the REST reference that each
+follows; `python tests/servers/workspace serve` serves it until Ctrl-C.
 """
 
 from __future__ import annotations

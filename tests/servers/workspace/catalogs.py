@@ -14,8 +14,9 @@ from .storage import location_of, need_on_metastore, url_of
 
 
 def create(state: State, caller: str, name: str, said: Json) -> Json:
-    """Make a catalog with the schemas that every one has: default and information_schema
-    (Databricks, *Create catalogs*).
+    """Make a catalog with the schemas that every one has.
+
+    Default and information_schema (Databricks, *Create catalogs*).
     """
     need_on_metastore(state, caller, "CREATE_CATALOG")
     root = said.get("storage_root") or metastore(state).get("storage_root")

@@ -1,5 +1,7 @@
-"""Clients of a test workspace: the SDK's own, with short timeouts and a clock that does not wait
-between retries, which the SDK takes as a setting.
+"""Clients of a test workspace.
+
+The SDK's own, with short timeouts and a clock that does not wait between retries, which the SDK
+takes as a setting.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from .server import Workspace
 
 
 class QuickClock(Clock):
-    """A clock that adds what would be waited, and does not wait: `waited` lists the pauses in
-    seconds.
+    """A clock that adds what would be waited, and does not wait.
+
+    `waited` lists the pauses in seconds.
     """
 
     def __init__(self) -> None:

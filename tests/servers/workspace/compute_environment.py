@@ -1,5 +1,7 @@
-"""What a task's process finds: a Python of its own with the task's wheels, the runtime's packages,
-Spark's settings, and /Volumes and /Workspace as folders.
+"""What a task's process finds.
+
+A Python of its own with the task's wheels, the runtime's packages, Spark's settings, and /Volumes
+and /Workspace as folders.
 
 The runtime's packages are those of the environment that runs the tests, each as a link, without the
 toolkit: so a task has the toolkit of its wheel or none. They stand in for what
@@ -165,8 +167,9 @@ def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[
 
 
 def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
-    """Write what a task's process reads: what it is told, Spark's settings, and the kernel of its
-    notebook.
+    """Write what a task's process reads.
+
+    What it is told, Spark's settings, and the kernel of its notebook.
     """
     for name in ("home", "tmp", "conf", "ipython/profile_default/startup", "jupyter/kernels/task"):
         (folder / name).mkdir(parents=True, exist_ok=True)

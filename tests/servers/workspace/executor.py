@@ -1,5 +1,7 @@
-"""Runs what is submitted: each task of a run in a process of its own, in the order in which they
-wait for one another. Tasks are not tried again.
+"""Runs what is submitted.
+
+Each task of a run in a process of its own, in the order in which they wait for one another. Tasks
+are not tried again.
 """
 
 from __future__ import annotations
@@ -83,8 +85,9 @@ class Executor:
         thread.start()
 
     def wait(self, identity: int) -> None:
-        """Wait a little for a run to change: a client's clock need not wait between its
-        questions.
+        """Wait a little for a run to change.
+
+        A client's clock need not wait between its questions.
         """
 
         def state() -> Any:
@@ -310,8 +313,9 @@ class Executor:
         )
 
     def wheels_of(self, settings: Json, task: Json) -> list[str]:
-        """Return what is installed before a task: its libraries, or its environment's
-        dependencies.
+        """Return what is installed before a task.
+
+        Its libraries, or its environment's dependencies.
         """
         environment = next(
             (
@@ -326,8 +330,9 @@ class Executor:
         )
 
     def parameters_of(self, run: Json, task: Json) -> Mapping[str, str]:
-        """Return a notebook's parameters: its own, those of the job, and those with which the run
-        was started.
+        """Return a notebook's parameters.
+
+        Its own, those of the job, and those with which the run was started.
         """
         own = task.get("notebook_task", {}).get("base_parameters", {})
         job = {item["name"]: item["value"] for item in run.get("job_parameters", [])}

@@ -1,5 +1,7 @@
-"""Failures on purpose: which calls are throttled, unavailable, cut off before or after their
-effect, or followed by reads of the old state.
+"""Failures on purpose.
+
+Which calls are throttled, unavailable, cut off before or after their effect, or followed by reads
+of the old state.
 """
 
 from __future__ import annotations
@@ -70,8 +72,9 @@ class Chaos:
 
 @dataclass
 class Faults:
-    """The plan of a workspace's faults, and what has come of it: `struck` lists (kind, method,
-    path).
+    """The plan of a workspace's faults, and what has come of it.
+
+    `struck` lists (kind, method, path).
     """
 
     planned: list[Fault] = field(default_factory=list)

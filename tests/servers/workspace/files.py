@@ -112,8 +112,9 @@ def shown(item: Json) -> Json:
 
 
 def form_of(request: Request) -> Json:
-    """Return the fields of an import: JSON with the content as base64, or a form with it as a
-    file.
+    """Return the fields of an import.
+
+    JSON with the content as base64, or a form with it as a file.
     """
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):

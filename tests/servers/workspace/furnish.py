@@ -1,5 +1,7 @@
-"""What a new workspace has: an administrator of the account and of the workspace, the groups that
-every workspace has, and a warehouse.
+"""What a new workspace has.
+
+An administrator of the account and of the workspace, the groups that every workspace has, and a
+warehouse.
 """
 
 from __future__ import annotations

@@ -99,8 +99,9 @@ def update_grants(state: State, request: Request) -> Json:
 
 
 def effective(state: State, request: Request) -> list[Json]:
-    """Return what holds on an object: its own grants and those of the schema and the catalog that
-    it is in.
+    """Return what holds on an object.
+
+    Its own grants and those of the schema and the catalog that it is in.
     """
     kind, key = securable(state, request)
     found: dict[str, list[Json]] = {}

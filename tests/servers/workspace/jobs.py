@@ -25,8 +25,9 @@ LISTS = {
 
 
 def with_defaults(settings: Json) -> Json:
-    """Return settings as the service keeps them: with the values that it fills in, and dependencies
-    in the order of their names.
+    """Return settings as the service keeps them.
+
+    With the values that it fills in, and dependencies in the order of their names.
     """
     made = {
         "name": "Untitled",
@@ -171,8 +172,9 @@ def list_jobs(state: State, request: Request) -> Json:
 
 @serves(jobs.JobsAPI.update, "workspace/jobs/update")
 def update_job(state: State, request: Request) -> None:
-    """Change what is said of a job: tasks, clusters, environments and parameters by their keys,
-    everything else whole.
+    """Change what is said of a job.
+
+    Tasks, clusters, environments and parameters by their keys, everything else whole.
     """
     found = managed(state, request)
     settings, new = copy.deepcopy(found["settings"]), request.body.get("new_settings", {})

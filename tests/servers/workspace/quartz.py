@@ -1,5 +1,6 @@
-"""Quartz cron expressions (quartz-scheduler.org, *CronTrigger tutorial*): six fields and perhaps a
-year; one of the two days is `?`.
+"""Quartz cron expressions (quartz-scheduler.org, *CronTrigger tutorial*).
+
+Six fields and perhaps a year; one of the two days is `?`.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ def is_field(text: str, at: int) -> bool:
 
 
 def is_part(text: str, at: int) -> bool:
-    """The text is one of the parts between commas: a value, a range, a step, or one of the words
-    for days.
+    """The text is one of the parts between commas.
+
+    A value, a range, a step, or one of the words for days.
     """
     low, high, words = FIELDS[at]
     if at == DAY_OF_MONTH and (found := re.fullmatch(r"L(?:-(\d{1,2}))?|LW|(\d{1,2})W", text)):

@@ -1,5 +1,7 @@
-"""What the service answers when it refuses: a status, a code and a sentence (Databricks REST
-reference, *Errors*; docs.databricks.com/api/azure/workspace/introduction).
+"""What the service answers when it refuses.
+
+A status, a code and a sentence (Databricks REST reference, *Errors*;
+docs.databricks.com/api/azure/workspace/introduction).
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The routes that the server has: each follows a method of the SDK for its form and a page of the
-REST reference for what it does.
+"""The routes that the server has.
+
+Each follows a method of the SDK for its form and a page of the REST reference for what it does.
 """
 
 from __future__ import annotations

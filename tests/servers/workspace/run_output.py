@@ -67,8 +67,9 @@ def task_run(state: State, request: Request) -> tuple[Json, Json]:
 
 @serves(jobs.JobsAPI.get_run_output, "workspace/jobs/getrunoutput")
 def get_run_output(state: State, request: Request) -> Json:
-    """Return the output of a task's run, or of a run that has one task: 5 MB of what the notebook
-    gives back, or of what the program prints.
+    """Return the output of a task's run, or of a run that has one task.
+
+    5 MB of what the notebook gives back, or of what the program prints.
     """
     run, task = task_run(state, request)
     made = state.run_outputs.get(task["run_id"], {})
@@ -194,8 +195,9 @@ def result_of(kind: str, data: Any) -> Json:
 
 
 def command_of(cell: Json, position: int) -> Json:
-    """Return a cell as the model has it: text with the magic `%md`, outputs as a list of results,
-    an error apart from them.
+    """Return a cell as the model has it.
+
+    Text with the magic `%md`, outputs as a list of results, an error apart from them.
     """
     source = "".join(cell["source"])
     command: Json = {

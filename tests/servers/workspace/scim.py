@@ -55,8 +55,9 @@ def found(state: State, request: Request) -> Principal:
 
 
 def shown(state: State, item: Principal, in_account: bool = False) -> Json:
-    """Return a principal as the service shows it: members by name, and in the workspace the groups
-    that it is in.
+    """Return a principal as the service shows it.
+
+    Members by name, and in the workspace the groups that it is in.
     """
     identity = item.resource["id"]
     groups = [

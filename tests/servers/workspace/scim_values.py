@@ -1,5 +1,6 @@
-"""What SCIM says of values: filters, and the operations of PATCH (RFC 7644, sections 3.4.2.2 and
-3.5.2).
+"""What SCIM says of values.
+
+Filters, and the operations of PATCH (RFC 7644, sections 3.4.2.2 and 3.5.2).
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What a method of the SDK sends and reads back, taken from its generated source: the route, the
-fields by their names on the wire, and their types.
+"""What a method of the SDK sends and reads back, taken from its generated source.
+
+The route, the fields by their names on the wire, and their types.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of the SDK: `reply` is the class of the answer, and `items` the key and class of a
-    list's elements.
+    """A call of the SDK.
+
+    `reply` is the class of the answer, and `items` the key and class of a list's elements.
     """
 
     method: str
@@ -57,8 +59,9 @@ def named_in(node: ast.AST, known: typing.Collection[str]) -> str:
 def assigned(
     tree: ast.AST, target: str, hints: Mapping[str, Any], required: typing.Collection[str]
 ) -> dict[str, Field]:
-    """Return the fields that a function writes: `target["wire name"] = expression of a
-    parameter`.
+    """Return the fields that a function writes.
+
+    `target["wire name"] = expression of a parameter`.
     """
     found = {}
     for node in ast.walk(tree):
@@ -222,8 +225,9 @@ def problems(value: Any, hint: Any, where: str) -> list[str]:
 
 
 def problems_of_object(value: Any, known: Mapping[str, Field], where: str = "") -> list[str]:
-    """Return what is wrong with a JSON object for these fields: unknown ones, missing ones, and
-    what they hold.
+    """Return what is wrong with a JSON object for these fields.
+
+    Unknown ones, missing ones, and what they hold.
     """
     if not isinstance(value, dict):
         return [f"{where or 'the body'} is not an object"]

@@ -1,5 +1,7 @@
-"""Securable objects of Unity Catalog: found by kind and full name, made, renamed and deleted with
-what belongs to them, and who may do what with them.
+"""Securable objects of Unity Catalog.
+
+Found by kind and full name, made, renamed and deleted with what belongs to them, and who may do
+what with them.
 """
 
 from __future__ import annotations
@@ -167,8 +169,9 @@ def add(state: State, kind: str, name: str, caller: str, **said: Any) -> Json:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that Unity Catalog refuses (Databricks, *Names*): at most 255 characters, none
-    of them a period, space, slash or control character.
+    """Refuse a name that Unity Catalog refuses (Databricks, *Names*).
+
+    At most 255 characters, none of them a period, space, slash or control character.
     """
     if (
         not name
@@ -186,8 +189,9 @@ def change(
     said: Json,
     kept: tuple[str, ...] = ("force", "skip_validation"),
 ) -> Json:
-    """Update an object by what is said of it, and return it: a new owner must be known, and a new
-    name free.
+    """Update an object by what is said of it, and return it.
+
+    A new owner must be known, and a new name free.
     """
     found = find(state, kind, name)
     need(state, caller, kind, name, "MANAGE")
@@ -337,8 +341,9 @@ def need(state: State, caller: str, kind: str, name: str, *privileges: str) -> N
 
 
 def need_in_schema(state: State, caller: str, schema: str, privilege: str) -> None:
-    """Refuse a caller that may not make something in a schema: it needs to use the catalog and the
-    schema too.
+    """Refuse a caller that may not make something in a schema.
+
+    It needs to use the catalog and the schema too.
     """
     find(state, "catalog", schema.split(".")[0])
     find(state, "schema", schema)

@@ -87,8 +87,9 @@ class Workspace:
             self.log.clear()
 
     def sees(self) -> State:
-        """Return the state that a read sees: the live one, or while reads are stale an earlier
-        one.
+        """Return the state that a read sees.
+
+        The live one, or while reads are stale an earlier one.
         """
         if not self.old:
             return self.state

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 @dataclass
 class SqlError(Exception):
-    """A statement that fails: an error condition and its SQLSTATE (Databricks, *Error
-    conditions*).
+    """A statement that fails.
+
+    An error condition and its SQLSTATE (Databricks, *Error conditions*).
     """
 
     condition: str
@@ -54,9 +55,10 @@ PROPERTIES = {"user.home": "/root", "java.io.tmpdir": "/tmp"}
 
 
 def substituted(sql: str) -> str:
-    """Return a statement as Spark reads it: `${env:NAME}` and `${system:NAME}` are replaced
-    wherever they stand, in texts and comments too (`spark.sql.variable.substitute`, which a
-    warehouse does not turn off).
+    """Return a statement as Spark reads it.
+
+    `${env:NAME}` and `${system:NAME}` are replaced wherever they stand, in texts and comments too
+    (`spark.sql.variable.substitute`, which a warehouse does not turn off).
     """
     known = {"env": os.environ, "system": PROPERTIES}
     return re.sub(

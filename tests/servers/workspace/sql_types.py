@@ -51,8 +51,9 @@ PLAIN = {
 
 
 def quoted(name: str) -> str:
-    """Return the name of a member as the text of a type has it: in backquotes where it is no plain
-    word.
+    """Return the name of a member as the text of a type has it.
+
+    In backquotes where it is no plain word.
     """
     return name if re.fullmatch(r"[A-Za-z_]\w*", name) else "`" + name.replace("`", "``") + "`"
 
@@ -147,8 +148,9 @@ def type_of(text: str) -> SqlType:
 
 
 def text_of(kind: Any) -> str:
-    """Return the text of a type in JSON, as Unity Catalog writes it: without nullability and
-    comments of members.
+    """Return the text of a type in JSON, as Unity Catalog writes it.
+
+    Without nullability and comments of members.
     """
     if isinstance(kind, str):
         return next((text for text, _, name in PLAIN.values() if name == kind), kind)

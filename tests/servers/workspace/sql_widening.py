@@ -55,8 +55,9 @@ def check_type_change(table: Json, column: Json, new: SqlType) -> None:
 
 
 def member_at(table: Json, path: tuple[str, ...], kind: SqlType, comment: str) -> None:
-    """Add a member to the struct that a path leads to: `column.member`, or `column.element.member`
-    in a list.
+    """Add a member to the struct that a path leads to.
+
+    `column.member`, or `column.element.member` in a list.
     """
     column = column_at(table, path[0])
     retyped(column, with_member(kind_of(column), path[1:], kind, comment, path))

@@ -27,8 +27,10 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How the workspace behaves: elements a page, and how many polls a run, a cluster, a warehouse
-    and a statement stay pending and then running.
+    """How the workspace behaves.
+
+    Elements a page, and how many polls a run, a cluster, a warehouse and a statement stay pending
+    and then running.
     """
 
     account_id: str = "00000000-0000-4000-8000-00000000acc0"

@@ -1,5 +1,7 @@
-"""Tables on disk: what Unity Catalog says of a table becomes statements that local Delta takes, and
-its rows are read from the files that Delta's log names.
+"""Tables on disk.
+
+What Unity Catalog says of a table becomes statements that local Delta takes, and its rows are read
+from the files that Delta's log names.
 """
 
 from __future__ import annotations
@@ -180,8 +182,9 @@ def column_statements(alter: str, before: list[Json], after: list[Json]) -> Iter
 
 
 class TableStore(MutableMapping[str, list[Json]]):
-    """The rows of tables by full name, as `state.rows` has them: those that a test gives, else
-    those on disk.
+    """The rows of tables by full name, as `state.rows` has them.
+
+    Those that a test gives, else those on disk.
     """
 
     def __init__(self, folder: Path, first: MutableMapping[str, list[Json]]) -> None:
@@ -252,8 +255,10 @@ class TableStore(MutableMapping[str, list[Json]]):
 
 
 def delta_actions(folder: Path) -> Iterator[Json]:
-    """Yield the actions of a table's log: those of the last checkpoint, and of the commits after it
-    (Delta, *Delta transaction log protocol*).
+    """Yield the actions of a table's log.
+
+    Those of the last checkpoint, and of the commits after it (Delta, *Delta transaction log
+    protocol*).
     """
     import pyarrow.parquet
 

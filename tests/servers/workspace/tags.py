@@ -32,8 +32,9 @@ def entity(state: State, kind: str, name: str) -> tuple[str, str]:
 
 
 def set_tag(state: State, caller: str, key: tuple[str, str], name: str, value: str) -> None:
-    """Set a tag within the limits (Databricks, *Apply tags*): 50 an object, names of 255 characters
-    without .,-=/:, values of 1000.
+    """Set a tag within the limits (Databricks, *Apply tags*).
+
+    50 an object, names of 255 characters without .,-=/:, values of 1000.
     """
     kind, of = key
     table = of.rpartition(".")[0] if kind == "columns" else of

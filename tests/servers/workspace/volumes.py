@@ -12,8 +12,9 @@ from .storage import location_of, overlaps, url_of
 
 
 def create(state: State, caller: str, schema: str, name: str, said: Json) -> Json:
-    """Make a volume: a managed one where the schema has its files, an external one in an external
-    location.
+    """Make a volume.
+
+    A managed one where the schema has its files, an external one in an external location.
     """
     need_in_schema(state, caller, schema, "CREATE_VOLUME")
     is_external = said["volume_type"] == "EXTERNAL"

@@ -25,8 +25,9 @@ from datamaster_kit.targets.base import Target
 
 
 def prepared(model: str, rows: DataFrame) -> DataFrame:
-    """Return a model's rows of bronze as silver should have them: trim, derive or join here, and
-    keep the columns and their types.
+    """Return a model's rows of bronze as silver should have them.
+
+    Trim, derive or join here, and keep the columns and their types.
 
     Example: rows.withColumn("brand_name", trim("brand_name")) if model == "account" else rows
     """
