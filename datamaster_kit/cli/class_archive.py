@@ -108,8 +108,9 @@ def make_class_archive(state: Path) -> Path | None:
         command = [
             sys.executable,
             "-c",
-            "from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\nfrom "
-            f"pathlib import Path\nwork(Path({folder!r}), Path({str(state.resolve())!r}))",
+            "from pathlib import Path\n"
+            "from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\n"
+            f"_ingest_sample_lakehouse(Path({folder!r}), Path({str(state.resolve())!r}))",
         ]
         done = subprocess.run(
             command,
