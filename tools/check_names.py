@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,34 +87,39 @@ def annotated_names(tree: ast.Module) -> set[str]:
     return found
 
 
-def words_by_file() -> dict[Path, set[str]]:
+def words_by_file() -> dict[Path, frozenset[str]]:
     """Return the words of each file that may use a name of the package."""
     files = [file for folder in USERS for file in (ROOT / folder).rglob("*") if file.is_file()]
     text_files = [file for file in files if file.suffix in {".ipynb", ".py", ".md", ".j2"}]
-    return {file: set(re.findall(r"\w+", file.read_text(encoding="utf-8"))) for file in text_files}
+    return {
+        file: frozenset(re.findall(r"\w+", file.read_text(encoding="utf-8"))) for file in text_files
+    }
 
 
-def source_notebook(module: Path) -> Path | None:
+def source_notebook(module: Path, text: str) -> Path | None:
     """Return the notebook that a module is exported from."""
-    header = re.search(r"File to edit: (\S+\.ipynb)", module.read_text(encoding="utf-8"))
+    header = re.search(r"File to edit: (\S+\.ipynb)", text)
     return (module.parent / header[1]).resolve() if header else None
 
 
 def findings() -> Iterator[str]:
     """Yield what breaks the rule of names."""
     words, places = words_by_file(), defaultdict(set)
+    files_with = Counter(word for found in words.values() for word in found)
     for module in sorted(PACKAGE.rglob("*.py")):
         if module.stem == "__init__":
             continue
-        where, tree = module.relative_to(ROOT), ast.parse(module.read_text(encoding="utf-8"))
+        where, text = module.relative_to(ROOT), module.read_text(encoding="utf-8")
+        tree = ast.parse(text)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and is_bare_participle(node.name):
                 yield f"{where}: {node.name} is a participle alone; name the act or the value"
-        notebook, in_types = source_notebook(module), annotated_names(tree)
-        others = set().union(*(found for file, found in words.items() if file != notebook))
+        notebook, in_types = source_notebook(module, text), annotated_names(tree)
+        own_words = words.get(notebook, frozenset()) if notebook else frozenset()
         for name, statement in module_names(tree):
             places[name].add(where)
-            if name.startswith("_") or name in REPEATED or name in in_types or name in others:
+            is_used = files_with[name] > (name in own_words)
+            if name.startswith("_") or name in REPEATED or name in in_types or is_used:
                 continue
             if not is_command(statement) and not is_exception(statement):
                 yield f"{where}: nothing else uses {name}; begin it with an underscore"

@@ -70,12 +70,12 @@ def error_page() -> str:
     return "\n".join([*head, *rows]) + "\n"
 
 
-def chapter_title(notebook: Path) -> str:
+def chapter_title(notebook: nbformat.NotebookNode, otherwise: str) -> str:
     """Return the first heading of a notebook."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in notebook.cells:
         if match := re.match(r"# (.+)", cell.source):
             return match[1]
-    return notebook.stem
+    return otherwise
 
 
 def parts() -> list[str]:
@@ -104,16 +104,15 @@ def copy_chapters() -> list[dict[str, object]]:
     """Copy the notebooks with what their cells answer, and return the navigation of chapters."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     paths = [path for part in parts() for path in sorted((NOTEBOOKS / part).glob("*.ipynb"))]
-    notebooks = {path: read_executed(path) for path in paths}
     entries: dict[str, list[dict[str, str]]] = {}
-    for path, notebook in notebooks.items():
-        page = path.relative_to(NOTEBOOKS)
+    for path in paths:
+        notebook, page = read_executed(path), path.relative_to(NOTEBOOKS)
         target = SOURCE / page
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(without_directives(notebook), target)
         if path.stem != "index":
             entries.setdefault(part_title(page.parent.as_posix()), []).append(
-                {chapter_title(path): page.as_posix()}
+                {chapter_title(notebook, path.stem): page.as_posix()}
             )
     return [{title: chapters} for title, chapters in entries.items()]
 
@@ -142,8 +141,8 @@ def read_executed(path: Path) -> nbformat.NotebookNode:
 
 def is_left_out(cell: Any) -> bool:
     """Return whether a cell is not run: text, or what a directive keeps for other machines."""
-    lines = cell.source.splitlines() if cell.cell_type == "code" else [NOT_RUN[0]]
-    return any(line.startswith(NOT_RUN) for line in lines)
+    lines = cell.source.splitlines()
+    return cell.cell_type != "code" or any(line.startswith(NOT_RUN) for line in lines)
 
 
 def without_directives(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -6,7 +6,6 @@ Without nbdev's index of modules, which only links of nbdev's own documentation 
 from __future__ import annotations
 
 import ast
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -32,10 +31,7 @@ def module_docstring(cells: Any) -> str:
     line = summary_of_cells(cells).strip()
     if len(line) <= WIDTH:
         return f"{line}\n\n" if line else ""
-    text = line.removeprefix('"""').removesuffix('"""')
-    first = re.match(r"(.{1,90}?[.])(?: |$)|", text)[1] or ""  # type: ignore[index]
-    rest = textwrap.fill(text[len(first) :].strip(), WIDTH, initial_indent="" if first else "   ")
-    return f'"""{first}\n\n{rest}\n"""\n\n' if first else f'"""{rest.strip()}\n"""\n\n'
+    return textwrap.fill(line.removesuffix('"""'), WIDTH) + '\n"""\n\n'
 
 
 def relative_imports(source: str, tree: Any, package: str) -> list[str] | None:

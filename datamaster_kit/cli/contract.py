@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .lakehouse import JsonOption
 from .output import (
     visible_json,
     visible_line,
@@ -31,7 +32,6 @@ __all__ = ['app', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'write_output', 'lint_command'
 
 # %% ../../nbs/cli/03_contract.ipynb #32b2bd08
 app = typer.Typer(no_args_is_help=True, help="Write, check and translate data contracts.")
-_ContractJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 _Lenient = Annotated[
     bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")
 ]
@@ -68,7 +68,7 @@ def lint_command(
     ],
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
     lenient: _Lenient = False,
-    as_json: _ContractJsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Report every fault of every contract, as file:line: path: what is wrong (hint).
 
@@ -100,7 +100,7 @@ def lint_command(
 # %% ../../nbs/cli/03_contract.ipynb #91e8313f
 @app.command("show")
 def show_command(
-    contract: _ContractArgument, lenient: _Lenient = False, as_json: _ContractJsonOption = False
+    contract: _ContractArgument, lenient: _Lenient = False, as_json: JsonOption = False
 ) -> None:
     """Show a contract: its models, fields and rules.
 
@@ -328,7 +328,7 @@ def diff_command(
             help="Exit with 1 where a change is of this kind or worse.", show_default=False
         ),
     ] = None,
-    as_json: _ContractJsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes.
 
@@ -361,7 +361,7 @@ def diff_command(
 # %% ../../nbs/cli/03_contract.ipynb #58fa8751
 @app.command("convert")
 def convert_command(
-    contract: _ContractArgument, output: _Output = None, as_json: _ContractJsonOption = False
+    contract: _ContractArgument, output: _Output = None, as_json: JsonOption = False
 ) -> None:
     """Convert a DCS contract to ODCS, and report what was carried and what was not.
 

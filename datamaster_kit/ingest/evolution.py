@@ -16,6 +16,7 @@ from ..contract.fault import DatamasterError, code
 from ..contract.model import DataType, Scalar
 from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from ..contract.sql.table import bronze_table, envelope_columns, silver_checks
+from ..lakehouse.names import EVOLVED_PROPERTY_PREFIX
 from .step import Step
 from ..targets.readers.casts import (
     exact_cast,
@@ -48,9 +49,6 @@ def _type_with_digits(type: DataType, before: int, after: int) -> DataType | Non
     return None
 
 # %% ../../nbs/ingest/04_evolution.ipynb #d97607f0
-_EVOLUTION_PROPERTY_PREFIX = "datamaster.evolved."
-
-
 @dataclass(frozen=True)
 class SchemaDrift:
     """The columns of a table beyond its contract.
@@ -67,9 +65,9 @@ def _read_schema_drift(step: Step) -> SchemaDrift:
     detail = step.target.detail(step.table("bronze"))
     properties = detail.properties if detail else {}
     said = {
-        key.removeprefix(_EVOLUTION_PROPERTY_PREFIX): properties[key]
+        key.removeprefix(EVOLVED_PROPERTY_PREFIX): properties[key]
         for key in sorted(properties)
-        if key.startswith(_EVOLUTION_PROPERTY_PREFIX)
+        if key.startswith(EVOLVED_PROPERTY_PREFIX)
     }
     known = {
         column.name: column.type for column in bronze_table(step.contract, step.model, "").columns
@@ -216,7 +214,7 @@ def _evolution_statements(
         tables = (*bronze, *silver) if name in change.widened else bronze
         statements += [
             f"ALTER TABLE {table} SET TBLPROPERTIES "
-            f"({sql_literal(_EVOLUTION_PROPERTY_PREFIX + name)} = {sql_literal(kind)})"
+            f"({sql_literal(EVOLVED_PROPERTY_PREFIX + name)} = {sql_literal(kind)})"
             for table in tables
         ]
     return statements

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ..contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'MARK_PROPERTY', 'BAD_NAME', 'TableName', 'Names', 'names']
+__all__ = ['SCHEMAS', 'MARK_PROPERTY', 'EVOLVED_PROPERTY_PREFIX', 'BAD_NAME', 'TableName', 'Names',
+           'names']
 
 # %% ../../nbs/lakehouse/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
@@ -22,9 +23,10 @@ _SCHEMA_PURPOSES = {
 }
 
 
-MARK_PROPERTY = (
-    "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
-)
+# the property of a catalog or schema, and the tag of a cluster, that has the mark
+MARK_PROPERTY = "managed_by"
+# the properties of a table that say which type ingest gave a column beyond the contract
+EVOLVED_PROPERTY_PREFIX = "datamaster.evolved."
 
 
 @dataclass(frozen=True)

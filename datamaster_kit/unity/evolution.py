@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..contract.model import Array, DataType, Scalar, Struct
 from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from ..contract.sql.table import TableColumn, Table
+from ..lakehouse.names import EVOLVED_PROPERTY_PREFIX
 from ..plan.plan import Difference
 
 # %% auto #0
@@ -169,7 +170,6 @@ def _column_alterations(
 
 # %% ../../nbs/unity/00_evolution.ipynb #e8c6c2ee
 _MAP_COLUMNS_BY_NAME = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
-_EVOLVED_PROPERTY_PREFIX = "datamaster.evolved."
 
 
 def column_renames(wanted: Table, there: Table) -> dict[str, TableColumn]:
@@ -207,7 +207,7 @@ def _schema_alterations(
         for item in there.columns
     }
     for column in wanted.columns:
-        evolved = there.properties.get(_EVOLVED_PROPERTY_PREFIX + column.name, "")
+        evolved = there.properties.get(EVOLVED_PROPERTY_PREFIX + column.name, "")
         if column.name.lower() in here:
             found += _column_alterations(
                 name, column, here[column.name.lower()], evolved, column.name in nulls
@@ -232,7 +232,7 @@ def _schema_alterations(
             )
     known = {column.name.lower() for column in wanted.columns}
     for key, column in here.items():
-        if key not in known and _EVOLVED_PROPERTY_PREFIX + column.name not in there.properties:
+        if key not in known and EVOLVED_PROPERTY_PREFIX + column.name not in there.properties:
             found.append(_unknown_column_alteration(name, column, drops))
     return found
 

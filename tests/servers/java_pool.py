@@ -32,7 +32,7 @@ from typing import Any
 LEASES = 60  # a Java is ended after so many, so that what they leave does not add up
 CLASS_PATH = "spark.driver.extraClassPath"
 IDLE_SECONDS = 120.0  # and when nobody has asked for it for so long
-# and the variables that name the folders there
+# the folders of a task in a workspace, and the variables that name what is mounted there
 MOUNTED = {
     "/Volumes": "POOL_VOLUMES",
     "/Workspace": "POOL_WORKSPACE",
@@ -42,9 +42,8 @@ REMOUNT = (
     '--bind "$2" /Workspace'
 )
 SECONDS_TO_START = 120.0
-ANSWER = (
-    "_PYSPARK_DRIVER_CONN_INFO_PATH"  # pyspark's own: where the port and the secret are written
-)
+# pyspark's own variable: where the port and the secret are written
+ANSWER = "_PYSPARK_DRIVER_CONN_INFO_PATH"
 
 
 class Pool:
