@@ -36,7 +36,6 @@ from .rows import (
 )
 from .step import (
     Step,
-    append_once,
     file_source,
     require_same_key,
     require_tables,
@@ -138,6 +137,7 @@ def _append_bronze_batch(
     batch_id: int,
     there: SchemaDrift,
     counted: Mapping[str, str],
+    is_small: bool,
 ) -> dict[str, Any]:
     """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
@@ -154,16 +154,19 @@ def _append_bronze_batch(
         )
     broken = rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))
     passing = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken)
-    application = f"ingest/{claim.stream}"
-    table = step.sql("bronze")
+    append = partial(
+        step.target.append_once,
+        table=step.table("bronze"),
+        application=f"ingest/{claim.stream}",
+        version=batch_id,
+        is_small=is_small,
+    )
     if batch_id == claim.pending:
-        append_once(passing, table, application, batch_id)
+        append(passing)
         return aggregate_values(_batch_rows(step, claim, batch_id), counted)
     # Spark Connect tells observations of one session apart by their names alone
     observation = Observation()
-    append_once(
-        passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id
-    )
+    append(passing.observe(observation, *aggregate_columns(counted)))
     return dict(observation.get)
 
 
@@ -230,7 +233,7 @@ def _write_bronze_batch(
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     failpoint("bronze.begun")
     there, notes = evolve_tables(step, rows)
-    listed = files
+    listed, is_small = files, bool(files and files.is_small)
     files = None if claim.leaves_out_known else files
     observed = _append_bronze_batch(
         step,
@@ -239,13 +242,14 @@ def _write_bronze_batch(
         batch_id,
         there,
         batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()},
+        is_small,
     )
     failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
         asked = pool.submit(_read_batch_dirt, step, claim, batch_id, observed)
         entered = pool.submit(_record_batch_files, step, claim, batch_id, observed, listed)
         if observed["quarantined"]:
-            quarantine_batch(step, claim.stream, batch_id)
+            quarantine_batch(step, claim.stream, batch_id, is_small)
         failpoint("quarantine.appended")
         observed |= asked.result()
         run = _batch_run(

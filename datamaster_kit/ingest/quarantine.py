@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sql.sqltype import sql_literal
+from ..contract.sql.table import QUARANTINE_SUFFIX
 from .rows import is_in_batch_sql
-from .step import Step, append_once
+from .step import Step
 from ..lakehouse.runs import runs_name
 
 # %% auto #0
@@ -54,13 +55,17 @@ def _quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     )
 
 
-def quarantine_batch(step: Step, stream: str, batch_id: int) -> None:
-    """Bring a batch's quarantined rows to the quarantine table, exactly once."""
-    append_once(
+def quarantine_batch(step: Step, stream: str, batch_id: int, is_small: bool) -> None:
+    """Bring a batch's quarantined rows to the quarantine table, exactly once.
+
+    Those of one that `is_small` fit into memory.
+    """
+    step.target.append_once(
         step.target.spark.sql(_quarantine_query(step, stream, batch_id)),
-        step.quarantine,
+        step.table("bronze", QUARANTINE_SUFFIX),
         f"ingest-quarantine/{stream}",
         batch_id,
+        is_small,
     )
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #32d40ba7

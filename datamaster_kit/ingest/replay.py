@@ -34,7 +34,7 @@ from .rows import (
     exemptions,
     is_quarantined_sql,
 )
-from .step import TABLE_DIFFERS, Step, append_once, require_tables
+from .step import TABLE_DIFFERS, Step, require_tables
 from ..lakehouse.runs import Run, record_runs
 from ..targets.readers.casts import (
     bronze_type,
@@ -618,9 +618,9 @@ def _release_marked_rows(step: Step, by: str) -> int:
             "carlton_current_date": expr("current_timestamp()"),
         }
     )
-    append_once(
+    step.target.append_once(
         whole.select(*(quote(name) for name in names)),
-        step.sql("bronze"),
+        step.table("bronze"),
         f"replay/{by}/{step.model.name}",
         1,
     )

@@ -23,7 +23,7 @@ from .checkpoint import StreamState, claim_stream, finish_rebuild
 from .history import history_statement
 from .holds import can_be_held, hold_fault, judge_batch, read_holds
 from .rows import IS_GOOD_ROW, is_deletion_sql
-from .step import Step, append_once, require_same_key, require_tables
+from .step import Step, require_same_key, require_tables
 from .versions import (
     content_hash,
     key_columns,
@@ -76,14 +76,14 @@ def _append_deleted_keys(step: Step, rows: DataFrame, stream: str, batch_id: int
         for column in deletions_table(step.contract, step.model, "").columns
         if not column.name.startswith("carlton_")
     ]
-    append_once(
+    step.target.append_once(
         found.selectExpr(
             *named,
             "carlton_metadata",
             f"{_row_stamp_sql(step, stream, batch_id)} AS carlton_changed_by",
             f"{content_hash(step.model)} AS carlton_content",
         ),
-        step.sql("silver", DELETED_SUFFIX),
+        step.table("silver", DELETED_SUFFIX),
         f"silver-deleted/{stream}",
         batch_id,
     )
@@ -156,7 +156,7 @@ def _append_silver_batch(step: Step, rows: DataFrame, claim: StreamState, batch_
         found = found.join(
             known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti"
         )
-    append_once(found, step.sql("silver"), f"silver/{claim.stream}", batch_id)
+    step.target.append_once(found, step.table("silver"), f"silver/{claim.stream}", batch_id)
     return int(found.count())
 
 

@@ -25,11 +25,11 @@ from ..lakehouse.runs import Run
 from ..targets.base import FileSource, Target
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 # %% auto #0
 __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'BatchLog', 'Step', 'require_tables', 'require_same_key',
-           'require_fields', 'file_source', 'append_once', 'checkpoint_folder']
+           'require_fields', 'file_source', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -249,16 +249,6 @@ def file_source(step: Step) -> FileSource:
     )
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
-def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
-    """Append rows to a table by its quoted name, exactly once an application and version.
-
-    Columns are found by name.
-    """
-    rows.write.format("delta").mode("append").option("txnAppId", application).option(
-        "txnVersion", version
-    ).saveAsTable(table)
-
-
 def checkpoint_folder(step: Step) -> str:
     """Return the checkpoint of the step's stream, in the volume of its layer.
 

@@ -74,13 +74,14 @@ class Files:
     """The files of a batch.
 
     Their number, their bytes, when the newest was modified, in milliseconds since 1970, and each of
-    them where the target lists them.
+    them where the target lists them. The rows of a batch that `is_small` fit well into memory.
     """
 
     count: int
     bytes: int
     newest_millis: int | None = None
     listed: tuple[ListedFile, ...] = ()
+    is_small: bool = False
 
 
 Handle = Callable[["DataFrame", int, Files | None], None]
@@ -128,6 +129,19 @@ class Target(Protocol):
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
         """Return the rows that a query, which calls the table `records` and names each of the
         values in braces, gives; none where the table is not there. Moments are in UTC.
+        """
+
+    def append_once(
+        self,
+        rows: DataFrame,
+        table: TableName,
+        application: str,
+        version: int,
+        is_small: bool = False,
+    ) -> None:
+        """Append rows to a table in one commit, exactly once an application and version.
+
+        Columns are found by name. Rows that are said to be small may pass through memory.
         """
 
     def append_records(

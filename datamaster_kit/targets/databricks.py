@@ -24,6 +24,7 @@ from .records import (
     RecordRows,
     QueryValue,
     append_by_spark,
+    append_frame_by_spark,
     detail_by_spark,
     rows_by_spark,
     fill_query,
@@ -33,7 +34,7 @@ from .base import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['RUNTIME_VERSION', 'DatabricksTarget']
@@ -214,6 +215,17 @@ class DatabricksTarget:
             "SELECT to_json(struct(*), map('ignoreNullFields', 'false')) AS answer FROM answered"
         )
         return [json.loads(row["answer"]) for row in rows]
+
+    def append_once(
+        self,
+        rows: DataFrame,
+        table: TableName,
+        application: str,
+        version: int,
+        is_small: bool = False,
+    ) -> None:
+        """Append rows to a table in one commit, exactly once an application and version."""
+        append_frame_by_spark(rows, self.sql_name(table), application, version)
 
     def append_records(
         self,

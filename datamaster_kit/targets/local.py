@@ -25,6 +25,8 @@ from .records import (
     Detail,
     RecordRows,
     QueryValue,
+    append_arrow,
+    append_frame_by_spark,
     append_stored_rows,
     has_log,
     read_table_detail,
@@ -35,7 +37,7 @@ from .table_creation import can_write_commit, create_by_commit
 from .base import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['delta_folders', 'register_tables', 'LocalTarget']
@@ -176,6 +178,20 @@ class LocalTarget:
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
         """Return the rows that a query gives, without Spark."""
         return query_stored_rows(self.folder(table), query, values)
+
+    def append_once(
+        self,
+        rows: DataFrame,
+        table: TableName,
+        application: str,
+        version: int,
+        is_small: bool = False,
+    ) -> None:
+        """Append rows to a table in one commit, exactly once an application and version; few of
+        them without Spark's commit, where the table allows it.
+        """
+        if not (is_small and append_arrow(self.folder(table), rows, application, version)):
+            append_frame_by_spark(rows, self.sql_name(table), application, version)
 
     def append_records(
         self,

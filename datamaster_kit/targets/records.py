@@ -8,6 +8,7 @@ and written without a Spark job where they lie on this machine.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,13 +21,14 @@ from ..contract.sql.sqltype import sql_literal
 from ..contract.sql.table import Table
 
 if TYPE_CHECKING:
+    import pyarrow
     from deltalake import DeltaTable
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['QueryValue', 'RecordRows', 'fill_query', 'Detail', 'has_log', 'read_table_detail',
-           'query_stored_rows', 'append_stored_rows', 'append_by_spark', 'rows_by_spark',
-           'detail_by_spark']
+           'query_stored_rows', 'append_stored_rows', 'append_arrow', 'append_by_spark',
+           'append_frame_by_spark', 'rows_by_spark', 'detail_by_spark']
 
 # %% ../../nbs/targets/00_records.ipynb #e2110a6d
 QueryValue = str | Sequence[str]
@@ -216,6 +218,24 @@ def append_stored_rows(
             + ("is not there" if table is None else f"lacks {', '.join(lacking)}")
         )
     import pyarrow
+
+    _commit_rows(
+        table,
+        lambda: pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(table.schema())),
+        application,
+        version,
+    )
+    if len(table.file_uris()) >= _MOST_FILES:
+        _compact_table(folder)
+
+
+def _commit_rows(
+    table: DeltaTable, make_rows: Callable[[], pyarrow.Table], application: str, version: int
+) -> None:
+    """Append rows to a table in one commit, and, with an application, exactly once a version.
+
+    They are not made where the version is there.
+    """
     from deltalake import CommitProperties, Transaction, write_deltalake
 
     last = table.transaction_version(application) if application else None
@@ -225,14 +245,7 @@ def append_stored_rows(
         app_transactions=[Transaction(application, version)] if application else None,
         max_commit_retries=_MOST_TRIES,
     )
-    write_deltalake(
-        table,
-        pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(table.schema())),
-        mode="append",
-        commit_properties=mark,
-    )
-    if len(table.file_uris()) >= _MOST_FILES:
-        _compact_table(folder)
+    write_deltalake(table, make_rows(), mode="append", commit_properties=mark)
 
 
 def _compact_table(folder: Path) -> None:
@@ -249,6 +262,147 @@ def _compact_table(folder: Path) -> None:
             table.optimize.compact(
                 commit_properties=CommitProperties(max_commit_retries=_MOST_TRIES)
             )
+
+# %% ../../nbs/targets/00_records.ipynb #7c0d3be1
+_PLAIN_FEATURES = frozenset({"appendOnly", "invariants", "timestampNtz"})
+
+
+def _asks_nothing(kind: Any) -> bool:
+    """A type of Spark's JSON form takes every value, and NULL, as it comes."""
+    if isinstance(kind, str):
+        return True
+    match kind["type"]:
+        case "struct":
+            return all(
+                item["nullable"] and set(item["metadata"]) <= {"comment"} and _asks_nothing(inner)
+                for item in kind["fields"]
+                for inner in (item["type"],)
+            )
+        case "map":
+            return kind["valueContainsNull"] and _asks_nothing(kind["valueType"])
+        case _:
+            return kind["containsNull"] and _asks_nothing(kind["elementType"])
+
+
+def _has_part_of_nothing(kind: Any, is_optional: bool = False) -> bool:
+    """A type of Spark's JSON form has what must be there within what may be NULL, which pyspark
+    (4.1) does not bring to Arrow.
+    """
+    if isinstance(kind, str):
+        return False
+    match kind["type"]:
+        case "struct":
+            parts = [(item["type"], item["nullable"]) for item in kind["fields"]]
+        case "map":
+            parts = [(kind["keyType"], True), (kind["valueType"], kind["valueContainsNull"])]
+        case _:
+            parts = [(kind["elementType"], kind["containsNull"])]
+    return any(
+        (is_optional and not can_be_null) or _has_part_of_nothing(inner, is_optional or can_be_null)
+        for inner, can_be_null in parts
+    )
+
+
+def _names_and_types(kind: Any) -> Any:
+    """Return a type of Spark's JSON form as nested pairs of names and types, without what else is
+    said of them.
+    """
+    if isinstance(kind, str):
+        return kind
+    if kind["type"] == "struct":
+        return [(item["name"].lower(), _names_and_types(item["type"])) for item in kind["fields"]]
+    parts = ("keyType", "valueType") if kind["type"] == "map" else ("elementType",)
+    return [kind["type"], *(_names_and_types(kind[part]) for part in parts)]
+
+
+def _takes_arrow(table: DeltaTable, schema: Mapping[str, Any]) -> bool:
+    """Rows of a schema (Spark's JSON form) can be appended to a table without Spark.
+
+    The table asks nothing of them (Delta, *Transaction log protocol*, requirements for writers),
+    and each of their columns is there, with the same type.
+    """
+    protocol, features = table.protocol(), table.protocol().writer_features
+    is_plain = protocol.min_writer_version <= 2 or (
+        features is not None and set(features) <= _PLAIN_FEATURES
+    )
+    if not is_plain or table.metadata().partition_columns or _has_part_of_nothing(schema):
+        return False
+    there = json.loads(table.schema().to_json())
+    known = dict(_names_and_types(there))
+    return _asks_nothing(there) and all(
+        known.get(name) == kind for name, kind in _names_and_types(schema)
+    )
+
+
+def append_arrow(folder: Path, rows: DataFrame, application: str, version: int) -> bool:
+    """Append a few rows of Spark's to a folder's table, exactly once an application and version.
+
+    Columns are found by name; one that the rows have not is NULL. Returns False, with nothing done,
+    where only Spark can.
+    """
+    table = _open_delta_table(folder)
+    if table is None or not _takes_arrow(table, rows.schema.jsonValue()):
+        return False
+    _commit_rows(table, lambda: _rows_of_table(rows.toArrow(), table), application, version)
+    _write_checksum(folder / "_delta_log", table.version())
+    return True
+
+
+def _rows_of_table(rows: pyarrow.Table, table: DeltaTable) -> pyarrow.Table:
+    """Return rows with a table's columns, in its order and with its types."""
+    import pyarrow
+
+    schema = pyarrow.schema(table.schema())
+    there = {name.lower(): rows.column(name) for name in rows.column_names}
+    columns = [
+        there[item.name.lower()].cast(item.type)
+        if item.name.lower() in there
+        else pyarrow.nulls(rows.num_rows, item.type)
+        for item in schema
+    ]
+    return pyarrow.table(columns, schema=schema)
+
+# %% ../../nbs/targets/00_records.ipynb #ab3c90f4
+_MOST_FILES_IN_CHECKSUM = 50  # spark.databricks.delta.allFilesInCrc.thresholdNumFiles
+
+
+def _checksum_after(before: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the checksum of a commit of its actions, given its predecessor's, or None where they
+    do more than append (Delta, *Transaction log protocol*, version checksum file).
+    """
+    kinds = {kind for action in actions for kind in action}
+    if not kinds <= {"commitInfo", "txn", "add"}:
+        return None
+    added = [action["add"] | {"dataChange": False} for action in actions if "add" in action]
+    begun = {action["txn"]["appId"]: action["txn"] for action in actions if "txn" in action}
+    known = {item["appId"]: item for item in before.get("setTransactions") or ()} | begun
+    kept = {key: said for key, said in before.items() if key not in ("txnId", "fileSizeHistogram")}
+    after = kept | {
+        "tableSizeBytes": before["tableSizeBytes"] + sum(file["size"] for file in added),
+        "numFiles": before["numFiles"] + len(added),
+    }
+    if "setTransactions" in before:
+        after["setTransactions"] = list(known.values())
+    files = [*before.get("allFiles", ()), *added]
+    if "allFiles" in before and len(files) <= _MOST_FILES_IN_CHECKSUM:
+        return after | {"allFiles": files}
+    return {key: said for key, said in after.items() if key != "allFiles"}
+
+
+def _write_checksum(log: Path, version: int) -> None:
+    """Write the checksum of a commit into its log, where the one before it has one; it is only of
+    use to who reads, so that its lack harms nobody.
+    """
+    before, commit = log / f"{version - 1:020}.crc", log / f"{version:020}.json"
+    if not before.exists() or commit.with_suffix(".crc").exists():
+        return
+    actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+    after = _checksum_after(json.loads(before.read_text(encoding="utf-8")), actions)
+    if after:
+        draft = log / f".{uuid.uuid4()}.tmp"
+        text = json.dumps(after, separators=(",", ":"), ensure_ascii=False)
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(commit.with_suffix(".crc"))
 
 # %% ../../nbs/targets/00_records.ipynb #d4fadb89
 def _rows_sql(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -274,7 +428,18 @@ def append_by_spark(
     """Append rows to a table by its quoted name in one commit, and, with an application, exactly
     once a version.
     """
-    writer = spark.sql(_rows_sql(table, rows)).write.format("delta").mode("append")
+    append_frame_by_spark(spark.sql(_rows_sql(table, rows)), name, application, version)
+
+
+def append_frame_by_spark(
+    rows: DataFrame, name: str, application: str = "", version: int = 0
+) -> None:
+    """Append rows to a table by its quoted name in one commit, and, with an application, exactly
+    once a version (Delta, *Idempotent table writes in foreachBatch*).
+
+    Columns are found by name.
+    """
+    writer = rows.write.format("delta").mode("append")
     if application:
         writer = writer.option("txnAppId", application).option("txnVersion", version)
     writer.saveAsTable(name)

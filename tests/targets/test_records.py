@@ -5,6 +5,7 @@ Each reads what the other wrote, and every query of the toolkit says the same on
 
 from __future__ import annotations
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from subprocess import run as run_process
 
 import pytest
+from deltalake import DeltaTable
 
 from datamaster_kit.contract.control_totals import TotalComparison
 from datamaster_kit.contract.model import Contract, Field, Model, Scalar
@@ -368,3 +370,119 @@ def test_a_table_that_lacks_a_column_or_is_not_there_is_not_written_to(targets) 
         stored.detail(TableName("ctwin", "bronze", "none")) is None
         and stored.records(TableName("ctwin", "bronze", "none"), "SELECT 1") == []
     )
+
+
+# A row of each kind: ends of ranges, what only some formats have, nothing at all.
+KINDS = """
+SELECT * FROM VALUES
+  (CAST(1 AS TINYINT), CAST(-32768 AS SMALLINT), 2147483647, -9223372036854775808L,
+   CAST('NaN' AS FLOAT), CAST('-Infinity' AS DOUBLE), 12345678901234567890.1234567890123456BD,
+   TIMESTAMP'0001-01-01 00:00:00', DATE'9999-12-31', X'00FF', 'é\\n"', true,
+   named_struct('a', 1, 'b', array('x', NULL)), map('k', named_struct('c', 0.10BD))),
+  (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+  (CAST(0 AS TINYINT), CAST(0 AS SMALLINT), 0, 0L, CAST(-0.0 AS FLOAT), 1e-320,
+   -0.0000000000000001BD, TIMESTAMP'9999-12-31 23:59:59.999999', DATE'0001-01-01', X'', '', false,
+   named_struct('a', CAST(NULL AS INT), 'b', array()), map())
+AS rows (tiny, small, whole, long, short_float, double, exact, moment, day, bytes, text, truth,
+         part, pairs)
+"""
+
+
+def kinds_tables(
+    spark, tmp_path: Path, properties: str = ""
+) -> tuple[LocalTarget, list[TableName]]:
+    """Return a target with two tables for the rows of every kind, and a column that they lack."""
+    target = LocalTarget(Project(tmp_path, names("twin", "twin")), spark)
+    target.create_schema("bronze")
+    kinds = ", ".join(f"{f.name} {f.dataType.simpleString()}" for f in spark.sql(KINDS).schema)
+    tables = [TableName("ctwin", "bronze", name) for name in ("by_arrow", "by_spark")]
+    for table in tables:
+        spark.sql(f"DROP TABLE IF EXISTS {target.sql_name(table)}")
+        spark.sql(
+            f"CREATE TABLE {target.sql_name(table)} ({kinds}, later STRING) USING delta LOCATION "
+            f"'{target.folder(table)}' {properties}"
+        )
+    return target, tables
+
+
+def last_commit(target: LocalTarget, table: TableName, suffix: str = ".json") -> dict:
+    """Return the actions of a table's last commit by kind, or its checksum."""
+    log = target.folder(table) / "_delta_log"
+    last = max(file.stem for file in log.glob("[0-9]*.json"))
+    lines = (log / f"{last}{suffix}").read_text(encoding="utf-8").splitlines()
+    return {kind: said for line in lines for kind, said in json.loads(line).items()}
+
+
+def test_a_few_rows_are_the_same_table_whoever_appends_them(spark, tmp_path: Path) -> None:
+    """Values of every kind, statistics, transaction and checksum; each version once, by whom ever
+    it came first.
+    """
+    wanted = "TBLPROPERTIES ('delta.dataSkippingStatsColumns' = 'tiny,moment,text')"
+    target, (ours, theirs) = kinds_tables(spark, tmp_path, wanted)
+    # as a file has them, whose values may all be NULL
+    spark.sql(KINDS).coalesce(1).write.parquet(str(tmp_path / "rows"))
+    rows = spark.read.parquet(str(tmp_path / "rows"))
+    for version, (first, second) in enumerate([(True, False), (False, True), (True, True)], 1):
+        target.append_once(rows, ours, "stream/1", version, is_small=first)
+        target.append_once(rows, ours, "stream/1", version, is_small=second)
+        target.append_once(rows, ours, "stream/1", version - 1, is_small=True)
+        target.append_once(rows, theirs, "stream/1", version)
+    assert len(DeltaTable(target.folder(ours)).history()) == 4
+    both = [spark.table(target.sql_name(table)) for table in (ours, theirs)]
+    assert both[0].schema == both[1].schema
+    texts = [table.selectExpr("to_json(struct(*)) AS text").collect() for table in both]
+    assert sorted(texts[0]) == sorted(texts[1])
+    assert both[0].count() == 9 and both[0].where("later IS NULL").count() == 9
+    engines = [commit.get("engineInfo", "") for commit in DeltaTable(target.folder(ours)).history()]
+    assert ["Spark" in engine for engine in engines] == [False, True, False, True]
+    mine, his = (last_commit(target, table) for table in (ours, theirs))
+    assert {key: mine["txn"][key] for key in ("appId", "version")} == {
+        "appId": "stream/1",
+        "version": 3,
+    }
+    of_mine, of_his = (json.loads(said["add"]["stats"]) for said in (mine, his))
+    assert of_mine["nullCount"] == of_his["nullCount"]
+    assert of_mine["numRecords"] == of_his["numRecords"] == 3
+    assert of_mine["minValues"]["tiny"] == of_his["minValues"]["tiny"] == 0
+    sums = [last_commit(target, table, ".crc") for table in (ours, theirs)]
+    same = ("numFiles", "numMetadata", "numProtocol", "protocol", "domainMetadata")
+    assert [sums[0][key] for key in same] == [sums[1][key] for key in same]
+    files = {Path(uri).name for uri in DeltaTable(target.folder(ours)).file_uris()}
+    assert {file["path"] for file in sums[0]["allFiles"]} == files
+    assert [item["version"] for item in sums[0]["setTransactions"]] == [3]
+    counts = [
+        row["n"]
+        for row in spark.sql(
+            f"SELECT count(1) AS n FROM {target.sql_name(ours)} WHERE tiny = 0 AND text = ''"
+        ).collect()
+    ]
+    assert counts == [3], "files are found by their statistics and by the checksum"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ADD CONSTRAINT positive CHECK (tiny >= 0 OR tiny IS NULL)",
+        "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
+        "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')",
+    ],
+)
+def test_a_table_that_asks_something_of_its_writers_is_written_by_spark(
+    spark, tmp_path: Path, change: str
+) -> None:
+    target, (table, _) = kinds_tables(spark, tmp_path)
+    spark.sql(f"ALTER TABLE {target.sql_name(table)} {change}")
+    target.append_once(spark.sql(KINDS), table, "stream", 0, is_small=True)
+    assert "Spark" in last_commit(target, table)["commitInfo"]["engineInfo"]
+    assert spark.table(target.sql_name(table)).count() == 3
+
+
+def test_rows_of_another_type_are_left_to_spark(spark, tmp_path: Path) -> None:
+    target, (table, _) = kinds_tables(spark, tmp_path)
+    narrower = spark.sql("SELECT CAST(7 AS SMALLINT) AS whole, 'x' AS TEXT")
+    target.append_once(narrower, table, "stream", 0, is_small=True)
+    assert "Spark" in last_commit(target, table)["commitInfo"]["engineInfo"]
+    target.append_once(spark.sql("SELECT 8 AS whole, 'y' AS TEXT"), table, "stream", 1, True)
+    assert "Spark" not in last_commit(target, table)["commitInfo"].get("engineInfo", "")
+    found = spark.table(target.sql_name(table)).orderBy("whole").select("whole", "text").collect()
+    assert [tuple(row) for row in found] == [(7, "x"), (8, "y")]

@@ -999,4 +999,25 @@ def _batch_files(
         sum(entry.size for entry in entries),
         max(entry.modified_millis for entry in entries),
         entries,
+        _is_small(items, source),
     )
+
+
+_MOST_SMALL_BYTES = 1_000_000
+
+
+def _is_small(items: Sequence[BatchFile], source: FileSource) -> bool:
+    """The text of a batch's files is at most a megabyte.
+
+    A file of another kind, or one that is packed, may have any number of rows.
+    """
+    read = [item.path for item in items if not item.is_refused]
+    try:
+        return (
+            source.format in ("csv", "json")
+            and sum(path.stat().st_size for path in read) <= _MOST_SMALL_BYTES
+            and not any(map(packing_of, read))
+        )
+    # one that vanishes now is what the reading itself tells of
+    except OSError:
+        return False
