@@ -234,114 +234,86 @@ _MAX_TABLE_NAME_BYTES = 180
 def _physical_name_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield what is wrong with the names of models and fields."""
     for model in contract.models:
-        if not _is_folder_name(model.name):
-            yield (
-                _NAME_REFUSED,
-                f"the name {model.name!r} is not the name of a folder for raw files: it is "
-                "empty, too long, begins or ends with a full stop or a blank, or has a "
-                f'slash, a control character, one of *?[]{{}}:<>|" or a per cent sign that '
-                "Spark reads as an escape, or is a device of Windows",
-                model.name,
-                "",
-                "rename the model",
-            )
-        if not re.fullmatch(r"[^\x00-\x20\x7f./\\]+", model.table) or not _is_folder_name(
-            model.table
-        ):
-            yield (
-                _NAME_REFUSED,
-                f"the table name {model.table!r} is empty, longer than 255 bytes, or has a "
-                "full stop, space, slash, colon or control character, or what a folder "
-                "cannot have",
-                model.name,
-                "",
-                "",
-            )
-        elif len(model.table.encode()) > _MAX_TABLE_NAME_BYTES:
-            yield (
-                _NAME_REFUSED,
-                f"the table name {model.table[:20] + '...'!r} has "
-                f"{len(model.table.encode())} bytes; at most {_MAX_TABLE_NAME_BYTES} leave "
-                f"room for the names that are made of it, such as {QUARANTINE_SUFFIX!r} "
-                "after it",
-                model.name,
-                "",
-                "give it a shorter physicalName",
-            )
-        if "." in model.physical_name:
-            yield (
-                _NOT_A_TABLE,
-                f"the physical name {model.physical_name!r} is a path; the table is named "
-                f"{model.table!r}",
-                model.name,
-                "",
-                "",
-            )
-        if model.table.lower() in _RESERVED_TABLES:
-            yield (
-                _RESERVED_NAME,
-                f"the table {model.table!r} belongs to the toolkit",
-                model.name,
-                "",
-                "",
-            )
+        yield from _model_name_findings(model)
         for path, item in walk_fields(model.fields):
-            if (
-                not re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}", item.column)
-                or "${" in item.column
-                or max(item.column) > "\uffff"
-            ):
-                yield (
-                    _NAME_REFUSED,
-                    f"the column name {item.column!r} is empty, longer than 255 characters, "
-                    "or has a control character, one beyond U+FFFF, which Delta miscounts, "
-                    f"or '${{', which Spark replaces",
-                    model.name,
-                    path,
-                    "",
-                )
-            if "." not in path and item.column.lower().startswith(_RESERVED_COLUMN_PREFIXES):
-                yield (
-                    _RESERVED_NAME,
-                    f"columns that begin with {' or '.join(_RESERVED_COLUMN_PREFIXES)} "
-                    "belong to the toolkit",
-                    model.name,
-                    path,
-                    "",
-                )
-            if "." not in path and item.column.lower() in _RESERVED_READER_COLUMNS:
-                yield (
-                    _RESERVED_NAME,
-                    f"the column {item.column!r} is a name of Spark's, or of what is rescued "
-                    "of a row",
-                    model.name,
-                    path,
-                    "",
-                )
+            yield from _column_name_findings(model, path, item)
         yield from _duplicate_column_findings(model.name, "", model.fields)
-    seen: set[str] = set()
-    folders: set[str] = set()
-    for model in contract.models:
-        if model.table.lower() in seen:
-            yield (
-                _DUPLICATE_PHYSICAL_NAME,
-                f"another model is also the table {model.table!r}",
-                model.name,
-                "",
-                "",
-            )
-        elif model.name.lower() in folders:
-            yield (
-                _DUPLICATE_PHYSICAL_NAME,
-                f"another model has the folder {model.name!r} too",
-                model.name,
-                "",
-                "",
-            )
-        seen.add(model.table.lower())
-        folders.add(model.name.lower())
+    yield from _duplicate_model_findings(contract)
     yield from _helper_table_findings(contract)
     yield from _lookalike_findings(contract)
+
+
+def _model_name_findings(model: Model) -> Iterator[ContractFinding]:
+    """Yield what is wrong with the names of a model, of its table and of its folder."""
+    if not _is_folder_name(model.name):
+        message = (
+            f"the name {model.name!r} is not the name of a folder for raw files: it is "
+            "empty, too long, begins or ends with a full stop or a blank, or has a "
+            f'slash, a control character, one of *?[]{{}}:<>|" or a per cent sign that '
+            "Spark reads as an escape, or is a device of Windows"
+        )
+        yield _NAME_REFUSED, message, model.name, "", "rename the model"
+    is_table_name = re.fullmatch(r"[^\x00-\x20\x7f./\\]+", model.table)
+    table_bytes = len(model.table.encode())
+    if not is_table_name or not _is_folder_name(model.table):
+        message = (
+            f"the table name {model.table!r} is empty, longer than 255 bytes, or has a "
+            "full stop, space, slash, colon or control character, or what a folder "
+            "cannot have"
+        )
+        yield _NAME_REFUSED, message, model.name, "", ""
+    elif table_bytes > _MAX_TABLE_NAME_BYTES:
+        message = (
+            f"the table name {model.table[:20] + '...'!r} has {table_bytes} bytes; at most "
+            f"{_MAX_TABLE_NAME_BYTES} leave room for the names that are made of it, such as "
+            f"{QUARANTINE_SUFFIX!r} after it"
+        )
+        yield _NAME_REFUSED, message, model.name, "", "give it a shorter physicalName"
+    if "." in model.physical_name:
+        message = (
+            f"the physical name {model.physical_name!r} is a path; the table is named "
+            f"{model.table!r}"
+        )
+        yield _NOT_A_TABLE, message, model.name, "", ""
+    if model.table.lower() in _RESERVED_TABLES:
+        message = f"the table {model.table!r} belongs to the toolkit"
+        yield _RESERVED_NAME, message, model.name, "", ""
+
+
+def _column_name_findings(model: Model, path: str, item: Field) -> Iterator[ContractFinding]:
+    """Yield what is wrong with the name of a field's column."""
+    is_column_name = re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}", item.column)
+    if not is_column_name or "${" in item.column or max(item.column) > "\uffff":
+        message = (
+            f"the column name {item.column!r} is empty, longer than 255 characters, "
+            "or has a control character, one beyond U+FFFF, which Delta miscounts, "
+            "or '${', which Spark replaces"
+        )
+        yield _NAME_REFUSED, message, model.name, path, ""
+    if "." in path:
+        return
+    if item.column.lower().startswith(_RESERVED_COLUMN_PREFIXES):
+        prefixes = " or ".join(_RESERVED_COLUMN_PREFIXES)
+        message = f"columns that begin with {prefixes} belong to the toolkit"
+        yield _RESERVED_NAME, message, model.name, path, ""
+    if item.column.lower() in _RESERVED_READER_COLUMNS:
+        message = f"the column {item.column!r} is a name of Spark's, or of what is rescued of a row"
+        yield _RESERVED_NAME, message, model.name, path, ""
+
+
+def _duplicate_model_findings(contract: Contract) -> Iterator[ContractFinding]:
+    """Yield the models that are the same table as one before them, or have its folder."""
+    tables: set[str] = set()
+    folders: set[str] = set()
+    for model in contract.models:
+        if model.table.lower() in tables:
+            message = f"another model is also the table {model.table!r}"
+            yield _DUPLICATE_PHYSICAL_NAME, message, model.name, "", ""
+        elif model.name.lower() in folders:
+            message = f"another model has the folder {model.name!r} too"
+            yield _DUPLICATE_PHYSICAL_NAME, message, model.name, "", ""
+        tables.add(model.table.lower())
+        folders.add(model.name.lower())
 
 
 def _find_ingested_models(contract: Contract) -> list[Model]:

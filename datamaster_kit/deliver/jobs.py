@@ -598,6 +598,21 @@ _DUPLICATE_JOB_NAME = code(
 )
 
 
+def _job_builders(
+    project: Project, contract: Contract, has_package: bool
+) -> list[tuple[Callable[..., Job], Any]]:
+    """Return what makes each job of a contract, with the model or models of it."""
+    builders = _ingest_job_builders(project, contract)
+    builders += [(_preparation_job, model) for model in contract.gold_models]
+    if has_package:
+        builders += [(_preparation_job, model) for model in contract.curated_models]
+    if contract.prepared_models:
+        builders.append((_contract_preparation_job, contract.prepared_models))
+    if (contract.workflow or Workflow()).job_mock:
+        builders += [(mock_job, model) for model in contract.ingested_models]
+    return builders
+
+
 def build_jobs(
     project: Project, contracts: Iterable[tuple[str, Contract]], release: Release
 ) -> tuple[Job, ...]:
@@ -612,28 +627,7 @@ def build_jobs(
     )
     for file, contract in contracts:
         faults += _task_faults(contract)
-        wanted = [
-            *_ingest_job_builders(project, contract),
-            *(
-                (_preparation_job, model)
-                for model in (
-                    *contract.gold_models,
-                    *(contract.curated_models if has_package else ()),
-                )
-            ),
-            *(
-                [(_contract_preparation_job, contract.prepared_models)]
-                if contract.prepared_models
-                else ()
-            ),
-            *(
-                (mock_job, model)
-                for model in (
-                    contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()
-                )
-            ),
-        ]
-        for make, of in wanted:
+        for make, of in _job_builders(project, contract, has_package):
             try:
                 found.append(make(project, contract, file, of, release.for_contract(file)))
             except BadInput as error:

@@ -43,9 +43,11 @@ _UNSHIPPED_FOLDERS = ("__pycache__", ".ipynb_checkpoints")
 
 def build_toolkit_wheel() -> tuple[str, bytes]:
     """Return the file name and the content of a wheel of the toolkit as it is installed here."""
-    name, version = "datamaster_kit", datamaster_kit.__version__
-    root, about = Path(datamaster_kit.__file__).parent, f"{name}-{version}.dist-info"
-    # of a checkout, where they are not in the package
+    name = "datamaster_kit"
+    version = datamaster_kit.__version__
+    root = Path(datamaster_kit.__file__).parent
+    about = f"{name}-{version}.dist-info"
+    # in a checkout the shipped folders are not in the package, but beside it
     beside = [
         path
         for folder in _SHIPPED_FOLDERS
@@ -73,15 +75,15 @@ def build_toolkit_wheel() -> tuple[str, bytes]:
             b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n"
         ),
     }
-    lines = [
-        f"{path},"
-        f"sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')}"
-        f",{len(content)}"
-        for path, content in files.items()
-    ]
-    return f"{name}-{version}-py3-none-any.whl", zip_archive(
-        {**files, f"{about}/RECORD": "\n".join([*lines, f"{about}/RECORD,,", ""]).encode()}
-    )
+    lines = [_record_line(path, content) for path, content in files.items()]
+    files[f"{about}/RECORD"] = "\n".join([*lines, f"{about}/RECORD,,", ""]).encode()
+    return f"{name}-{version}-py3-none-any.whl", zip_archive(files)
+
+
+def _record_line(path: str, content: bytes) -> str:
+    """Return a file's line in a wheel's RECORD: its path, digest and size."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    return f"{path},sha256={digest},{len(content)}"
 
 
 def zip_archive(files: Mapping[str, bytes]) -> bytes:

@@ -273,23 +273,10 @@ def desired_jobs(
     found, faults = list[Resource](), list[Fault]()
     for job in wanted:
         try:
-            taken = _sdk_settings(job.settings)
-            own = ("release", job.folder.rpartition("/")[2])
-            found.append(
-                Resource(
-                    "job",
-                    job.name,
-                    _comparable_settings(
-                        {
-                            **dict.fromkeys(
-                                name for name, value in job.settings.items() if value is None
-                            ),
-                            **taken,
-                        }
-                    ),
-                    (*needs, own),
-                )
-            )
+            removed = dict.fromkeys(name for name, value in job.settings.items() if value is None)
+            attributes = _comparable_settings({**removed, **_sdk_settings(job.settings)})
+            release = ("release", job.folder.rpartition("/")[2])
+            found.append(Resource("job", job.name, attributes, (*needs, release)))
         except BadInput as error:
             faults += error.faults
     if faults:

@@ -39,17 +39,23 @@ def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, di
     quarantine; `reason` says why it cannot be read.
     """
     reason = (
-        "CASE WHEN carlton_rescued LIKE '%\"_unreadable\"%' THEN "
-        "get_json_object(carlton_rescued, '$._unreadable') END"
+        "CASE WHEN carlton_rescued LIKE '%\"_unreadable\"%' "
+        "THEN get_json_object(carlton_rescued, '$._unreadable') END"
     )
+    columns = [
+        "carlton_metadata.file_path AS path",
+        "max(carlton_metadata.file_size) AS size",
+        "unix_millis(max(carlton_metadata.file_modification_time)) AS modified_millis",
+        f"count_if({IS_RECORD}) AS records",
+        f"count_if({IS_RECORD} AND carlton_rescued IS NOT NULL) AS rescued",
+        f"count_if({IS_RECORD} AND carlton_is_quarantined) AS quarantined",
+        f"max({reason}) AS reason",
+    ]
     query = (
-        "SELECT carlton_metadata.file_path AS path, max(carlton_metadata.file_size) AS "
-        "size, unix_millis(max(carlton_metadata.file_modification_time)) AS "
-        "modified_millis, "
-        f"count_if({IS_RECORD}) AS records, count_if({IS_RECORD} AND carlton_rescued IS NOT "
-        f"NULL) AS rescued, count_if({IS_RECORD} AND carlton_is_quarantined) AS quarantined, "
-        f"max({reason}) AS reason FROM {step.sql('bronze')} WHERE "
-        f"{is_in_batch_sql(claim.stream, batch_id)} GROUP BY 1"
+        f"SELECT {', '.join(columns)} "
+        f"FROM {step.sql('bronze')} "
+        f"WHERE {is_in_batch_sql(claim.stream, batch_id)} "
+        "GROUP BY 1"
     )
     return {row["path"]: row.asDict() for row in step.target.spark.sql(query).collect()}
 
@@ -61,21 +67,13 @@ def _counts_by_file(
 
     Of one clean file, those that were observed as it was written.
     """
+    if not observed["rows"]:
+        return {}
     if files and len(files.listed) == 1 and not observed["rescued"] and not observed["quarantined"]:
         (only,) = files.listed
-        return (
-            {
-                only.path: {
-                    "records": observed["rows"],
-                    "rescued": 0,
-                    "quarantined": 0,
-                    "reason": None,
-                }
-            }
-            if observed["rows"]
-            else {}
-        )
-    return _rows_by_file(step, claim, batch_id) if observed["rows"] else {}
+        counts = {"records": observed["rows"], "rescued": 0, "quarantined": 0, "reason": None}
+        return {only.path: counts}
+    return _rows_by_file(step, claim, batch_id)
 
 # %% ../../nbs/ingest/05_files.ipynb #11939ea6
 _ALREADY_IN_BRONZE = "bronze has its rows already"
@@ -88,24 +86,14 @@ def _build_file_entry(
     """Return the entry of a file, given its counts, which are empty where bronze has no row of
     it.
     """
-    reason = (
-        counts.get("reason")
-        or listed.reason
-        or (
-            ""
-            if counts
-            else _ALREADY_IN_BRONZE
-            if claim.leaves_out_known
-            else _NEITHER_READ_NOR_REFUSED
-        )
-    )
-    result = (
-        STATE_REFUSED
-        if counts.get("reason") or listed.is_refused
-        else STATE_LOST
-        if reason == _NEITHER_READ_NOR_REFUSED
-        else STATE_READ
-    )
+    reason = counts.get("reason") or listed.reason
+    if not reason and not counts:
+        reason = _ALREADY_IN_BRONZE if claim.leaves_out_known else _NEITHER_READ_NOR_REFUSED
+    result = STATE_READ
+    if counts.get("reason") or listed.is_refused:
+        result = STATE_REFUSED
+    elif reason == _NEITHER_READ_NOR_REFUSED:
+        result = STATE_LOST
     records, quarantined = counts.get("records", 0), counts.get("quarantined", 0)
     return FileEntry(
         step.run_id,

@@ -28,29 +28,43 @@ def _quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     """
     rows = (
         "(SELECT *, carlton_metadata.file_path AS _datamaster_path, "
-        f"carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE "
-        f"{is_in_batch_sql(stream, batch_id)})"
+        "carlton_metadata.block_start AS _datamaster_block "
+        f"FROM {step.sql('bronze')} "
+        f"WHERE {is_in_batch_sql(stream, batch_id)})"
+    )
+    rows_of_earlier_blocks = (
+        "coalesce(sum(count(1)) OVER ("
+        "PARTITION BY _datamaster_path "
+        "ORDER BY _datamaster_block "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"
     )
     blocks = (
-        "(SELECT _datamaster_path AS _datamaster_of, _datamaster_block AS _datamaster_from, "
+        "(SELECT _datamaster_path AS _datamaster_of, "
+        "_datamaster_block AS _datamaster_from, "
         "min(carlton_metadata.row) AS _datamaster_first, "
-        "coalesce(sum(count(1)) OVER (PARTITION BY _datamaster_path ORDER BY "
-        "_datamaster_block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS "
-        "_datamaster_before "
-        f"FROM {rows} GROUP BY _datamaster_path, _datamaster_block)"
+        f"{rows_of_earlier_blocks} AS _datamaster_before "
+        f"FROM {rows} "
+        "GROUP BY _datamaster_path, _datamaster_block)"
     )
     identifier = (
         "sha2(concat_ws('/', carlton_metadata.stream, carlton_metadata.batch_id, "
         "_datamaster_path, _datamaster_block, carlton_metadata.row), 256)"
     )
+    record = "carlton_metadata.row - _datamaster_first + _datamaster_before + 1"
+    columns = [
+        "r.* EXCEPT (_datamaster_path, _datamaster_block)",
+        f"{identifier} AS carlton_quarantine_id",
+        f"{record} AS carlton_record",
+        "CAST(NULL AS STRING) AS carlton_released_by",
+        "CAST(NULL AS TIMESTAMP) AS carlton_released_at",
+    ]
     return (
-        f"SELECT r.* EXCEPT (_datamaster_path, _datamaster_block), {identifier} AS "
-        "carlton_quarantine_id, carlton_metadata.row - _datamaster_first + "
-        "_datamaster_before + 1 AS carlton_record, "
-        "CAST(NULL AS STRING) AS carlton_released_by, CAST(NULL AS TIMESTAMP) AS "
-        "carlton_released_at "
-        f"FROM {rows} r JOIN {blocks} b ON r._datamaster_path <=> b._datamaster_of AND "
-        "r._datamaster_block <=> b._datamaster_from WHERE carlton_is_quarantined"
+        f"SELECT {', '.join(columns)} "
+        f"FROM {rows} r "
+        f"JOIN {blocks} b "
+        "ON r._datamaster_path <=> b._datamaster_of "
+        "AND r._datamaster_block <=> b._datamaster_from "
+        "WHERE carlton_is_quarantined"
     )
 
 

@@ -11,7 +11,7 @@ import csv
 import json
 import re
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..contract.publish.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.quality.field_rules import UNREADABLE_RECORD_KEYS
 from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
-from ..contract.source_options import VALUE_OPTIONS, reader_options
+from ..contract.source_options import reader_options, value_options
 from ..contract.sql.sqltype import quote, sql_literal, sql_type
 from ..contract.sql.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
@@ -409,82 +409,95 @@ def _is_given_sql(name: str) -> str:
 def _value_options(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
-    options = reader_options(source.format if source.type == "adls" else "events", source.options)
-    return {name: options[name] for name in VALUE_OPTIONS if name in options}
+    format = source.format if source.type == "adls" else "events"
+    return value_options(reader_options(format, source.options))
 
 
 def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
     """Return SQL for a column's value: given, there, or rescued and fitting now.
 
     What was rescued is read as the files are, by their `formats`; what a person gave as it was
-    exported,
-    or else so too. Bytes are not taken from what was rescued, which does not say how they are
-    written.
+    exported, or else so too. Bytes are not taken from what was rescued, which does not say how
+    they are written.
     """
-    column, key, text = quote(name), sql_literal(name), "_datamaster_text"
+    column = quote(name)
+    is_given = _is_given_sql(name)
+    given = f"_datamaster_row.given[{sql_literal(name)}]"
+    rescued = f"_datamaster_row.rescued[{sql_literal(name)}]"
     if type == Scalar("binary"):
-        return (
-            f"CASE WHEN {_is_given_sql(name)} THEN try_to_binary(_datamaster_row.given[{key}], "
-            f"'base64') ELSE {column} END"
-        )
-    found = (
-        f"CASE WHEN {_is_given_sql(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL "
-        f"THEN _datamaster_row.rescued[{key}] END"
-    )
-    as_exported, as_in_files = exact_cast(text, type), exact_cast(text, type, formats)
+        return f"CASE WHEN {is_given} THEN try_to_binary({given}, 'base64') ELSE {column} END"
+    found = f"CASE WHEN {is_given} THEN {given} WHEN {column} IS NULL THEN {rescued} END"
+    text = "_datamaster_text"
+    as_exported = exact_cast(text, type)
+    as_in_files = exact_cast(text, type, formats)
     read = as_exported
     if as_in_files != as_exported:
         of_person = f"coalesce({as_exported}, {as_in_files})"
-        read = f"CASE WHEN {_is_given_sql(name)} THEN {of_person} ELSE {as_in_files} END"
-    value, is_open = let_sql(found, text, read), f"{_is_given_sql(name)} OR {column} IS NULL"
-    return f"CASE WHEN {is_open} THEN {value} ELSE {column} END"
+        read = f"CASE WHEN {is_given} THEN {of_person} ELSE {as_in_files} END"
+    value = let_sql(found, text, read)
+    return f"CASE WHEN {is_given} OR {column} IS NULL THEN {value} ELSE {column} END"
 
 
 def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL for what is rescued of a row whose values are those of `_datamaster_typed`, by
     place: what was, without what has its place now, and what does not fit of what was given.
     """
-    taken, misfits = [], []
+    taken = []
+    misfits = []
     for place, (name, type) in enumerate(types.items()):
-        column, key = f"_datamaster_typed.c{place}", sql_literal(name)
-        taken.append(
-            f"CASE WHEN {_is_given_sql(name)} OR ({quote(name)} IS NULL AND {column} IS NOT "
-            f"NULL) THEN {key} END"
-        )
+        column = f"_datamaster_typed.c{place}"
+        key = sql_literal(name)
+        is_given = _is_given_sql(name)
+        has_place = f"{is_given} OR ({quote(name)} IS NULL AND {column} IS NOT NULL)"
+        taken.append(f"CASE WHEN {has_place} THEN {key} END")
         if type != Scalar("string"):
-            misfits.append(
-                f"named_struct('key', {key}, 'value', CASE WHEN {_is_given_sql(name)} THEN "
-                f"{misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)"
-            )
-    unread = ", ".join(
-        "CASE WHEN cardinality(_datamaster_row.given) > 0 AND "
-        "map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN "
-        f"{sql_literal(name)} END"
+            misfit = misfit_text(column, f"_datamaster_row.given[{key}]", type)
+            value = f"CASE WHEN {is_given} THEN {misfit} END"
+            misfits.append(f"named_struct('key', {key}, 'value', {value})")
+    is_unread_mended = (
+        "cardinality(_datamaster_row.given) > 0 "
+        "AND map_contains_key(_datamaster_row.rescued, '_corrupt_record')"
+    )
+    unread = [
+        f"CASE WHEN {is_unread_mended} THEN {sql_literal(name)} END"
         for name in UNREADABLE_RECORD_KEYS
+    ]
+    rest = _rest_of_rescued_sql()
+    if misfits:
+        rest = f"map_concat({rest}, {_new_misfits_sql(misfits)})"
+    has_members = (
+        "cardinality(map_filter(_datamaster_rest, "
+        "(_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0"
     )
-    left = (
-        f"map_filter(coalesce({parse_rescued_members()}, map('_file_path', "
-        "CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> "
-        "NOT array_contains(_datamaster_taken, _datamaster_name))"
-    )
-    new = (
-        f"map_from_entries(transform(filter(array({', '.join(misfits)}), _datamaster_new -> "
-        "_datamaster_new.value IS NOT NULL), _datamaster_new -> named_struct('key', "
-        "_datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))))"
-    )
-    whole = f"map_concat({left}, {new})" if misfits else left
-    told = let_sql(
-        whole,
+    rest_as_json = let_sql(
+        rest,
         "_datamaster_rest",
-        "CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, "
-        "_datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN "
-        f"{members_json('_datamaster_rest')} END",
+        f"CASE WHEN {has_members} THEN {members_json('_datamaster_rest')} END",
     )
     return let_sql(
-        f"array_compact(array({', '.join([*taken, unread])}))",
+        f"array_compact(array({', '.join([*taken, *unread])}))",
         "_datamaster_taken",
-        f"CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued ELSE {told} END",
+        "CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued "
+        f"ELSE {rest_as_json} END",
     )
+
+
+def _rest_of_rescued_sql() -> str:
+    """Return SQL for what was rescued of a row, without what has its place now, as a map."""
+    nothing_rescued = "map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))"
+    rescued = f"coalesce({parse_rescued_members()}, {nothing_rescued})"
+    is_left = "NOT array_contains(_datamaster_taken, _datamaster_name)"
+    return f"map_filter({rescued}, (_datamaster_name, _datamaster_text) -> {is_left})"
+
+
+def _new_misfits_sql(misfits: Sequence[str]) -> str:
+    """Return SQL for the map of given texts that do not fit, of structs with key and value."""
+    is_misfit = "_datamaster_new.value IS NOT NULL"
+    entry = (
+        "named_struct('key', _datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))"
+    )
+    found = f"filter(array({', '.join(misfits)}), _datamaster_new -> {is_misfit})"
+    return f"map_from_entries(transform({found}, _datamaster_new -> {entry}))"
 
 
 def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
@@ -492,35 +505,28 @@ def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
     that now fits in its column, and out of what was rescued; raises DatamasterError where the table
     has columns of other types.
     """
-    types, formats = _quarantine_types(step, rows), _value_options(step)
-    others = [
-        name
-        for name in rows.columns
-        if name.lower() not in {*map(str.lower, types), "carlton_rescued", _GIVEN_COLUMN}
-    ]
-    before = (
-        f"named_struct('rescued', {parse_rescued_texts()}, 'given', "
-        f"{_GIVEN_COLUMN if _GIVEN_COLUMN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'}"
-        ")"
-    )
-    typed = ", ".join(
+    types = _quarantine_types(step, rows)
+    formats = _value_options(step)
+    retyped = {*map(str.lower, types), "carlton_rescued", _GIVEN_COLUMN}
+    others = [name for name in rows.columns if name.lower() not in retyped]
+    given = "CAST(NULL AS MAP<STRING, STRING>)"
+    if _GIVEN_COLUMN in rows.columns:
+        given = _GIVEN_COLUMN
+    before = f"named_struct('rescued', {parse_rescued_texts()}, 'given', {given})"
+    typed = [
         f"'c{place}', {_replay_value_sql(name, type, formats)}"
         for place, (name, type) in enumerate(types.items())
+    ]
+    columns = [
+        f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)
+    ]
+    columns.append(f"'carlton_rescued', {_replay_rescued_sql(types)}")
+    after = let_sql(
+        f"named_struct({', '.join(typed)})",
+        "_datamaster_typed",
+        f"named_struct({', '.join(columns)})",
     )
-    whole = ", ".join(
-        [
-            *(
-                f"{sql_literal(name)}, _datamaster_typed.c{place}"
-                for place, name in enumerate(types)
-            ),
-            f"'carlton_rescued', {_replay_rescued_sql(types)}",
-        ]
-    )
-    row = let_sql(
-        before,
-        "_datamaster_row",
-        let_sql(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"),
-    )
+    row = let_sql(before, "_datamaster_row", after)
     return rows.selectExpr(*map(quote, others), f"inline(array({row}))")
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339

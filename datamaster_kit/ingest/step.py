@@ -238,7 +238,6 @@ def file_source(step: Step) -> FileSource:
         )
     is_captured = source.type == "eventhub"
     options = reader_options("events" if is_captured else source.format, source.options)
-    options.pop("keep_envelope", None)  # no reader's, but bronze's
     control = (
         None if is_captured else read_control_totals(source.options.get("control"), source.format)
     )

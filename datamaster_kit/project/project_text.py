@@ -221,31 +221,25 @@ def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
     none.
     """
     is_said = bool(answers.get(key))
-    said = {
-        name: _render_answer(name, value)
-        for name, value in {
-            **_EXAMPLE_ANSWERS,
-            **({name: value for name, value in answers.items() if value} if is_said else {}),
-        }.items()
-    }
+    values = dict(_EXAMPLE_ANSWERS)
+    if is_said:
+        values |= {name: value for name, value in answers.items() if value}
+    said = {name: _render_answer(name, value) for name, value in values.items()}
     mark = "# " if is_said and not answers.get("account_id") else ""
-    head, *lines = template.format(
-        **said, account=f"{mark}account_id: {said['account_id']}"
-    ).splitlines()
-    return (
-        "\n".join(
-            [
-                head,
-                *(
-                    line
-                    if is_said or line.startswith("#")
-                    else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}"
-                    for line in lines
-                ),
-            ]
-        )
-        + "\n"
-    )
+    account = f"{mark}account_id: {said['account_id']}"
+    head, *lines = template.format(**said, account=account).splitlines()
+    if not is_said:
+        lines = [_as_comment(line) for line in lines]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def _as_comment(line: str) -> str:
+    """Return a line of a section as a comment, which begins at the line's beginning."""
+    if line.startswith("#"):
+        return line
+    if line.lstrip().startswith("#"):
+        line = line.replace("# ", "", 1)
+    return f"# {line}"
 
 
 def project_text(answers: Mapping[str, str]) -> str:

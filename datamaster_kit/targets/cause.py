@@ -8,7 +8,7 @@ nobody's code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..contract.fault import Code, Fault, code
 
@@ -57,11 +57,11 @@ def cause_of(error: BaseException) -> str:
     """
     texts = list(_texts(error))
     whole = "\n".join(texts)
-    lines = [line.strip() for line in whole.splitlines() if line.strip()]
-    if notebook := next(
-        (text for text in texts if "Exception encountered at" in text), ""
-    ):  # papermill's, whose last line has the error with its name
-        return [line.strip() for line in notebook.splitlines() if line.strip()][-1][:1000]
+    lines = _lines_with_text(whole)
+    for text in texts:
+        if "Exception encountered at" in text:
+            # papermill's text, whose last line has the error with its name
+            return _lines_with_text(text)[-1][:1000]
     found = [
         match
         for line in lines
@@ -69,33 +69,29 @@ def cause_of(error: BaseException) -> str:
         and not any(word in line for word in _WRAPPER_MESSAGES)
     ]
     caused = [match["error"] for match in found if match["mark"] == "Caused by: "]
-    telling = [
-        line
-        for line in lines
-        if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))
-    ]
     if found and (caused or any(word in whole for word in _WRAPPER_MESSAGES[:3])):
         said = caused[-1] if caused else found[0]["error"]
     else:
-        said = (
-            next(
-                (
-                    line
-                    for text in reversed(texts)
-                    for line in text.splitlines()
-                    if line.strip() and not line.strip().startswith(("at ", "=", "JVM stacktrace"))
-                ),
-                "",
-            )
-            or (telling or [""])[0]
-        )
+        said = _innermost_line(texts)
     place = _FILE_ADDRESS_PATTERN.search(whole)
-    about = (
-        f" ({place[0]})"
-        if place and place[0] not in said and any(word in whole for word in _WRAPPER_MESSAGES)
-        else ""
-    )
+    about = ""
+    if place and place[0] not in said and any(word in whole for word in _WRAPPER_MESSAGES):
+        about = f" ({place[0]})"
     return f"{said.strip()[:800]}{about[:200]}" or type(error).__name__
+
+
+def _lines_with_text(text: str) -> list[str]:
+    """Return the lines of a text that have one, without the blanks around it."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _innermost_line(texts: Sequence[str]) -> str:
+    """Return the first line of the innermost error that is none of a stack of calls."""
+    for text in reversed(texts):
+        for line in _lines_with_text(text):
+            if not line.startswith(("at ", "=", "JVM stacktrace")):
+                return line
+    return ""
 
 # %% ../../nbs/targets/09_cause.ipynb #4c4a86a4
 _TABLE_RULE = code(

@@ -213,22 +213,20 @@ def _build_row_filter(
         column.name: sql_type(_parameter_type(parse_sql_type(column.type)))
         for column in table.columns
     }
-    seen, used = [_caller_condition(group)], list[str]()
+    seen = [_caller_condition(group)]
+    used: list[str] = []
     for role in roles_of(contract, table.catalog, table.schema):
+        conditions = [_caller_condition(role.name)]
         rows = role.properties.get("rows")
-        limits = (
-            {columns[name]: values for name, values in rows.items() if name in columns}
-            if isinstance(rows, Mapping)
-            else {}
-        )
-        values = [
-            f"{quote(column)} IN "
-            f"({', '.join(map(sql_literal, given if isinstance(given, list | tuple) else [given]))}"
-            ")"
-            for column, given in limits.items()
-        ]
-        seen.append(f"({' AND '.join([_caller_condition(role.name), *values])})")
-        used += limits
+        limits = rows if isinstance(rows, Mapping) else {}
+        for name, given in limits.items():
+            if name not in columns:
+                continue
+            values = given if isinstance(given, list | tuple) else [given]
+            allowed = ", ".join(map(sql_literal, values))
+            conditions.append(f"{quote(columns[name])} IN ({allowed})")
+            used.append(columns[name])
+        seen.append(f"({' AND '.join(conditions)})")
     if not used:
         return None
     named = tuple(dict.fromkeys(used))

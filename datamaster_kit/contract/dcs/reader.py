@@ -433,27 +433,25 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
     info = reading.value(data, "info", (), dict, {})
     top = reading.read_unknown_items(data, TOP_KEYS, ())
     workflow, second = read_workflow_extension(reading)
-    models = {
+    described = {
         name: _read_dcs_model(reading, name, item, ("models", name))
         for name, item in reading.value(data, "models", (), dict, {}).items()
     }
-    examples, more = _read_dcs_examples(reading)
-    models = _with_contract_quality(
-        reading, _with_named_models(reading, models, examples, workflow)
-    )
-    properties = {
-        **top,
-        **second,
-        **_quality_without_model(reading, models),
-        **({"examples": more} if more else {}),
-    }
+    examples, other_examples = _read_dcs_examples(reading)
+    named = _with_named_models(reading, described, examples, workflow)
+    models = _with_contract_quality(reading, named)
+    properties = {**top, **second, **_quality_without_model(reading, models)}
+    if other_examples:
+        properties["examples"] = other_examples
+    for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items():
+        properties[f"info.{key}"] = value
     return Contract(
-        reading.text(data, "id", ()),
-        reading.text(info, "title", ("info",)),
-        reading.text(info, "version", ("info",)),
-        reading.text(info, "status", ("info",)),
-        "dcs",
-        reading.text(data, "dataContractSpecification", ()),
+        id=reading.text(data, "id", ()),
+        name=reading.text(info, "title", ("info",)),
+        version=reading.text(info, "version", ("info",)),
+        status=reading.text(info, "status", ("info",)),
+        specification="dcs",
+        specification_version=reading.text(data, "dataContractSpecification", ()),
         domain=reading.text(info, "domain", ("info",)),
         description=read_dcs_description(reading),
         team=read_dcs_team(reading, info),
@@ -463,13 +461,7 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
         workflow=workflow,
         tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
         links=(*read_dcs_links(reading, data, ()), *read_policies(reading)),
-        properties={
-            **properties,
-            **{
-                f"info.{key}": value
-                for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()
-            },
-        },
+        properties=properties,
     )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac

@@ -366,15 +366,17 @@ def _schema_words(settings: Any) -> str:
         if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping)
         for item in settings[key].items()
     ]
-    said = [
-        f"{str(key).removeprefix('when ')}: "
-        + ", ".join(f"{name} is {kind}" for name, kind in value.items())
-        if isinstance(value, Mapping)
-        else f"{str(key).removeprefix('when ')}: "
-        + ", ".join(map(str, value if isinstance(value, list) else [value]))
-        for key, value in conditions
-    ]
+    said = [_condition_words(key, value) for key, value in conditions]
     return f"It is wrong when there is a {'; '.join(said)}" if said else ""
+
+
+def _condition_words(key: Any, value: Any) -> str:
+    """Return one condition of a schema check in words: what it is, and the columns."""
+    if isinstance(value, Mapping):
+        columns = [f"{name} is {kind}" for name, kind in value.items()]
+    else:
+        columns = [str(item) for item in (value if isinstance(value, list) else [value])]
+    return f"{str(key).removeprefix('when ')}: {', '.join(columns)}"
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #f59a609a
 def _line_qualities(line: str, settings: Any) -> list[Quality]:

@@ -349,26 +349,20 @@ def quality_rule(
     try:
         must, unit = _tolerance(quality)
         rule = replace(rule, must=must, unit=unit)
+        if quality.type == "text":
+            raise ValueError("it is text for people")
         if quality.type not in ("library", "sql"):
-            raise ValueError(
-                "it is text for people"
-                if quality.type == "text"
-                else f"it is written for {quality.engine or 'another engine'}"
-            )
+            raise ValueError(f"it is written for {quality.engine or 'another engine'}")
         if metric_of(quality) != "freshness" or quality.type == "sql":
             for limit in must:
                 limit_of(limit)
-        rule = (
-            _library_rule(model, path, item, quality, rule)
-            if quality.type == "library"
-            else _sql_rule(contract, model, item, quality, rule)
-        )
-    except (
-        TypeError,
-        ValueError,
-        # arguments are free-form: one of another kind than a metric takes is a check that is not
+        if quality.type == "library":
+            rule = _library_rule(model, path, item, quality, rule)
+        else:
+            rule = _sql_rule(contract, model, item, quality, rule)
+    except (TypeError, ValueError) as error:
+        # arguments are free-form: a check with one of another kind than its metric takes is not
         # executed
-    ) as error:
         rule = mark_not_executed(rule, str(error))
     return replace(rule, severity=_severity_of(rule, quality))
 

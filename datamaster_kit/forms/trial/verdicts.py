@@ -18,7 +18,8 @@ from ...targets.readers.accepted_forms import FORM_BY_TYPE
 from ...targets.readers.casts import BEYOND_VARIANT, bronze_type
 
 # %% auto #0
-__all__ = ['datetime_regex', 'json_value_text', 'parse_json_text', 'rescue_reason']
+__all__ = ['PATTERN_OPTIONS', 'datetime_regex', 'json_value_text', 'parse_json_text',
+           'rescue_reason']
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #06bbee8b
 # what Spark takes away around a text before it casts it
@@ -405,23 +406,26 @@ def parse_json_text(text: str) -> Any:
         raise ValueError("it nests too deep") from None
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #6f4dd992
+PATTERN_OPTIONS = {
+    "date": "dateFormat",
+    "timestamp": "timestampFormat",
+    "timestamp_ntz": "timestampFormat",
+}
+
+
 def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
     """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text
     where it takes it. `options` are the source's.
     """
-    options, kind = options or {}, bronze_type(type)
-    found = _value_misfit(text, kind, options)
-    own = (
-        "dateFormat"
-        if kind == Scalar("date")
-        else "timestampFormat"
-        if kind in (Scalar("timestamp"), Scalar("timestamp_ntz"))
-        else ""
-    )
-    form = FORM_BY_TYPE.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
-    return found or (
-        f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else ""
-    )
+    options = options or {}
+    kind = bronze_type(type)
+    if found := _value_misfit(text, kind, options):
+        return found
+    if not isinstance(kind, Scalar) or PATTERN_OPTIONS.get(kind.name) in options:
+        return ""
+    form = FORM_BY_TYPE.get(kind.name)
+    is_misfit = form is not None and not re.fullmatch(form.pattern, text)
+    return f"not written as {form.words}" if form and is_misfit else ""
 
 
 def _value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from .controls import (
     fault_notices,
 )
 from ..text.places import content_model_names, workflow_address
-from ..text.levels import (
+from ..text.source import (
     MAIL_QUESTIONS,
     SOURCE_QUESTIONS,
     TASK_KINDS,

@@ -16,6 +16,7 @@ from ...contract.control_totals import RECORD_COUNT_NAME
 from ...contract.fault import BadInput, Fault
 from ...contract.source_options import (
     CLOUD_OPTIONS,
+    VALUE_OPTIONS,
     option_problems,
     quote_escape,
     reader_options,
@@ -102,20 +103,13 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     given = {
         f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: _render_option(value)
         for name, value in reader_options(source.format, source.options).items()
+        if name not in VALUE_OPTIONS
     }
-    if (
-        source.format == "json"
-    ):  # files of text have a schema that is fixed, so that nothing evolves
+    if source.format == "json":
+        # files of text have a schema that is fixed, so that nothing evolves
+        given.pop("cloudFiles.schemaEvolutionMode", None)
         format, _, options = text_read_options(source)
-        return {
-            **{
-                name: value
-                for name, value in given.items()
-                if name != "cloudFiles.schemaEvolutionMode"
-            },
-            **options,
-            "cloudFiles.format": format,
-        }
+        return {**given, **options, "cloudFiles.format": format}
     defaults = {"cloudFiles.schemaEvolutionMode": "rescue", **_control_options(source)}
     fixed = {
         "cloudFiles.format": source.format,
@@ -126,12 +120,10 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     if source.format == "csv":
         given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
         defaults |= {"header": "true", "multiLine": "true"}
-        # without an escape of quotes Spark takes the byte 0 for one, and takes it out of cells
         fixed |= {
             "escape": quote_escape(source.options),
+            # it is the byte 0 where none is said, and Spark takes that out of cells
             "charToEscapeQuoteEscaping": quote_escape(source.options),
-        }
-        fixed |= {
             "columnNameOfCorruptRecord": _CORRUPT_COLUMN,
             "readerCaseSensitive": "false",
             "maxColumns": str(max(20_480, 2 * len(source.fields))),

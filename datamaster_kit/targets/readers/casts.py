@@ -63,15 +63,11 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("variant"):
             return _json_to_variant(text)
         case Scalar(name) as scalar:
-            fits = [
-                *([_is_written_as_sql(text, name)] if FORM_BY_TYPE[name].is_asked else []),
-                *_value_limits(text, scalar, sql),
-            ]
-            return (
-                f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END"
-                if fits
-                else f"try_cast({text} AS {sql})"
-            )
+            fits = _value_limits(text, scalar, sql)
+            if FORM_BY_TYPE[name].is_asked:
+                fits.insert(0, _is_written_as_sql(text, name))
+            value = f"try_cast({text} AS {sql})"
+            return f"CASE WHEN {' AND '.join(fits)} THEN {value} END" if fits else value
     return _cast_nested(text, bronze_type(type), options)
 
 
@@ -147,10 +143,8 @@ def unknown_members(text: str, type: DataType) -> str:
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    left = (
-        f"map_filter(try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) "
-        f"-> NOT array_contains({known}, name))"
-    )
+    members = f"try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>)"
+    left = f"map_filter({members}, (name, value) -> NOT array_contains({known}, name))"
     return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
@@ -158,26 +152,22 @@ def _has_digits_sql(text: str, precision: int, scale: int) -> str:
     """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
     its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
     """
-    exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
-    wide = wider_decimal(precision, scale)
+    has_exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
     mantissa = f"split_part(upper({text}), 'E', 1)"
-    digits = (
-        f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS "
-        f"INT), 0) <= {38 - (precision - scale)}"
-    )
+    shift = f"coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0)"
+    is_short = f"{_decimal_count(mantissa)} - {shift} <= {38 - (precision - scale)}"
+    narrow = f"try_cast({text} AS DECIMAL({precision},{scale}))"
+    wide = f"try_cast({text} AS {wider_decimal(precision, scale)})"
     return (
-        f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS "
-        f"DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {_decimal_count(text)} "
-        f"<= {scale} END"
+        f"CASE WHEN {has_exponent} THEN {is_short} AND {narrow} = {wide} "
+        f"ELSE {_decimal_count(text)} <= {scale} END"
     )
 
 
 def _decimal_count(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
-    return (
-        f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', "
-        f"{text}))"
-    )
+    point = f"locate('.', {text})"
+    return f"if({point} = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - {point})"
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -195,11 +185,12 @@ def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
 
     What a struct does not know stays out of it (`unknown_members`).
     """
+    is_castable = _is_castable_part_sql("whole", type, options)
+    value = f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)})"
     return let_sql(
         parse_marked_json(text),
         "whole",
-        f"CASE WHEN whole IS NOT NULL AND {_is_castable_part_sql('whole', type, options)} THEN "
-        f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END",
+        f"CASE WHEN whole IS NOT NULL AND {is_castable} THEN {value} END",
     )
 
 
@@ -213,16 +204,15 @@ def _variant_parts(part: str, kind: str) -> str:
 
     NULL where it is none.
     """
-    return (
-        f"try_variant_get({part}, '$', "
-        f"'{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
-    )
+    type = "ARRAY<VARIANT>" if kind == "list" else "MAP<STRING, VARIANT>"
+    return f"try_variant_get({part}, '$', '{type}')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #1a0abac7
 NUMBER_MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
 _JSON_NUMBER_PATTERN = (
-    r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|'
-    r"[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))"
+    r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)'
+    r"(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)"
+    r"(?=\s*+(?:[,}\]]|$))"
 )
 HALF_PAIR_PATTERN = (
     r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|"
@@ -230,8 +220,8 @@ HALF_PAIR_PATTERN = (
 )
 ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
 BEYOND_VARIANT = (
-    r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|"
-    r"[0-9]{4})"
+    r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]"
+    r"|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
 )
 
 

@@ -21,7 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...contract.source_options import codec_of, quote_escape
+from ...contract.source_options import (
+    CSV_READER_OPTIONS,
+    codec_of,
+    is_option_true,
+    quote_escape,
+)
 from ...contract.sql.sqltype import quote, sql_literal
 from .casts import (
     FILE_STRUCT,
@@ -49,26 +54,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'CHUNK_BYTES', 'LINE_FEED', 'has_header', 'is_utf8', 'encoding_of',
-           'records_in', 'csv_records', 'escape_of', 'local_path', 'escape_glob',
-           'Quotes', 'range_bounds', 'whole_lines', 'is_within_quotes', 'marks_of',
-           'needs_copy', 'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract',
-           'read_csv', 'strip_envelope_column', 'csv_parts']
+__all__ = ['CHUNK_BYTES', 'LINE_FEED', 'has_header', 'is_utf8', 'encoding_of', 'records_in',
+           'csv_records', 'escape_of', 'local_path', 'escape_glob', 'Quotes',
+           'range_bounds', 'whole_lines', 'is_within_quotes', 'marks_of', 'needs_copy',
+           'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract',
+           'spark_csv_options', 'read_csv', 'strip_envelope_column', 'csv_parts']
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #2bf4f070
-CSV_OPTIONS = (
-    "delimiter",
-    "quote",
-    "escape",
-    "encoding",
-    "nullValue",
-    "emptyValue",
-    "comment",
-    "ignoreLeadingWhiteSpace",
-    "ignoreTrailingWhiteSpace",
-)
-
-
 def has_header(options: Mapping[str, Any]) -> bool:
     """The files' first record names their columns.
 
@@ -88,11 +80,6 @@ def encoding_of(options: Mapping[str, Any]) -> str:
     found = codec_of(given) or given
     return "utf-8-sig" if found in ("utf-8", "ascii") else found
 
-
-def _is_option_true(options: Mapping[str, Any], name: str) -> bool:
-    """An option is said to be true."""
-    return str(options.get(name, False)).lower() == "true"
-
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #b277abe8
 def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[list[str]]:
     """Yield the cells of each record in lines of csv, as texts. `options` are the source's."""
@@ -107,7 +94,7 @@ def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[lis
             delimiter=delimiter,
             quotechar=mark or None,
             escapechar=escape_of(options),
-            skipinitialspace=_is_option_true(options, "ignoreLeadingWhiteSpace"),
+            skipinitialspace=is_option_true(options, "ignoreLeadingWhiteSpace"),
         )
 
 
@@ -184,7 +171,7 @@ class Quotes:
 def _quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     """Return how a csv file is quoted. `options` are the source's."""
     if "multiLine" in options:
-        return Quotes(go_over_lines=_is_option_true(options, "multiLine"))
+        return Quotes(go_over_lines=is_option_true(options, "multiLine"))
     mark = str(options.get("quote", '"')).encode()
     delimiter = str(options.get("delimiter", ",")).encode() or b","
     if _has_blank_records(path, delimiter):
@@ -331,7 +318,7 @@ def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMar
     return CsvMarks(
         **{name: str(value).encode() for name, value in names.items()},
         go_over_lines=quotes.go_over_lines,
-        are_led_by_blanks=_is_option_true(options, "ignoreLeadingWhiteSpace"),
+        are_led_by_blanks=is_option_true(options, "ignoreLeadingWhiteSpace"),
         most_cells=_cell_limit(columns),
     )
 
@@ -355,7 +342,7 @@ def needs_copy(path: Path, marks: CsvMarks) -> bool:
 
 
 def _has_blank_line(content: Any, marks: CsvMarks) -> bool:
-    """A line of a file whose lines end with `\n` has blanks and no cells."""
+    """A line of a file whose lines end with a line feed has blanks and no cells."""
     starts = 3 if content[:3] == codecs.BOM_UTF8 else 0
     first = content[starts : starts + CHUNK_BYTES].partition(b"\n")[0]
     return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(
@@ -463,6 +450,27 @@ def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource)
 _NO_QUOTE = "\ufdd0"
 
 
+def spark_csv_options(
+    options: Mapping[str, Any], columns: int, has_long_records: bool
+) -> dict[str, Any]:
+    """Return what Spark's reader is told of csv files with so many columns.
+
+    `options` are the source's.
+    """
+    told: dict[str, Any] = {"header": has_header(options), "mode": "PERMISSIVE"}
+    told["maxColumns"] = _cell_limit(columns)
+    told["multiLine"] = has_long_records
+    if has_long_records:
+        told["lineSep"] = "\n"
+    told |= {name: value for name, value in options.items() if name in CSV_READER_OPTIONS}
+    told["escape"] = quote_escape(options)
+    # it is the byte 0 where none is said, and Spark takes that out of cells
+    told["charToEscapeQuoteEscaping"] = quote_escape(options)
+    if options.get("quote") == "":
+        told["quote"] = _NO_QUOTE
+    return told
+
+
 def read_csv(
     spark: SparkSession,
     files: Sequence[str],
@@ -478,18 +486,7 @@ def read_csv(
     """
     texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    # without an escape of quotes Spark takes the byte 0 for one, and takes it out of cells
-    options = {
-        "header": has_header(source.options),
-        "mode": "PERMISSIVE",
-        "maxColumns": _cell_limit(len(header)),
-        **({"lineSep": "\n"} if has_long_records else {}),
-        **{name: source.options[name] for name in CSV_OPTIONS if name in source.options},
-        "escape": quote_escape(source.options),
-        "multiLine": has_long_records,
-        "charToEscapeQuoteEscaping": quote_escape(source.options),
-    }
-    options |= {"quote": _NO_QUOTE} if source.options.get("quote") == "" else {}
+    options = spark_csv_options(source.options, len(header), has_long_records)
     raw = spark.read.schema(schema).options(**options).csv(list(map(escape_glob, files)))
     if is_enveloped:
         raw = raw.withColumn(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...contract.model import STRING, DataType, Scalar
+from ...contract.source_options import ARROW_CSV_OPTIONS
 from ...contract.sql.sqltype import sql_type
 from .casts import (
     INGEST_MEMBER_NAMES,
@@ -487,7 +488,7 @@ def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[by
 
     if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _may_have_half(lines)):
         return None
-    # as long, and every quote begins or ends a text
+    # the shadow is as long as the lines, and every quote in it begins or ends a text
     shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines
     text = np.frombuffer(shadow, np.uint8)
     ends, quotes = np.flatnonzero(text == LINE_FEED), np.flatnonzero(text == ord('"'))
@@ -499,29 +500,41 @@ def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[by
     starts = np.array([match.start() for match in found])
     if not found or is_within_quotes(quotes, ends) or is_within_quotes(quotes, starts):
         return None
-    left, cut, done, loses_first = [], [dict[bytes, bytes]() for _ in ends], 0, False
+    left = []
+    cut = [dict[bytes, bytes]() for _ in ends]
+    done = 0
+    loses_first = False
     for match, line in zip(found, np.searchsorted(ends, starts).tolist(), strict=True):
         start, end = match.span()
-        name, members, before = match[1], cut[line], _last_byte_index(shadow, start)
-        is_first = shadow[before] == ord("{")
-        is_next = shadow[before] == ord(",") and shadow[_last_byte_index(shadow, before)] != ord(
-            "{"
-        )
-        if (
-            name in members
-            or lines[start + 1 : start + 1 + len(name)] != name
-            or not (is_first or is_next)
-        ):
+        name = match[1]
+        members = cut[line]
+        before, follows = _member_border(shadow, start)
+        is_as_written = lines[start + 1 : start + 1 + len(name)] == name
+        if name in members or not is_as_written or not follows:
             return None
+        is_first = follows == "{"
         members[name] = lines[start:end]
         left.append(lines[done : before + is_first])
-        done, loses_first = end, loses_first or is_first
+        done = end
+        loses_first = loses_first or is_first
     known = b"".join([*left, lines[done:]])
     if loses_first:
         if _LEADING_COMMA_PATTERN.search(lines):
             return None
         known = _LEADING_COMMA_PATTERN.sub(b"{", known)
     return known, [b"{%b}" % b",".join(members.values()) if members else None for members in cut]
+
+
+def _member_border(shadow: bytes, start: int) -> tuple[int, str]:
+    """Return the index of the last byte before a member, and that byte where it is its border.
+
+    The border is the `{` of its object, or the `,` behind another member; else it is empty.
+    """
+    before = _last_byte_index(shadow, start)
+    if shadow[before] == ord("{"):
+        return before, "{"
+    is_behind_another = shadow[_last_byte_index(shadow, before)] != ord("{")
+    return before, "," if shadow[before] == ord(",") and is_behind_another else ""
 
 
 def _last_byte_index(lines: bytes, index: int) -> int:
@@ -688,7 +701,6 @@ def _part_file_sql(file: str) -> str:
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #39b74bc4
 LARGE_FILE_BYTES = 32 << 20
-_CSV_OPTIONS_OF_BOTH = {"header", "delimiter"}
 
 
 def _is_large(path: Path) -> bool:
@@ -701,7 +713,7 @@ def is_for_arrow_csv(look: CsvProfile, source: FileSource) -> bool:
     if not (
         look.quotes.are_plain
         and len(look.header) > 1
-        and set(source.options) <= _CSV_OPTIONS_OF_BOTH
+        and source.options.keys() <= ARROW_CSV_OPTIONS
         and not look.reason
         and _is_large(look.path)
     ):

@@ -809,9 +809,9 @@ def _hand_over_files(
                 is_begun = True
                 compared, differing = _check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = _find_cut_off_files(items, source) | (
-                    differing if source.control and source.control.is_strict else {}
-                )
+                kept_out = _find_cut_off_files(items, source)
+                if source.control and source.control.is_strict:
+                    kept_out |= differing
                 if kept_out:
                     refused |= kept_out
                     continue
@@ -826,11 +826,9 @@ def _hand_over_files(
                 is_of_another = (
                     is_begun and not is_file_error(error) and (rows is None or _is_readable(rows))
                 )
-                broken = (
-                    {}
-                    if is_known or is_of_another
-                    else _find_broken_files(spark, items, source, copies / "each")
-                )
+                if is_known or is_of_another:
+                    raise
+                broken = _find_broken_files(spark, items, source, copies / "each")
                 if not broken:
                     raise
                 refused |= broken
