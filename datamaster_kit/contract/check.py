@@ -1217,20 +1217,19 @@ def _odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]
             )
         seen.add(name)
         model, _, field = level.element.rpartition(".")
-        owners = {model} if model else models if name == "retention" else set()
+        every_model = models if name == "retention" else set()
+        owners = {model} if model else every_model
         if (
             name in ("retention", "freshness")
             and level.element
             and not any(fields.get((owner, field)) in _TEMPORAL_TYPE_NAMES for owner in owners)
         ):
-            said = (
-                "names no field of a "
-                f"model{', so that the age of its file counts' * (name == 'retention')}"
-                if not owners & models
-                else "is no date and no timestamp"
-                if any((owner, field) in fields for owner in owners)
-                else "is not there"
-            )
+            said = "is not there"
+            if not owners & models:
+                of_files = ", so that the age of its file counts" * (name == "retention")
+                said = f"names no field of a model{of_files}"
+            elif any((owner, field) in fields for owner in owners):
+                said = "is no date and no timestamp"
             moments = [
                 f"{owner}.{other}"
                 for (owner, other), kind in fields.items()

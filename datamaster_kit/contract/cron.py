@@ -45,10 +45,10 @@ def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str])
         return False
     if span == "*":
         return True
-    ends = [
-        least + words.index(end) if end in words else int(end) if end.isdigit() else -1
-        for end in span.split("-")
-    ]
+    names = span.split("-")
+    if not all(name in words or name.isdigit() for name in names):
+        return False
+    ends = [_cron_number(name, least, words) for name in names]
     return (
         len(ends) <= 2
         and all(least <= end <= most for end in ends)
@@ -117,8 +117,13 @@ def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]
         span, slash, step = item.partition("/")
         first, dash, last = span.partition("-")
         start = least if span == "*" else _cron_number(first, least, words)
-        end = _cron_number(last, least, words) if dash else most if slash or span == "*" else start
-        end += most - least + 1 if end < start else 0
+        end = start
+        if dash:
+            end = _cron_number(last, least, words)
+        elif slash or span == "*":
+            end = most
+        if end < start:
+            end += most - least + 1
         found |= {
             least + (value - least) % (most - least + 1)
             for value in range(start, end + 1, int(step or 1))

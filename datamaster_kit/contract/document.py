@@ -525,13 +525,9 @@ def parse_document(content: bytes | str, file: str) -> Document:
             *builder.faults, found.fault(place + message, line=line, file=file)
         ) from None
     if not isinstance(builder.root, dict):
-        what = (
-            "nothing"
-            if builder.root is None
-            else "a list"
-            if isinstance(builder.root, list)
-            else "one value"
-        )
+        what = "a list" if isinstance(builder.root, list) else "one value"
+        if builder.root is None:
+            what = "nothing"
         builder.record_fault(_NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -448,15 +448,12 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
         for name in options
         if name not in known | _OPTIONS_OF_TEXT | {"control"}
     ]
-    has_control = options.get("control") is not None
-    told = (
-        []
-        if not has_control
-        else control_problems(options["control"], format)
-        if format != "events"
-        else [("control totals belong to files, and events have none", "remove them")]
-    )
-    control = [(message, "control", hint) for message, hint in told]
+    of_control: Iterable[tuple[str, str]] = ()
+    if options.get("control") is not None:
+        of_control = [("control totals belong to files, and events have none", "remove them")]
+        if format != "events":
+            of_control = control_problems(options["control"], format)
+    control = [(message, "control", hint) for message, hint in of_control]
     return (
         *unknown,
         *absent,

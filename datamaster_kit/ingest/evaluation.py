@@ -266,13 +266,11 @@ def _live_result(rule: Rule, table: _LiveTable, answers: _LiveAnswers) -> LiveRe
     value = answers.numbers[f"all {rule.id}"]
     still = answers.numbers.get(f"open {rule.id}", value)
     passed = is_rule_met(rule, still, rows)
-    words = (
-        _SETTLED_NOTE
-        if passed and not is_rule_met(rule, value, rows)
-        else ""
-        if passed
-        else _next_step_text(table, severity)
-    )
+    words = ""
+    if not passed:
+        words = _next_step_text(table, severity)
+    elif not is_rule_met(rule, value, rows):
+        words = _SETTLED_NOTE
     return replace(plain, value=value, rows=rows, passed=passed, next=words)
 
 

@@ -371,9 +371,9 @@ def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
     first = steps[0]
     catalog = first.names.catalog
     require_tables(first.target, runs_table(catalog))
-    at_a_time = (
-        len(steps) if first.interval else 1 if first.name == "gold" else _MOST_MODELS_AT_ONCE
-    )
+    at_a_time = 1 if first.name == "gold" else _MOST_MODELS_AT_ONCE
+    if first.interval:
+        at_a_time = len(steps)
     with stop_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
         found = {
             step.model.name: outcome for step in steps if (outcome := _acquire_locks(step, locks))

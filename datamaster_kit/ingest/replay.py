@@ -221,13 +221,10 @@ def escape_cell(text: str | None, is_text: bool = True) -> str:
 
 def unescape_cell(cell: str) -> str | None:
     """Return what `escape_cell` has made a cell of."""
-    return (
-        None
-        if not cell
-        else cell[1:]
-        if cell[0] == "'" and _FORMULA_CELL_PATTERN.match(cell)
-        else cell
-    )
+    if not cell:
+        return None
+    is_escaped = cell[0] == "'" and _FORMULA_CELL_PATTERN.match(cell)
+    return cell[1:] if is_escaped else cell
 
 
 def export_quarantine(step: Step, file: Path) -> int:

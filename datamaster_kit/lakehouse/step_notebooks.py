@@ -365,13 +365,11 @@ def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
     from datamaster_kit.targets.cause import cause_fault
     from datamaster_kit.targets.clients.workspace import sdk_fault
 
-    found: tuple[Fault | None, ...] = (
-        error.faults
-        if isinstance(error, DatamasterError)
-        else (sdk_fault(error) or cause_fault(error),)
-        if isinstance(error, Exception)
-        else ()
-    )
+    found: tuple[Fault | None, ...] = ()
+    if isinstance(error, DatamasterError):
+        found = error.faults
+    elif isinstance(error, Exception):
+        found = (sdk_fault(error) or cause_fault(error),)
     return tuple(
         Fault(**scrub_secrets(asdict(fault), environment_secrets(os.environ)))
         for fault in found

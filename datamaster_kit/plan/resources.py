@@ -128,14 +128,14 @@ def _resource_change(wanted: Resource, there: ExistingResource | None) -> Change
     if not found:
         return Change("unchanged", *wanted.key, note=there.note)
     stuck = sorted({item.path for item in found} & wanted.fixed)
-    refusal = (
-        _NOT_OURS
-        if not there.is_ours
-        else f"{', '.join(stuck)} cannot be changed in place: change it back, or move what it "
-        "holds and delete it by hand"
-        if stuck
-        else ""
-    )
+    refusal = ""
+    if not there.is_ours:
+        refusal = _NOT_OURS
+    elif stuck:
+        refusal = (
+            f"{', '.join(stuck)} cannot be changed in place: change it back, or move what it "
+            "holds and delete it by hand"
+        )
     return Change("update", *wanted.key, found, refusal=refusal, note=there.note)
 
 

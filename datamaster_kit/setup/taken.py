@@ -107,11 +107,8 @@ def _watcher_check(
             f"{region} has one: {others[0].split('/resourceGroups/')[-1]}",
             "say network_watcher_is_managed: false under setup.azure",
         )
-    return DoctorCheck(
-        "Network Watcher",
-        "ok",
-        "there already" if others else "made with the rest" if is_managed else "left alone",
-    )
+    words = "made with the rest" if is_managed else "left alone"
+    return DoctorCheck("Network Watcher", "ok", "there already" if others else words)
 
 
 def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:

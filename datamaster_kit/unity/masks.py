@@ -165,13 +165,11 @@ def _build_mask(
         and (kind.length is None or kind.length >= 3)
     )
     plain = sql_type(_parameter_type(kind))
-    called = (
-        "string"
-        if is_text
-        else slug(plain)
-        if isinstance(kind, Scalar) and kind.length is None
-        else f"{slug(type)[:40]}_{hashlib.sha256(type.encode()).hexdigest()[:8]}"
-    )
+    called = f"{slug(type)[:40]}_{hashlib.sha256(type.encode()).hexdigest()[:8]}"
+    if is_text:
+        called = "string"
+    elif isinstance(kind, Scalar) and kind.length is None:
+        called = slug(plain)
     seen = " OR ".join(
         map(
             _caller_condition,

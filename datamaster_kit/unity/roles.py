@@ -50,13 +50,9 @@ def _privileges_of(role: Role) -> frozenset[str]:
     Nothing where its access is in other words.
     """
     words = set(re.split(r"[^a-z]+", role.access.lower().strip()))
-    return (
-        frozenset({"SELECT", "MODIFY"})
-        if words & _WRITE_ACCESS_WORDS
-        else frozenset({"SELECT"})
-        if words & _READ_ACCESS_WORDS
-        else frozenset()
-    )
+    if words & _WRITE_ACCESS_WORDS:
+        return frozenset({"SELECT", "MODIFY"})
+    return frozenset({"SELECT"}) if words & _READ_ACCESS_WORDS else frozenset()
 
 
 def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozenset[str]]:

@@ -188,8 +188,12 @@ def _metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Qualit
             must=must,
             properties=properties,
         )
-    counts_rows, counts_duplicates = metric == "row_count", metric.startswith("duplicate")
-    fits = not columns if counts_rows else bool(columns) if counts_duplicates else len(columns) == 1
+    counts_duplicates = metric.startswith("duplicate")
+    fits = len(columns) == 1
+    if metric == "row_count":
+        fits = not columns
+    elif counts_duplicates:
+        fits = bool(columns)
     if metric not in _SODA_METRICS or not fits or (metric.startswith("invalid") and not arguments):
         return None
     if counts_duplicates:
@@ -384,24 +388,18 @@ def _line_qualities(line: str, settings: Any) -> list[Quality]:
     text, known = " ".join(line.split()), {} if settings is None else settings
     if not isinstance(known, Mapping):
         return [_custom_quality(line, settings)]
+
+    def metric_quality(match: re.Match[str]) -> Quality | None:
+        return _metric_quality(match, known) or _user_metric_quality(match, known)
+
     try:
         reference = _SODA_REFERENCE.fullmatch(text)
-        one = (
-            _reference_quality(reference, known)
-            if reference
-            else _row_failure_quality(known)
-            if text.lower() == "failed rows"
-            else None
-        )
-        found = (
-            [one]
-            if one
-            else _comparison_qualities(
-                text,
-                known,
-                lambda match: _metric_quality(match, known) or _user_metric_quality(match, known),
-            )
-        )
+        one = None
+        if reference:
+            one = _reference_quality(reference, known)
+        elif text.lower() == "failed rows":
+            one = _row_failure_quality(known)
+        found = [one] if one else _comparison_qualities(text, known, metric_quality)
     except ValueError:
         found = None
     notes = {key: known[key] for key in _SODA_NOTE_KEYS if known.get(key) is not None}

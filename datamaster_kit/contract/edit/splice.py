@@ -82,7 +82,9 @@ def _value_lines(
     if isinstance(value, dict | list | tuple):
         if not value:
             return flow_text(value, style), []
-        step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
+        step = 2
+        if entry.key is not None:
+            step = style.mapping if isinstance(value, dict) else style.dash
         return "", collection_lines(value, column + step, style)
     indent = column + style.mapping
     if old.style in ("|", ">") and (

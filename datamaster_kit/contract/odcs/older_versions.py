@@ -198,10 +198,10 @@ def _add_custom_property(
 def _walk_document_parts(data: Any) -> Iterator[Any]:
     """Yield every part of a document."""
     yield data
-    for part in (
-        data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ()
-    ):
-        yield from _walk_document_parts(part)
+    parts = data.values() if isinstance(data, Mapping) else data
+    if isinstance(data, Mapping | list):
+        for part in parts:
+            yield from _walk_document_parts(part)
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #7e6ca1ac
 def render_odcs_version(

@@ -45,10 +45,8 @@ def short_reference(reference: str) -> str:
 
 def _reference_ends(value: Any) -> list[str]:
     """Return the references that a relationship names at one end: one text, or a list."""
-    return [
-        short_reference(item)
-        for item in (value if isinstance(value, list) else [value] if value else [])
-    ]
+    ends = value if isinstance(value, list) else [value]
+    return [short_reference(end) for end in ends] if value else []
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:

@@ -212,14 +212,9 @@ def _odcs_keys(version: str) -> frozenset[str]:
     def keys(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from value["properties"] if isinstance(value.get("properties"), Mapping) else ()
-        for item in (
-            value.values()
-            if isinstance(value, Mapping)
-            else value
-            if isinstance(value, list)
-            else ()
-        ):
-            yield from keys(item)
+        if isinstance(value, Mapping | list):
+            for item in value.values() if isinstance(value, Mapping) else value:
+                yield from keys(item)
 
     return frozenset(keys(odcs_json_schema(version)))
 

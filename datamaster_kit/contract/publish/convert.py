@@ -149,14 +149,10 @@ def _simplify_address(address: str) -> str:
 
     A custom property's `value`, a permitted value's position.
     """
+    if ".customProperties." in f".{address}":
+        return address.removesuffix(".value")
     permitted, enum, _ = address.partition(".enum.")
-    return (
-        address.removesuffix(".value")
-        if ".customProperties." in f".{address}"
-        else f"{permitted}.enum"
-        if enum
-        else address
-    )
+    return f"{permitted}.enum" if enum else address
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #ab0c7f7b
 ContractReader = Callable[[Document, Path | None], tuple[Contract | None, tuple[Fault, ...]]]

@@ -391,13 +391,9 @@ def _type_of_arrow(kind: Any) -> DataType:
         "binary": "binary",
         "large_binary": "binary",
     }
-    return (
-        Scalar("decimal", 20, 0)
-        if str(kind) == "uint64"
-        else Scalar(named[str(kind)])
-        if str(kind) in named
-        else STRING
-    )
+    if str(kind) == "uint64":
+        return Scalar("decimal", 20, 0)
+    return Scalar(named[str(kind)]) if str(kind) in named else STRING
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #42ea8092
 def _sample_delta(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
@@ -451,13 +447,9 @@ def double_quote_yaml(text: str) -> str:
 
 def draft_logical_type(type: DataType) -> str:
     """Return ODCS's logical type."""
-    return (
-        _DRAFT_LOGICAL_TYPES[type.name]
-        if isinstance(type, Scalar)
-        else "array"
-        if isinstance(type, Array)
-        else "object"
-    )
+    if isinstance(type, Scalar):
+        return _DRAFT_LOGICAL_TYPES[type.name]
+    return "array" if isinstance(type, Array) else "object"
 
 
 def can_be_key(column: SampledColumn) -> bool:

@@ -231,11 +231,9 @@ def length_constraint(column: str, item: Field) -> Constraint:
 
 def greatest_length(item: Field) -> int | None:
     """Return the greatest length of a field: what is said of it, else that of its type."""
-    return (
-        item.max_length
-        if item.max_length is not None
-        else (item.type.length if isinstance(item.type, Scalar) else None)
-    )
+    if item.max_length is not None:
+        return item.max_length
+    return item.type.length if isinstance(item.type, Scalar) else None
 
 
 def _column_as_text(column: str, type: DataType) -> str:

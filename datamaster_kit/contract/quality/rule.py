@@ -87,7 +87,9 @@ def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
     """
     if value is None:
         return False
-    measured = (100 * value / total if total else 0.0) if rule.unit == "percent" else value
+    measured = value
+    if rule.unit == "percent":
+        measured = 100 * value / total if total else 0.0
     return all(OPERATOR_TESTS[must.operator](measured, limit_of(must)) for must in rule.must)
 
 

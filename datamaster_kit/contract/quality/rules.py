@@ -69,7 +69,9 @@ def _argument_values(value: Any) -> list[Any]:
 
     A text is one value, and not its characters.
     """
-    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _valid_predicate(quality: Quality, item: Field, column: str) -> str:

@@ -56,13 +56,9 @@ def literal_text(token: str) -> str:
     def character(match: re.Match[str]) -> str:
         if code := match[1] or match[2]:
             return chr(int(code, 16))
-        return (
-            chr(int(match[3], 8))
-            if match[3]
-            else _ESCAPES.get(match[4], match[4])
-            if match[4]
-            else match[0][0]
-        )
+        if match[3]:
+            return chr(int(match[3], 8))
+        return _ESCAPES.get(match[4], match[4]) if match[4] else match[0][0]
 
     if token[0] in "rR":
         return token[2:-1]
@@ -727,13 +723,11 @@ def _largest_value_parts(tree: exp.Expr) -> int:
         sizes[id(node)] = size = min(size, _MAX_VALUE_PARTS + 1)
         most = max(most, size)
         alias = node.args.get("alias")
-        made = (
-            [node.alias]
-            if isinstance(node, exp.Alias)
-            else [column.name for column in alias.columns]
-            if isinstance(alias, exp.TableAlias)
-            else []
-        )
+        made = []
+        if isinstance(node, exp.Alias):
+            made = [node.alias]
+        elif isinstance(alias, exp.TableAlias):
+            made = [column.name for column in alias.columns]
         is_unnamed = (
             isinstance(node.parent, exp.Select)
             and node.arg_key == "expressions"
@@ -760,13 +754,11 @@ def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         return prod(inner)
     name, given = node.name.lower(), node.expressions
-    sizes = (
-        given
-        if name == "sequence"
-        else given[_SIZE_ARGUMENTS[name] :][:1]
-        if name in _SIZE_ARGUMENTS
-        else []
-    )
+    sizes = []
+    if name == "sequence":
+        sizes = given
+    elif name in _SIZE_ARGUMENTS:
+        sizes = given[_SIZE_ARGUMENTS[name] :][:1]
     written_sizes = [
         part.this if isinstance(part, exp.Neg) else part for part in sizes if _is_small(part)
     ]
@@ -872,9 +864,9 @@ def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
     own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
     within = max(_copies_in(part.this, names | own) for part in found)
     is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
-    return (
-        lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
-    )
+    if is_kept and within == 0:
+        return lists
+    return lists * within if lists and within < 2 else within * 2
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1d9a11a1
 _BEFORE_BRACKETS = frozenset(

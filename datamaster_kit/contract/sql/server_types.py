@@ -58,7 +58,9 @@ def server_dialect(types: Iterable[str]) -> str:
     Empty where none has.
     """
     found = [DIALECTS[type.lower()] for type in types if type.lower() in DIALECTS]
-    return _SPARK if _SPARK in found else found[0] if found else ""
+    if _SPARK in found:
+        return _SPARK
+    return found[0] if found else ""
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #fbca6838
 _TIMESTAMP_NTZ_TYPE = Scalar("timestamp_ntz")

@@ -112,9 +112,9 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
         raise ValueError(f"the pattern {text!r} cannot be judged: {error}") from None
     # SQL's patterns are Java's, whose $ may stand before a last line end
     runs = java if "\\z" in text else java.replace("\\z", "$")
-    return text if is_like else make_possessive(
-        runs
-    ) if judged.is_possessive else runs, judged.longest
+    if is_like:
+        return text, judged.longest
+    return make_possessive(runs) if judged.is_possessive else runs, judged.longest
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #8e4ba4d0
 def guard_patterns(

@@ -265,14 +265,11 @@ def grid_field_row(
 ) -> FieldRow:
     """Return the row of one field."""
     said = written if isinstance(written, Mapping) else {}
-    several = said.get("examples")
-    examples = (
-        several
-        if isinstance(several, list)
-        else [said["example"]]
-        if said.get("example") is not None
-        else []
-    )
+    examples = []
+    if isinstance(said.get("examples"), list):
+        examples = said["examples"]
+    elif said.get("example") is not None:
+        examples = [said["example"]]
     return FieldRow(
         name,
         type_text(content, written),

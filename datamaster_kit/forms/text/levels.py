@@ -41,7 +41,9 @@ def period_at(content: Content, level: str) -> str:
     address = level_address(content, level)
     value = text_at(content, (*address, _value_key(content, level)))
     unit = text_at(content, (*address, "unit")) if content.specification == "odcs" else ""
-    return f"{value}{'%' if unit == 'percent' else f' {unit}' if unit else ''}" if value else ""
+    if not value or not unit:
+        return value
+    return f"{value}%" if unit == "percent" else f"{value} {unit}"
 
 
 def with_period(text: str, content: Content, level: str, given: str) -> str:

@@ -96,7 +96,9 @@ def _week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     _, least, most, words = CRON_PARTS[5]
     days = range(1, calendar.monthrange(year, month)[1] + 1)
     sign = re.fullmatch(r"(\w+?)(L|#[1-5])", items[0])
-    text = "7" if items == ("L",) else sign[1] if sign else ",".join(items)
+    text = sign[1] if sign else ",".join(items)
+    if items == ("L",):
+        text = "7"
     wanted = cron_numbers(text, least, most, words)
     found = [day for day in days if (date(year, month, day).weekday() + 1) % 7 + 1 in wanted]
     if not sign:

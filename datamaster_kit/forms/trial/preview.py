@@ -316,15 +316,9 @@ def _example_text(value: Any) -> str | None:
     """Return a value of an example as the text that a file would have."""
     if value is None:
         return None
-    return (
-        "true"
-        if value is True
-        else "false"
-        if value is False
-        else value.isoformat()
-        if isinstance(value, date)
-        else json_value_text(value)
-    )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else json_value_text(value)
 
 
 def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:

@@ -33,15 +33,19 @@ def _cell_words(cell: Cell, is_taken: bool) -> str | None:
     return f"{cell.text}\n(rescued: {cell.misfit})" if is_taken else cell.text
 
 
+def _column_words(column: str, field: str) -> str:
+    """Return a column of a file, with the field that takes it."""
+    if not field:
+        return f"{column} (rescued)"
+    return column if column == field else f"{column} → {field}"
+
+
 def preview_html(found: Preview) -> str:
     """Return a preview as HTML.
 
     Its rows, and in sentences what would be rescued and what is missing.
     """
-    names = [
-        f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}"
-        for column, field in zip(found.columns, found.fields, strict=True)
-    ]
+    names = list(map(_column_words, found.columns, found.fields))
     rows = [
         [_cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)]
         for row in found.rows

@@ -192,7 +192,9 @@ def _timestamp_misfit(text: str, has_zone: bool) -> str:
     time = _TIME_ONLY.fullmatch(plain) if has_zone else None
     if len(text.strip(" ")) < 8 or not (found or time):
         return "no moment such as 2026-01-31T12:30:00"
-    clock = found.groups()[3:] if found else time.groups() if time else ()
+    clock = time.groups() if time else ()
+    if found:
+        clock = found.groups()[3:]
     if found and not _is_calendar_day(int(found[1]), int(found[2] or 1), int(found[3] or 1)):
         return "a day that does not exist"
     if found and not -290_000 < int(found[1]) < 294_000:

@@ -164,11 +164,9 @@ def _check_card(
         words.value = remark_html(check_sentence(_check_from_inputs(inputs)))
 
     def begin_rows(_: Any) -> None:
-        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == (
-            "rows",
-            "mustBe",
-            "0",
-        ):  # no rows at all is what nobody means
+        said = tuple(inputs[name].value for name in ("kind", "operator", "limit"))
+        if said == ("rows", "mustBe", "0"):
+            # nobody means that there are no rows at all
             inputs["operator"].value = "mustBeGreaterThan"
 
     inputs["kind"].observe(begin_rows, "value")
@@ -299,7 +297,8 @@ def checks_panel(file: OpenFile) -> Panel:
         if tuple(chosen.options) != names:
             state["setting"], before = True, chosen.value
             chosen.options = names
-            chosen.value = before if before in names else names[0] if names else None
+            first = names[0] if names else None
+            chosen.value = before if before in names else first
             state["setting"] = False
         placed = model_checks(file.content, chosen.value) if chosen.value else ()
         seen = [(one, faults_at(file.content, (*one.address, one.index))) for one in placed]

@@ -207,7 +207,8 @@ class GridRow:
             self.refused = ""
         typing, self.typing, self.name = self.typing, "refreshing", row.name if row else ""
         for column, widget in self.inputs.items():
-            value = getattr(row, column) if row else False if column in ("required", "key") else ""
+            nothing = False if column in ("required", "key") else ""
+            value = getattr(row, column) if row else nothing
             if column != typing and widget.value != value:
                 widget.value = value
             if widget.layout.display != (None if row else "none"):

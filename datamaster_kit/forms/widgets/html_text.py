@@ -29,7 +29,9 @@ def display_text(text: Any) -> str:
 
     Nothing for None, and yes or no for a truth value.
     """
-    shown = "" if text is None else ("no", "yes")[text] if isinstance(text, bool) else str(text)
+    if text is None:
+        return ""
+    shown = ("no", "yes")[text] if isinstance(text, bool) else str(text)
     return _INVISIBLE_PATTERN.sub(
         "\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n")
     )

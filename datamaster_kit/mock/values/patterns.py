@@ -194,15 +194,12 @@ class _PatternReader:
             or text in (r"\b", r"\B", r"\A", r"\z", r"\Z")
         ):
             return [()]
-        characters = (
-            _characters_of_class(text)
-            if kind == "class"
-            else _characters_of_escape(text)
-            if kind == "escape"
-            else _HARMLESS_CHARACTERS
-            if text == "."
-            else text
-        )
+        if kind == "class":
+            characters = _characters_of_class(text)
+        elif kind == "escape":
+            characters = _characters_of_escape(text)
+        else:
+            characters = _HARMLESS_CHARACTERS if text == "." else text
         return [(tuple(characters),)]
 
     def times(self, text: str) -> tuple[int, int]:

@@ -273,14 +273,13 @@ def example_parts(example: str) -> tuple[TextPart, ...]:
         if re.search("[a-f]", match[0])
         for position in range(*match.span())
     }
-    return tuple(
-        HEX_DIGIT_CHOICES
-        if position in hexes
-        else tuple(ASCII_DIGITS)
-        if character.isdigit()
-        else (character,)
-        for position, character in enumerate(example)
-    )
+    choices: list[tuple[str, ...]] = []
+    for position, character in enumerate(example):
+        if position in hexes:
+            choices.append(HEX_DIGIT_CHOICES)
+        else:
+            choices.append(tuple(ASCII_DIGITS) if character.isdigit() else (character,))
+    return tuple(choices)
 
 
 def distinct_shapes(*rows: tuple[TextPart, ...]) -> tuple[TextShape, ...]:

@@ -97,13 +97,9 @@ def archive_options(file: Path | None) -> list[str]:
     With DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends.
     """
     made = os.environ.get(MAKE_ARCHIVE_VARIABLE)
-    said = (
-        f"-XX:ArchiveClassesAtExit={made}"
-        if made
-        else f"-XX:SharedArchiveFile={file}"
-        if file
-        else ""
-    )
+    said = f"-XX:SharedArchiveFile={file}" if file else ""
+    if made:
+        said = f"-XX:ArchiveClassesAtExit={made}"
     return [f'"{said}"', "-Xlog:cds*=off"] if said else []
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #031bf28a

@@ -637,13 +637,12 @@ def _moments(found: Any) -> list[Any]:
         if pa.types.is_timestamp(part.type):
             numbers.append(part.drop_null().cast(pa.int64()).to_numpy().astype(np.uint64))
         elif part.type.num_fields:
-            held += (
-                part.flatten()
-                if pa.types.is_struct(part.type)
-                else [part.keys, part.items]
-                if pa.types.is_map(part.type)
-                else [part.flatten()]
-            )
+            if pa.types.is_struct(part.type):
+                held += part.flatten()
+            elif pa.types.is_map(part.type):
+                held += [part.keys, part.items]
+            else:
+                held.append(part.flatten())
     return numbers
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #1290eb7b
