@@ -35,8 +35,10 @@ _SPECIAL_CRON_ITEMS = {
 
 
 def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
-    """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of
-    the part's own signs.
+    """An item of a list in an expression can be read.
+
+    It is `*`, a number or name, a range, each with a step if wanted, or one of the part's own
+    signs.
     """
     if re.fullmatch(_SPECIAL_CRON_ITEMS.get(part, r"(?!)"), item):
         return True
@@ -140,9 +142,7 @@ BAD_CRON = code(
 
 
 def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[str]) -> str:
-    """Return a part of an expression with a list's ranges and steps as the numbers that they stand
-    for.
-    """
+    """Return a part of an expression with a list's ranges and steps as the numbers they mean."""
     if name == "day of the week" and part == "L":  # alone, it is the week's last day
         return "SAT"
     if "," not in part or re.search("[LW]", part):

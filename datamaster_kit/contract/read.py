@@ -98,8 +98,9 @@ def document_path(document: Document, model: str, field: str) -> tuple[str | int
 
 # %% ../../nbs/contract/14_read.ipynb #f86fcc02
 def part_path(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
-    """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service
-    level, `service_levels`, `retention`, as far as it is there.
+    """Return the path of a part of the workflow or of a service level, as far as it is there.
+
+    The part is given as `workflow`, `source`, `format`, or as `service_levels`, `retention`.
     """
     data = document.data
     if part == "service_levels":
@@ -177,8 +178,9 @@ def _type_names_by_path(document: Document, contract: Contract) -> dict[NodePath
 
 
 def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
-    """Yield a warning for each value of a text's lists, or limit of a number, that is not what it
-    is written as.
+    """Yield a warning for each value in lists or limits that is not read as it is written.
+
+    That is a value of a text's lists, or a limit of a number.
     """
     odd = {
         at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS
@@ -327,7 +329,7 @@ def examine_document(
         # what breaks its schema has faults enough
         return contract, _add_reading_faults(document, {}, faults)
     if any(fault.severity == "error" for fault in faults) and not contract.models:
-        # they may be what could not be read
+        # models may be what could not be read
         sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)
     faults = (*faults, *_find_misread_values(document, contract))
     faults = (

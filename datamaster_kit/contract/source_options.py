@@ -257,8 +257,9 @@ _READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
 
 
 def moment_pattern_problem(pattern: str) -> str:
-    """Return why no day is read by a pattern, by Spark's letters (Spark, *Datetime Patterns for
-    Formatting and Parsing*); empty where one is.
+    """Return why no day is read by a pattern in Spark's letters; empty where one is.
+
+    Spark, *Datetime Patterns for Formatting and Parsing*.
     """
     plain = re.sub("'[^']*'", "", pattern)
     letters = set(re.findall("[A-Za-z]", plain))

@@ -110,8 +110,9 @@ def rule_breaches(
 
 
 def is_quarantined_sql(rules: Sequence[Rule], broken: str) -> str:
-    """Return SQL that is true for a row that a rule keeps out of silver, given the column with the
-    ids of those that it breaks.
+    """Return SQL that is true for a row that a rule keeps out of silver.
+
+    Given the column with the ids of the rules that it breaks.
     """
     blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING_SEVERITIES]
     if len(blocking) == len(row_rules(rules)):
@@ -170,8 +171,9 @@ def aggregate_values(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any
 
 
 def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str]:
-    """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the
-    ids of those that a row breaks.
+    """Return how many rows broke each row rule, as SQL by the rule's id.
+
+    Given the column with the ids of those that a row breaks.
     """
     return {
         rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))"
@@ -182,8 +184,9 @@ def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str
 def row_metadata_sql(
     stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False
 ) -> str:
-    """Return SQL for where a row came from and who wrote it, from rows with the column
-    `_datamaster_file`; of an event with its envelope.
+    """Return SQL for where a row came from and who wrote it; of an event with its envelope.
+
+    From rows with the column `_datamaster_file`.
     """
     event = ", 'event', _datamaster_file.event" if is_event else ""
     return (

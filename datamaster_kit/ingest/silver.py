@@ -104,8 +104,9 @@ def _rows_not_deleted(step: Step, source: str) -> str:
 
 # %% ../../nbs/ingest/12_silver.ipynb #0891a9b5
 def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str:
-    """Return the MERGE of a source view into the silver table (Delta, *Upsert into a table using
-    merge*).
+    """Return the MERGE of a source view into the silver table.
+
+    Delta, *Upsert into a table using merge*.
     """
     model, written = step.model, _row_stamp_sql(step, stream, batch_id)
     columns = _silver_columns(model)
@@ -170,9 +171,7 @@ def _count_batch_rows(step: Step, stream: str, batch_id: int) -> int:
 
 # %% ../../nbs/ingest/12_silver.ipynb #6335b436
 def _batch_row_counts(step: Step, rows: DataFrame) -> tuple[int, int, int]:
-    """Return how many rows there are, how many of them are good, and how many of these delete their
-    key.
-    """
+    """Return how many rows there are, how many are good, and how many of these delete their key."""
     from pyspark.sql.functions import expr
 
     deletes = f"{IS_GOOD_ROW} AND {is_deletion_sql(step.contract, step.model) or 'false'}"
@@ -254,8 +253,9 @@ _SCHEMA_CHANGE_OPTIONS = (
 
 
 def _is_caught_up(step: Step, claim: StreamState) -> bool:
-    """The stream has read every version of bronze, as far as the target knows the last one, and has
-    nothing to finish.
+    """The stream has read every version of bronze, and has nothing to finish.
+
+    As far as the target knows the last version.
     """
     detail = step.target.detail(step.table("bronze"))
     last = detail.version if detail else None

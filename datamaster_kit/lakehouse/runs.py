@@ -263,8 +263,9 @@ _NO_RUNS = code(
 
 
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
-    """Return the recorded whole runs in the order of their beginning, of one run identifier and
-    step where these are given.
+    """Return the recorded whole runs in the order of their beginning.
+
+    Of one run identifier and step where these are given.
 
     Raises DatamasterError where the table is not there.
     """
@@ -285,8 +286,9 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 
 
 def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
-    """Return the whole runs and the events of held deliveries, which have a batch, in the order of
-    their beginning; none where nothing was recorded yet.
+    """Return the whole runs and the events of held deliveries, in the order of their beginning.
+
+    The events have a batch; none where nothing was recorded yet.
     """
     return tuple(
         map(

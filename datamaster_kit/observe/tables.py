@@ -163,8 +163,10 @@ def _totals_words(entry: FileEntry) -> str:
 
 
 def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, int | None]) -> str:
-    """Return, for each model, how many files were listed, what came of them and of their records,
-    the rows of silver, and how many have what their control totals say, as HTML.
+    """Return what came of each model's files and records, as HTML.
+
+    How many files were listed, what came of them and of their records, the rows of silver, and how
+    many have what their control totals say.
     """
     by_model: dict[str, list[FileEntry]] = {}
     for entry in entries:

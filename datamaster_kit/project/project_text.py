@@ -25,8 +25,9 @@ __all__ = ['QUESTIONS', 'InitQuestion', 'is_asked', 'wrong_answer', 'project_tex
 # %% ../../nbs/project/06_project_text.ipynb #16a370ab
 @dataclass(frozen=True)
 class InitQuestion:
-    """Something that a person is asked, the form of the answer, the answer that is offered, and
-    whether it may be empty.
+    """Something that a person is asked, the form of the answer, and the answer that is offered.
+
+    And whether it may be empty.
     """
 
     name: str
@@ -217,8 +218,9 @@ def _render_answer(name: str, value: str) -> str:
 
 
 def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
-    """Return a section with its answers, or as a comment with examples where its first question has
-    none.
+    """Return a section with its answers.
+
+    Or as a comment with examples where its first question has none.
     """
     is_said = bool(answers.get(key))
     values = dict(_EXAMPLE_ANSWERS)
@@ -280,8 +282,9 @@ def flag_answer_faults(given: Mapping[str, str]) -> list[Fault]:
 
 
 def missing_answer_faults(answers: Mapping[str, str]) -> list[Fault]:
-    """Return the questions that lack an answer, and the answers that say nothing because the
-    question before them has none.
+    """Return the questions that lack an answer.
+
+    And the answers that say nothing because the question before them has none.
     """
     asked = {question.name: is_asked(question, answers) for question in QUESTIONS}
     faults = [

@@ -117,8 +117,9 @@ def _deletion_refusal(change: Mapping[str, Any]) -> str:
 
 
 def parse_terraform_plan(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
-    """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output
-    Format*); data that is only read is left out.
+    """Return the plan of what `terraform show -json` prints of a plan file.
+
+    Data that is only read is left out (Terraform, *JSON Output Format*).
     """
     managed = (
         resource

@@ -183,8 +183,9 @@ def _build_observed_catalog(
     listed: dict[str, list[TableInfo]],
     answers: dict[str, list[dict[str, Any]]],
 ) -> ObservedCatalog:
-    """Return what a catalog has of the desired tables, from the lists by schema and the queries'
-    answers.
+    """Return what a catalog has of the desired tables.
+
+    From the lists by schema and the queries' answers.
     """
     wanted = {}
     for table in desired:

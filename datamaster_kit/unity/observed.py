@@ -65,8 +65,9 @@ def columns_from_schema(schema: dict[str, Any]) -> tuple[TableColumn, ...]:
 
 
 def split_checks(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return a table's CHECK constraints, which Delta keeps among its properties, and the other
-    properties.
+    """Return a table's CHECK constraints, and its other properties.
+
+    Delta keeps the constraints among them.
     """
     checks = {
         key.removeprefix(CHECK_PREFIX): value

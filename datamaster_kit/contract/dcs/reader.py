@@ -191,8 +191,9 @@ def _read_primary_key(
 
 
 def _with_model_check(model: Model, quality: Quality) -> Model:
-    """Return the model with a check on its field, where the check is a metric of one, else on
-    itself.
+    """Return the model with a further check.
+
+    It is on its field, where the check is a metric of one, else on the model itself.
     """
     said = str(quality.properties.get("field", "")).lower()
     found = next(
@@ -219,8 +220,9 @@ EXAMPLE_KEYS = {"model", "type", "description", "data"}
 
 
 def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
-    """Return the examples by model, and those that name none or say more than an example holds,
-    whole (DCS 0.9.3, *Example object*).
+    """Return the examples by model, and those that name none or say more than one holds, whole.
+
+    DCS 0.9.3, *Example object*.
     """
     found: dict[str, tuple[Example, ...]] = {}
     more = []
@@ -337,8 +339,9 @@ def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict
 
 
 def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
-    """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality
-    object*).
+    """Return (dataset, check) for each check of the contract's own `quality`.
+
+    DCS 0.9.3, *Quality object*.
     """
     path: DcsPath = ("quality",)
     item = reading.value(reading.document.data, "quality", (), dict, {})

@@ -97,8 +97,10 @@ def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
 def insert_yaml_entry(
     text: str, path: NodePath, position: int, value: Any, key: str | None = None
 ) -> str:
-    """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a
-    path, which is made where it is absent; raises BadInput where there is no such place.
+    """Return YAML with a new entry of the list, or key of the mapping, at a path.
+
+    The entry stands at a position; the list or mapping is made where it is absent. Raises BadInput
+    where there is no such place.
     """
     made = [value] if key is None else {key: value}
     refuse_unwritable(value, path if key is None else (*path, key))
@@ -220,8 +222,10 @@ def _read_yaml_value(text: str, path: NodePath) -> Any:
 
 
 def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
-    """Return YAML with values set, appended or removed at paths, one after another, everything else
-    as it was; raises BadInput with the faults of all where the text, a path or a value is bad.
+    """Return YAML with values set, appended or removed at paths, everything else as it was.
+
+    The changes are made one after another. Raises BadInput with the faults of all where the text, a
+    path or a value is bad.
     """
     faults: list[Fault] = []
     refuse_unreadable(text)

@@ -226,8 +226,9 @@ def entry_end(text: str, end: int, column: int) -> int:
 
 
 def _entry_start(text: str, start: int, column: int, lowest: int) -> int:
-    """Return where the lines of an entry start, with the comments directly above it, at its column,
-    from an offset on.
+    """Return where the lines of an entry start, from an offset on.
+
+    With the comments directly above it, at its column.
     """
     found = line_start(text, start)
     while (

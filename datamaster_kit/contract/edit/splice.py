@@ -144,8 +144,9 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
 def edit_block(
     layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]
 ) -> str:
-    """Return the text after a change of a block's entries, which sees them as lines of their
-    own.
+    """Return the text after a change of a block's entries.
+
+    The change sees them as lines of their own.
     """
     text = layout.text
     first = parent.entries[0].start

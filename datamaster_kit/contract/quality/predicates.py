@@ -143,8 +143,9 @@ NUMBER_SIZE_FORMATS = (
 
 
 def format_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's format, not executed where its values are no text or the
-    format is not known.
+    """Return the constraint of a field's format.
+
+    It is not executed where its values are no text or the format is not known.
     """
     sentence = f"{item.name} is written as {item.format}"
     if not is_text_type(item.type):
@@ -271,8 +272,9 @@ def enum_constraint(column: str, item: Field) -> Constraint:
 
 # %% ../../../nbs/contract/quality/02_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
-    """Yield the constraints on a field's own value, each as SQL that is NULL for an absent
-    value.
+    """Yield the constraints on a field's own value.
+
+    Each as SQL that is NULL for an absent value.
     """
     has_limit = any(
         getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool)

@@ -114,9 +114,8 @@ def limit_of(must: Threshold) -> Any:
         ]
     except (TypeError, ValueError):
         numbers = [math.nan]
-    if not all(
-        map(math.isfinite, numbers)
-    ):  # a threshold without end is kept by every number, or by none
+    if not all(map(math.isfinite, numbers)):
+        # a threshold without end is kept by every number, or by none
         raise ValueError(f"the threshold {must.value!r} of {must.operator} is not a number")
     return numbers if is_range else numbers[0]
 

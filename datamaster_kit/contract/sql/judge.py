@@ -126,8 +126,9 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #65992dc4
 def _parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
-    """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one
-    with commas (Spark's grammar, *primaryExpression*).
+    """Return a call whose arguments have words between them as one with commas.
+
+    Such as `substring(a FROM 1 FOR 2)` (Spark's grammar, *primaryExpression*).
     """
     from sqlglot import exp
 
@@ -146,7 +147,7 @@ def _contract_dialect() -> Any:
     from sqlglot.generators.databricks import DatabricksGenerator
     from sqlglot.parsers.databricks import DatabricksParser
 
-    # into what older engines read
+    # sqlglot writes these into what older engines read
     translated = (
         exp.Select,
         exp.Table,
@@ -159,8 +160,9 @@ def _contract_dialect() -> Any:
     class Spoken(Databricks):
         class Parser(DatabricksParser):
             def _warn_unsupported(self) -> None:
-                """Log nothing: what is no query is refused, and a log would show somebody else's
-                text as it is.
+                """Log nothing: what is no query is refused.
+
+                A log would show somebody else's text as it is.
                 """
 
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -590,8 +592,9 @@ def _is_small(node: exp.Expr) -> bool:
 
 
 def _source_refusal(node: exp.Expr) -> str:
-    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them, or an empty
-    text.
+    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them.
+
+    An empty text where they may.
     """
     from sqlglot import exp
 
@@ -643,7 +646,7 @@ zip_with
 """,
     )
 )
-# by their own signs
+# how many times longer than its text a value becomes, by the function
 _GROWTH_FACTORS = {
     "hex": 2,
     "base64": 2,
@@ -705,8 +708,9 @@ def _nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _largest_value_parts(tree: exp.Expr) -> int:
-    """Return of how many parts the largest value of a tree is made at most, by what is written in
-    it.
+    """Return of how many parts the largest value of a tree is made at most.
+
+    By what is written in it.
     """
     from sqlglot import exp
 
@@ -739,8 +743,9 @@ def _largest_value_parts(tree: exp.Expr) -> int:
 
 
 def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
-    """Return of how many parts the value of a node is made at most, given that of each node in
-    it.
+    """Return of how many parts the value of a node is made at most.
+
+    Given that of each node in it.
     """
     from sqlglot import exp
 
@@ -786,8 +791,9 @@ def _growth_factor(call: exp.Expr, inner: list[int]) -> int:
 
 
 def _has_doubling_merge(call: exp.Expr) -> bool:
-    """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it
-    could double with each element.
+    """What a call of `aggregate` gathers stands more than once in what it makes of it.
+
+    So it could double with each element.
     """
     from sqlglot import exp
 
@@ -855,8 +861,9 @@ def _copies_in(tree: exp.Expr, names: set[str]) -> int:
 
 
 def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
-    """Return how often a value of these names stands in the value of a call with lambdas, given how
-    often it stands in the call's lists.
+    """Return how often a value of these names stands in the value of a call with lambdas.
+
+    Given how often it stands in the call's lists.
     """
     from sqlglot import exp
 
@@ -958,8 +965,9 @@ def _judge_words(plain: str, sql: str) -> None:
 
 
 def _judge_writing(tree: exp.Expr, plain: str) -> None:
-    """Raise ValueError where a tree, as it is written, has another call than those that were
-    judged, other words than were read, or is read as something else.
+    """Raise ValueError where a tree, as it is written, is not what was judged.
+
+    It has other calls, or other words than were read, or is read as something else.
     """
     sql = render_tree_sql(tree)
     _judge_words(plain, sql)

@@ -53,9 +53,7 @@ def _complement(intervals: _Intervals) -> _Intervals:
 
 
 def _with_both_cases(intervals: _Intervals) -> _Intervals:
-    """Return the characters of the intervals, and the ASCII letters among them in the other
-    case.
-    """
+    """Return the characters of the intervals, with the ASCII letters among them in both cases."""
     found = list(intervals)
     for low, high in intervals:
         for first, shift in ((65, 32), (97, -32)):
@@ -343,8 +341,9 @@ def _confusable_predecessors(automaton: _Automaton, starts: _Ways) -> list[_Pred
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #024f5777
 @dataclass(frozen=True)
 class _StepBound:
-    """The most steps of a search in a text of up to LONGEST characters, and whether they grow no
-    faster than the text.
+    """The most steps of a search in a text of up to LONGEST characters.
+
+    And whether they grow no faster than the text.
     """
 
     most: float
@@ -407,8 +406,9 @@ def _search_steps(automaton: _Automaton, piece: _Piece, keeps: bool = True) -> _
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #7a03ec8b
 def _is_unambiguous(automaton: _Automaton, piece: _Piece, python: str) -> bool:
-    """Every text leaves one way through the pattern, so that its repeated groups may be
-    possessive.
+    """Every text leaves one way through the pattern.
+
+    So its repeated groups may be possessive.
     """
 
     def is_one_way(ways: _Ways) -> bool:

@@ -196,8 +196,9 @@ class SaveResult:
 
 
 def merge_with_disk(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
-    """Return the text of the form and that of the disk in one, from the text that both began
-    with.
+    """Return the text of the form and that of the disk in one.
+
+    Both began with one text.
     """
     disk = read_file_text(file.path)
     return (
@@ -249,8 +250,9 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
 
 
 def _place_count_words(places: Sized) -> str:
-    """Return how many places there are, as the beginning of a sentence about what was done to
-    them.
+    """Return how many places there are, as the beginning of a sentence.
+
+    About what was done to them.
     """
     return f"{len(places)} places were" if len(places) > 1 else "one place was"
 

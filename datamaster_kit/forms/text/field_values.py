@@ -61,8 +61,9 @@ def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -
 
 
 def _with_key_positions(text: str, model: str) -> str:
-    """Return an ODCS text with the positions of a model's key counted from 1, in their order (ODCS
-    v3, Schema: primaryKeyPosition).
+    """Return an ODCS text with the positions of a model's key counted from 1, in their order.
+
+    ODCS v3, Schema: primaryKeyPosition.
     """
     content = content_of(text)
     address = model_address(content, model)

@@ -62,8 +62,9 @@ def parse_quartz(cron: str) -> Quartz:
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #0fed72fc
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its
-    month.
+    """Return the day of the month, from Monday to Friday, that is nearest to a day.
+
+    It is in the day's month.
     """
     last, week_day = calendar.monthrange(year, month)[1], date(year, month, day).weekday()
     if week_day == 5:
@@ -126,8 +127,9 @@ def _zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
 
 
 def due_moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """Yield the moments after another at which an expression falls due in a zone, in order, up to
-    its last year.
+    """Yield the moments after another at which an expression falls due in a zone.
+
+    In order, up to its last year.
     """
     now = after.astimezone(zone).replace(tzinfo=None)
     for year, month in product(said.years, said.months):

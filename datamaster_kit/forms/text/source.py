@@ -133,8 +133,9 @@ def newest_address(content: Content, model: str) -> Address:
 
 
 def newest_by_fields(content: Content, model: str) -> str:
-    """Return the fields whose greatest value is the newest version of a row, with commas
-    between.
+    """Return the fields whose greatest value is the newest version of a row.
+
+    With commas between.
     """
     return text_at(content, newest_address(content, model))
 
@@ -221,8 +222,9 @@ def task_kind(task: Mapping[str, Any]) -> str:
 
 
 def with_task(text: str, content: Content, key: str, kind: str, target: str) -> str:
-    """Return the text with a further task, after those that are there (Databricks REST, *Jobs:
-    Create*, `tasks`).
+    """Return the text with a further task, after those that are there.
+
+    Databricks REST, *Jobs: Create*, `tasks`.
     """
     settings = {
         TASK_KINDS[kind]: target,

@@ -322,8 +322,9 @@ def _example_text(value: Any) -> str | None:
 
 
 def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
-    """Return an example's columns by the keys of its records (empty: the records name them), and
-    its records; raises ValueError where it has none.
+    """Return an example's columns by the keys of its records, and its records.
+
+    No columns: the records name them. Raises ValueError where it has none.
     """
     data = example.data
     if isinstance(data, str) and (
@@ -395,8 +396,9 @@ def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #a3761c74
 def preview(contract: Contract, model: Model, file: Path | None = None, rows: int = 20) -> Preview:
-    """Return the first rows of a raw file of a model, or of the contract's examples where there is
-    no file; raises BadInput where they cannot be read.
+    """Return the first rows of a raw file of a model.
+
+    Or of the contract's examples where there is no file. Raises BadInput where they cannot be read.
     """
     source = (contract.workflow or Workflow()).source
     if file is None:

@@ -154,8 +154,9 @@ def _verdict_of(rule: RuleResult) -> str:
 
 
 def rules_html(models: Iterable[ModelTrial]) -> str:
-    """Return what each rule said, those that are broken first, and those that were not executed
-    before those that are kept.
+    """Return what each rule said, those that are broken first.
+
+    Those that were not executed stand before those that are kept.
     """
     found = [(item.model, rule) for item in models for rule in item.rules]
     order = {False: 0, None: 1, True: 2}
@@ -175,8 +176,9 @@ def rules_html(models: Iterable[ModelTrial]) -> str:
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d7951484
 def mock_html(contract: Contract, made: Sequence[MockOutput], folder: Path) -> str:
-    """Return what mock data of a contract was written, and where, with its first rows where they
-    can be looked into.
+    """Return what mock data of a contract was written, and where.
+
+    With its first rows where they can be looked into.
     """
     rows = [
         (

@@ -223,8 +223,9 @@ _DATETIME_LETTER_PATTERNS = {
 
 
 def datetime_regex(pattern: str) -> re.Pattern[str] | None:
-    """Return Spark's pattern (*Datetime patterns for formatting and parsing*) as a regular
-    expression; None for one that is not read here.
+    """Return Spark's pattern as a regular expression; None for one that is not read here.
+
+    Spark, *Datetime patterns for formatting and parsing*.
     """
     parts = []
     for run in re.finditer(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", pattern, re.DOTALL):
@@ -248,8 +249,9 @@ def datetime_regex(pattern: str) -> re.Pattern[str] | None:
 
 
 def _pattern_misfit(text: str, pattern: str) -> str:
-    """Return why a text is not written as a pattern says, or an empty text, also where the pattern
-    is not read here.
+    """Return why a text is not written as a pattern says.
+
+    An empty text where it is, and where the pattern is not read here.
     """
     if problem := moment_pattern_problem(pattern):
         return f"read by no pattern: {pattern} {problem}"
@@ -416,8 +418,9 @@ PATTERN_OPTIONS = {
 
 
 def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text
-    where it takes it. `options` are the source's.
+    """Return why ingest rescues a text instead of taking it as a value of a type.
+
+    An empty text where it takes it. `options` are the source's.
     """
     options = options or {}
     kind = bronze_type(type)

@@ -37,9 +37,7 @@ GRID_PAGE_SIZE = 15  # rows of the grid
 
 
 class GridPosition:
-    """The model that is shown, the structure in it, the page, and the field that is shown in
-    full.
-    """
+    """The model that is shown, the structure in it, the page, and the field shown in full."""
 
     def __init__(self, content: Content) -> None:
         self.model, self.parts, self.page, self.field, self.index = (
@@ -58,15 +56,13 @@ class GridPosition:
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
         names = content_model_names(content)
-        if (
-            self.model not in names
-        ):  # the one that stands there now: after a new name is undone, the same under its old one
-            self.model, self.parts, self.page, self.field = (
-                next(iter(names[self.index :] or names[-1:]), ""),
-                (),
-                0,
-                "",
-            )
+        if self.model not in names:
+            # the model that stands in its place now: after a new name is undone, the same one
+            # under its old name
+            self.model = next(iter(names[self.index :] or names[-1:]), "")
+            self.parts = ()
+            self.page = 0
+            self.field = ""
         self.index = names.index(self.model) if self.model else 0
         while self.parts and self.parts[-1] not in [
             one.name for one in grid_field_rows(content, self.model, self.parts[:-1])

@@ -34,8 +34,9 @@ __all__ = ['model_bar']
 def model_bar(
     file: OpenFile, place: GridPosition, refresh: Callable[[], None]
 ) -> tuple[Any, Callable[[], None]]:
-    """Return the bar that chooses, adds, renames, moves, copies and removes models, and what
-    refreshes it.
+    """Return the bar that chooses, adds, renames, moves, copies and removes models.
+
+    And what refreshes it.
     """
     from ipywidgets import HTML, Accordion, Dropdown, Text, VBox
 

@@ -192,8 +192,9 @@ class GenerationPlan:
     def draw_columns(
         self, rows: np.ndarray, attempt: int, known: KnownColumns, names: set[str]
     ) -> dict[str, pa.Array]:
-        """Return the columns of groups that have one of the names drawn, the others as they are
-        known.
+        """Return the columns of groups that have one of the names drawn.
+
+        The others are as they are known.
         """
         found = dict(known)
         for group in self.groups:

@@ -243,8 +243,9 @@ _FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
 
 @lru_cache(maxsize=512)
 def parts_for_field_name(name: str) -> NamedParts:
-    """Return the parts of texts for a field's name, and whether the same texts come again and
-    again.
+    """Return the parts of texts for a field's name.
+
+    And whether the same texts come again and again.
     """
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
     for meaning, make in _FIELD_NAME_PARTS:

@@ -75,8 +75,9 @@ def avro_header_size(path: Path) -> int:
 
 
 def avro_damage(path: Path) -> tuple[str, int]:
-    """Return why an avro file cannot be read to its end, or an empty text, and the number of its
-    bytes up to there (Avro, *Object container files*).
+    """Return why an avro file cannot be read to its end, and how many bytes lie before that.
+
+    An empty text where it can (Avro, *Object container files*).
     """
     whole = 0
     try:

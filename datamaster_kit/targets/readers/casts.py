@@ -39,8 +39,9 @@ __all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT',
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return SQL that casts a text expression to a type, NULL where the text does not fit without
-    loss.
+    """Return SQL that casts a text expression to a type.
+
+    NULL where the text does not fit without loss.
 
     `options` may give `dateFormat` and `timestampFormat` (Spark, *Datetime patterns*).
     """
@@ -120,9 +121,10 @@ def _is_written_as_sql(text: str, name: str) -> str:
 
 
 def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
-    """Return SQL that is true for a text, written as it should be, whose value is not another than
-    was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so
-    large or small.
+    """Return SQL that is true for a text whose value is what was written.
+
+    The text is in its type's form. A decimal loses no digit; a double is neither infinite nor zero
+    by being so large or small.
     """
     if type.name == "decimal":
         return [_has_digits_sql(text, type.precision or 10, type.scale or 0)]
@@ -149,8 +151,10 @@ def unknown_members(text: str, type: DataType) -> str:
 
 
 def _has_digits_sql(text: str, precision: int, scale: int) -> str:
-    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
-    its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
+    """Return SQL that is true for a text with so many digits after its point, or fewer.
+
+    Zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal
+    tells.
     """
     has_exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
     mantissa = f"split_part(upper({text}), 'E', 1)"
@@ -268,9 +272,10 @@ def parse_whole_json(text: str) -> str:
 
 
 def parse_marked_json(text: str) -> str:
-    """Return SQL for JSON as a variant in which each number is a text with a mark
-    (`_variant_part_text`); NULL where the text is none, anything stands behind the value, or a text
-    within it cannot be kept.
+    """Return SQL for JSON as a variant in which each number is a text with a mark.
+
+    `_variant_part_text` reads it. NULL where the text is none, anything stands behind the value, or
+    a text within it cannot be kept.
     """
     has_mark = (
         f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, "
@@ -305,8 +310,9 @@ def _strip_texts(value: str) -> str:
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
 def _variant_part_text(part: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from,
-    a number as it is written; NULL for nothing.
+    """Return SQL for a variant of `parse_marked_json` as the text that a scalar is cast from.
+
+    A number is as it is written; NULL for nothing.
     """
     return let_sql(
         f"try_variant_get({part}, '$', 'string')",
@@ -352,8 +358,9 @@ def base64_bytes(text: str) -> str:
 def _is_castable_part_sql(
     part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
 ) -> str:
-    """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and
-    knows no more members than it at any depth but the first.
+    """Return SQL that is true where a variant is nothing, or has a type with all of its parts.
+
+    And where it knows no more members than the type at any depth but the first.
     """
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
@@ -439,7 +446,7 @@ def _cast_fitting_part(
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
-# of what ingest says of a row, beside what did not fit
+# the members by which ingest says something of a row, beside what did not fit
 INGEST_MEMBER_NAMES = (
     "_file_path",
     "_corrupt_record",
@@ -468,8 +475,9 @@ def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
 
 
 def members_json(members: str) -> str:
-    """Return SQL for the JSON of a map of `parse_rescued_members`, with its numbers as they were
-    written.
+    """Return SQL for the JSON of a map of `parse_rescued_members`.
+
+    With its numbers as they were written.
     """
     return unmark_numbers(f"to_json({members})")
 
@@ -486,9 +494,10 @@ def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
 
 
 def escape_ingest_names(members: str) -> str:
-    """Return SQL for a map of what a record says more, in which no name is one that ingest has for
-    itself (OWN_NAMES): it has a number behind it, as a second column of a name has
-    (`match_header`).
+    """Return SQL for a map of what a record says more, without ingest's own names.
+
+    A name that ingest has for itself (OWN_NAMES) has a number behind it, as a second column of a
+    name has (`match_header`).
     """
     own = f"array({', '.join(map(sql_literal, INGEST_MEMBER_NAMES))})"
     free = (
@@ -524,9 +533,10 @@ def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> s
 def match_header(
     header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[dict[str, int], dict[int, str]]:
-    """Return which position of the header each field has, and the positions left over with a name
-    that is theirs alone. A field without a column under its name has one under a former name, by
-    `aliases`.
+    """Return which position of the header each field has, and the positions left over.
+
+    Those have a name that is theirs alone. A field without a column under its name has one under a
+    former name, by `aliases`.
     """
     positions: dict[str, int] = {}
     former = {
@@ -694,8 +704,10 @@ def rows_of_texts(
     extra: str = "",
     ready: Collection[str] = (),
 ) -> DataFrame:
-    """Return rows of the contract from columns of text, named TEXT with their position in the
-    header, `_corrupt_record` and `_datamaster_file`.
+    """Return rows of the contract from columns of text.
+
+    These are named TEXT with their position in the header; `_corrupt_record` and `_datamaster_file`
+    are there too.
 
     `extra` is a column with more that the contract does not know, as a JSON object, or NULL.
     `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
@@ -746,8 +758,10 @@ def rest_of_row(
     values: Mapping[int, str],
     more: Mapping[str, str] | None = None,
 ) -> str:
-    """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields
-    `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`.
+    """Return SQL for a struct of a row's texts, of the values of some fields, and of `more`.
+
+    Texts are TEXT, by position. The values of the fields `to_cast` (READY) are those in `values`,
+    or else what the texts are cast to.
     """
     found = [f"'{TEXT_COLUMN.format(position)}', {text}" for position, text in texts.items()]
     parts = {

@@ -94,9 +94,8 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
             return (
                 f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
             )
-        case Map(
-            Field(type=Scalar("string")), value
-        ):  # a key may stand twice, which `map_from_arrays` refuses
+        case Map(Field(type=Scalar("string")), value):
+            # a key may stand twice, which `map_from_arrays` refuses
             return (
                 f"transform_values({column}, ({key}, {item}) -> "
                 f"{_json_value_sql(item, value.type, depth + 1)})"
@@ -131,8 +130,9 @@ def _is_logical_number_sql(column: str, type: LogicalNumber) -> str:
 
 
 def _logical_number_text(column: str, type: LogicalNumber) -> str:
-    """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a
-    number.
+    """Return SQL for the text of a time, or of a moment, that is there as a number.
+
+    The moment is in nanoseconds.
     """
     start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
     if type.meaning.startswith("time-"):
@@ -158,8 +158,9 @@ _RAW_COLUMN = "_datamaster_raw_{}"
 
 
 def _number_members(type: DataType) -> DataType:
-    """Return the type, as Spark has it, with numbers for the names of its members, which a file may
-    give names that no SQL can say.
+    """Return the type, as Spark has it, with numbers for the names of its members.
+
+    A file may give them names that no SQL can say.
     """
     match type:
         case LogicalNumber(name):
@@ -228,8 +229,10 @@ def _is_valid_value_sql(value: str, type: DataType, depth: int = 0) -> str:
 
 
 def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
-    """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it
-    is: read as its text would be, and a number only where it is the same number.
+    """Return SQL for a value of another type as a scalar one.
+
+    NULL where it would not stay what it is: it is read as its text would be, and a number only
+    where it is the same number.
     """
     kind = sql_type(wanted)
     match there, wanted:
@@ -270,9 +273,10 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
 
 
 def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
-    """Return SQL that is true where a value of another type fits one that bronze stores, with all
-    of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth
-    but the first.
+    """Return SQL that is true where a value of another type fits, and SQL for it as such.
+
+    It fits one that bronze stores with all of its parts; what a struct does not know stays out of
+    it at no depth but the first.
     """
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
     if _is_same_type(there, wanted):
@@ -377,8 +381,9 @@ def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
 
 
 def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it
-    (`fit_value`).
+    """Return SQL for a column as a type that bronze stores.
+
+    NULL where a value does not fit it (`fit_value`).
     """
     fits, cast = fit_value(column, there, wanted)
     return (
@@ -432,8 +437,9 @@ def _has_text(kind: DataType) -> bool:
 
 
 def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
-    """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of
-    name, SQL and type, has bytes that are no UTF-8.
+    """Return SQL for `_datamaster_file` that ends with an error where bytes are no UTF-8.
+
+    At a row in which a column, of name, SQL and type, has such.
 
     Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro,
     *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
@@ -511,7 +517,7 @@ def read_columnar(
         for index, name in extras.items()
     ]
     every = [_RAW_COLUMN.format(index) for index in range(len(there))]
-    # a file may have a column of that name, or of none
+    # a file may have a column called `_metadata`, or one without a name
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(
         *every, "_metadata"
     )
@@ -539,8 +545,9 @@ def read_columnar(
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #2d92874d
 def _with_moments(there: DataType, said: Any) -> DataType:
-    """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads
-    as whole numbers; `said` is Arrow's type, None where it is not known.
+    """Return the type of a parquet file's column with its moments in nanoseconds.
+
+    Spark reads those as whole numbers; `said` is Arrow's type, None where it is not known.
     """
     from pyarrow import types
 
@@ -596,17 +603,18 @@ def _fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field,
 
 
 def _find_lossy_moments(path: Path) -> str:
-    """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps
-    the microseconds, or an empty text.
+    """Return the name of a parquet file's column of whose moments Spark keeps too little.
+
+    They are in nanoseconds, and Spark keeps the microseconds; an empty text where there is none.
     """
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
     written = (file.schema.column(index) for index in range(len(file.schema)))
     names = [column.path for column in written if column.physical_type == "INT96"]
-    if not names or b"org.apache.spark.version" in (
-        file.metadata.metadata or {}
-    ):  # Spark writes none
+    # Spark itself writes no moments that it would lose something of
+    is_of_spark = b"org.apache.spark.version" in (file.metadata.metadata or {})
+    if not names or is_of_spark:
         return ""
     with (
         parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse,
@@ -625,8 +633,9 @@ def _find_lossy_moments(path: Path) -> str:
 
 
 def _moments(found: Any) -> list[Any]:
-    """Return the moments within a table of Arrow, as whole numbers that go round at their end, as
-    those of nanoseconds do for a year that is far away.
+    """Return the moments within a table of Arrow, as whole numbers that go round at their end.
+
+    As those of nanoseconds do for a year that is far away.
     """
     import numpy as np
     import pyarrow as pa
@@ -649,8 +658,9 @@ def _moments(found: Any) -> list[Any]:
 def group_by_schema(
     spark: SparkSession, files: Iterable[str], format: str
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return parquet or avro files by their schema, and the reasons of those that cannot be
-    read.
+    """Return parquet or avro files by their schema.
+
+    And the reasons of those that cannot be read.
     """
     groups: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}
