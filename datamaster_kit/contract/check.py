@@ -44,7 +44,7 @@ from .sql.pattern_steps import ExplodingPatternError
 from .sql.patterns import java_pattern
 from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .quality.rule import OPERATOR_TESTS, limit_of
-from .quality.rules import QUALITY_SEVERITIES
+from .quality.declared_rules import QUALITY_SEVERITIES
 from .source_options import (
     VALUE_OPTIONS,
     century_problem,

@@ -14,7 +14,8 @@ from .document import Document, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract, Model
 from .read import examine_document, part_path, document_path, reference_root
-from .quality.rules import SQL_REFUSED, rules
+from .quality.declared_rules import SQL_REFUSED
+from .quality.rules import rules
 from .together import (
     MODEL_NAMED_TWICE,
     TABLE_CLAIMED_TWICE,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..contract.model import Contract
 from ..contract.sql.sqltype import quote, sql_literal
-from ..contract.quality.rules import slug
+from ..contract.quality.rule import slug
 from ..contract.sql.table import Table, tags_of
 from ..plan.plan import Difference
 from ..project.project_file import Project

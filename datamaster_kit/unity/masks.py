@@ -27,7 +27,7 @@ from ..contract.model import (
     walk_fields,
 )
 from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.quality.rules import slug
+from ..contract.quality.rule import slug
 from ..contract.sql.table import Table
 from ..plan.plan import Change, Difference
 from .evolution import TableAlteration, sql_word_tokens

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 # %% auto #0
-__all__ = ['METRICS', 'VALUE_LIST_ARGUMENTS', 'LIST_ARGUMENTS', 'Metric', 'find_metric',
-           'metric_table']
+__all__ = ['METRICS', 'VALUE_LIST_ARGUMENTS', 'LIST_ARGUMENTS', 'DIMENSIONS', 'Metric',
+           'find_metric', 'metric_table']
 
 # %% ../../../nbs/contract/quality/00_metrics.ipynb #54bc1676
 @dataclass(frozen=True)
@@ -67,6 +67,15 @@ METRICS = (
 )
 VALUE_LIST_ARGUMENTS = tuple(name for metric in METRICS for name in metric.value_lists)
 LIST_ARGUMENTS = (*VALUE_LIST_ARGUMENTS, *(name for item in METRICS for name in item.name_lists))
+# of every kind of rule, the metrics' among them
+DIMENSIONS = {
+    "required": "completeness",
+    "unique": "uniqueness",
+    "reference": "consistency",
+    **{metric.kind: metric.dimension for metric in METRICS},
+    "sql": "accuracy",
+    "text": "accuracy",
+}
 
 # %% ../../../nbs/contract/quality/00_metrics.ipynb #00967bf9
 _METRICS_BY_LETTERS = {

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ..model import Threshold
 
 # %% auto #0
-__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'is_rule_met', 'limit_of', 'escape_braces',
-           'render_query', 'mark_not_executed']
+__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'slug', 'is_rule_met', 'limit_of',
+           'escape_braces', 'render_query', 'mark_not_executed']
 
 # %% ../../../nbs/contract/quality/03_rule.ipynb #f8ccd918
 RuleSeverity = Literal["warn", "quarantine", "fail"]
@@ -59,6 +59,14 @@ class Rule:
         A record that could not be read, a value that is none of its type.
         """
         return self.kind in ("record", "type")
+
+
+def slug(text: str, otherwise: str = "constraint") -> str:
+    """Return a text as an identifier in lower case of at most 200 letters.
+
+    Or another where nothing of it is left.
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or otherwise
 
 # %% ../../../nbs/contract/quality/03_rule.ipynb #211992f4
 # SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes

@@ -25,7 +25,9 @@ from ..model import (
     nested_fields,
     walk_fields,
 )
-from ..quality.rules import rules, slug, split_reference
+from ..quality.rules import rules
+from ..quality.rule import slug
+from ..quality.columns import split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0

@@ -100,7 +100,7 @@ def _build_column_groups(world: GenerationContext, model: Model) -> tuple[Column
 
 def _field_at_struct_path(model: Model, path: str) -> Field:
     """Return the field at a dotted path through structs."""
-    from datamaster_kit.contract.quality.field_rules import struct_fields
+    from datamaster_kit.contract.quality.columns import struct_fields
 
     return dict(struct_fields(model.fields))[path]
 

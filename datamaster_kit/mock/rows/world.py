@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ...contract.quality.field_rules import split_reference, struct_fields
+from ...contract.quality.columns import split_reference, struct_fields
 from ...contract.model import Contract, Field, Model, Reference
 from ...contract.quality.predicates import is_text_type
 from ...contract.quality.rules import rules
