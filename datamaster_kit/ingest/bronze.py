@@ -201,8 +201,8 @@ def _read_batch_dirt(
 def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
     known = step.target.spark.sql(
-        "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM "
-        f"{step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
+        "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known "
+        f"FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
         f"{sql_literal(claim.stream)})"
     )
     return (

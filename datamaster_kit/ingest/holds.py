@@ -280,8 +280,8 @@ def _open_bad_rows(step: Step, hold: Hold) -> str:
     return _rows_not_redelivered(
         step,
         step.quarantine,
-        "carlton_released_at IS NULL AND "
-        f"({is_in_batch_ranges_sql(read_batch_ranges(step, hold.runs))})",
+        "carlton_released_at IS NULL "
+        f"AND ({is_in_batch_ranges_sql(read_batch_ranges(step, hold.runs))})",
     )
 
 

@@ -132,8 +132,8 @@ def is_in_batch_ranges_sql(ranges: Sequence[BatchRange]) -> str:
     """Return SQL that is true for the bronze rows of some batches."""
     return (
         " OR ".join(
-            f"(carlton_metadata.stream = {sql_literal(part.stream)} AND "
-            f"carlton_metadata.batch_id BETWEEN {part.first} AND {part.last})"
+            f"(carlton_metadata.stream = {sql_literal(part.stream)} "
+            f"AND carlton_metadata.batch_id BETWEEN {part.first} AND {part.last})"
             for part in ranges
         )
         or "false"

@@ -170,8 +170,8 @@ def _delete_expired_rows(step: Step, cutoff: datetime, layer: str) -> int:
     _record_deletion(step, cutoff, layer, None)
     rows = int(
         step.target.spark.sql(
-            f"DELETE FROM {_retention_tables(step)[layer]} WHERE "
-            f"{_is_before_cutoff_sql(step, cutoff)}"
+            f"DELETE FROM {_retention_tables(step)[layer]} "
+            f"WHERE {_is_before_cutoff_sql(step, cutoff)}"
         ).collect()[0][0]
     )
     failpoint(f"retention.{layer}")

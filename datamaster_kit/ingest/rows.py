@@ -102,8 +102,8 @@ def rule_breaches(
     )
     each = ", ".join(f"CASE WHEN NOT {sql} THEN {sql_literal(id)} END" for id, sql in kept.items())
     return (
-        f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE "
-        f"array_compact(array({each})) END"
+        f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) "
+        f"ELSE array_compact(array({each})) END"
         if kept
         else "CAST(array() AS ARRAY<STRING>)"
     )
@@ -138,10 +138,8 @@ def file_aggregates() -> dict[str, str]:
 
     Numbers alone, as Spark 4.0 observes no list that Python could read.
     """
-    files = (
-        "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS "
-        "size))"
-    )
+    file = "struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size)"
+    files = f"collect_set({file})"
     return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": f"size({files})",

@@ -59,8 +59,8 @@ def _newest_by_key(rows: DataFrame, step: Step) -> DataFrame:
     """Return one row a key: the newest version among the rows, with `_datamaster_is_deletion`."""
     ranked = rows.selectExpr(
         "*",
-        f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY "
-        f"{version_struct(step.contract, step.model)} DESC) AS _datamaster_rank",
+        f"row_number() OVER (PARTITION BY {key_columns(step.model)} "
+        f"ORDER BY {version_struct(step.contract, step.model)} DESC) AS _datamaster_rank",
     ).where("_datamaster_rank = 1")
     return ranked.selectExpr(
         *_silver_columns(step.model),
@@ -118,10 +118,11 @@ def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str
     )
     values = ", ".join([*(f"s.{column}" for column in columns), written])
     return (
-        f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s ON "
-        f"{is_same_key_sql(model, 't', 's')} "
-        f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED "
-        f"AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
+        f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s "
+        f"ON {is_same_key_sql(model, 't', 's')} "
+        f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE "
+        f"WHEN MATCHED AND NOT s._datamaster_is_deletion AND {is_newer} "
+        f"THEN UPDATE SET {updates} "
         "WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT "
         f"({', '.join(columns)}, carlton_changed_by) VALUES ({values})"
     )
@@ -151,8 +152,8 @@ def _append_silver_batch(step: Step, rows: DataFrame, claim: StreamState, batch_
     )
     if claim.leaves_out_known:
         known = step.target.spark.sql(
-            f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} WHERE "
-            f"NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})"
+            f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} "
+            f"WHERE NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})"
         )
         found = found.join(
             known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti"

@@ -238,8 +238,8 @@ def _parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #1c3a3a85
 _NOTES_QUERY = (
-    "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND "
-    "batch IS NOT NULL ORDER BY batch"
+    "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} "
+    "AND batch IS NOT NULL ORDER BY batch"
 )
 
 
@@ -295,8 +295,8 @@ def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
             parse_run,
             target.records(
                 runs_name(catalog),
-                "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY "
-                "started_at, model",
+                "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' "
+                "ORDER BY started_at, model",
             ),
         )
     )

@@ -355,8 +355,8 @@ def access_alterations(
     )
     after_filter = wanted.row_filter
     statement = (
-        f"ALTER TABLE {name} SET ROW FILTER {_quote_full_name(after_filter[0])} ON "
-        f"({', '.join(map(quote, after_filter[1]))})"
+        f"ALTER TABLE {name} SET ROW FILTER {_quote_full_name(after_filter[0])} "
+        f"ON ({', '.join(map(quote, after_filter[1]))})"
         if after_filter
         else f"ALTER TABLE {name} DROP ROW FILTER"
     )

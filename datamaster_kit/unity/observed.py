@@ -112,8 +112,8 @@ def find_null_columns(target: Target, desired: Table, observed: Table) -> frozen
         ]
     )
     (found,) = target.sql(
-        f"SELECT {counts} FROM "
-        f"{target.sql_name(TableName(desired.catalog, desired.schema, desired.name))}"
+        f"SELECT {counts} "
+        f"FROM {target.sql_name(TableName(desired.catalog, desired.schema, desired.name))}"
     )
     return frozenset(name for name, number in found.items() if int(number) > 0)
 

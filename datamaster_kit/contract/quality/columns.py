@@ -57,6 +57,6 @@ def duplicates_query(model: Model, fields: tuple[Field, ...]) -> str:
     columns = escape_braces(", ".join(quote(item.column) for item in fields))
     present = escape_braces(" AND ".join(f"{quote(item.column)} IS NOT NULL" for item in fields))
     return (
-        f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {{{model.name}}} WHERE "
-        f"{present} GROUP BY {columns})"
+        f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {{{model.name}}} "
+        f"WHERE {present} GROUP BY {columns})"
     )

@@ -161,8 +161,8 @@ def _predicate_rule(base: Rule, predicate: str) -> Rule:
         return replace(base, predicate=predicate)
     return replace(
         base,
-        query=f"SELECT count(*) FROM {{{base.model}}} WHERE NOT "
-        f"coalesce(({escape_braces(predicate)}), false)",
+        query=f"SELECT count(*) FROM {{{base.model}}} "
+        f"WHERE NOT coalesce(({escape_braces(predicate)}), false)",
     )
 
 

@@ -53,8 +53,8 @@ def _type_rule(model: Model, item: Field) -> Rule:
         item.name,
         "type",
         f"{item.name} has its type",
-        predicate=f"{_RESCUED_DATA_COLUMN} IS NULL OR NOT "
-        f"coalesce({_misfit_predicate(_RESCUED_DATA_COLUMN, item)}, false)",
+        predicate=f"{_RESCUED_DATA_COLUMN} IS NULL "
+        f"OR NOT coalesce({_misfit_predicate(_RESCUED_DATA_COLUMN, item)}, false)",
     )
 
 # %% ../../../nbs/contract/quality/05_field_rules.ipynb #335e8bf5
@@ -226,6 +226,6 @@ def _reference_rule(
     present = " AND ".join(f"{column} IS NOT NULL" for column in ours)
     return replace(
         rule,
-        query=f"SELECT count(*) FROM {{{model.name}}} a LEFT ANTI JOIN {{{to_model}}} b ON "
-        f"{joined} WHERE {present}",
+        query=f"SELECT count(*) FROM {{{model.name}}} a LEFT ANTI JOIN {{{to_model}}} b "
+        f"ON {joined} WHERE {present}",
     )

@@ -51,8 +51,8 @@ def _luhn_sum_sql(text: str) -> str:
     digit = _character_value_sql(f"reverse({text})", "i")
     doubled = f"2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END"
     return (
-        f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN "
-        f"{doubled} ELSE {digit} END)"
+        f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 "
+        f"THEN {doubled} ELSE {digit} END)"
     )
 
 # %% ../../../nbs/contract/quality/01_formats.ipynb #83fd1bfc

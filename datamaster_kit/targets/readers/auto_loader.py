@@ -172,8 +172,8 @@ def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
         for index, value in enumerate(values)
     ]
     used = "".join(
-        f" AND NOT ({quote(name)} IS NULL AND name IN "
-        f"({', '.join(map(sql_literal, aliases[name]))}))"
+        f" AND NOT ({quote(name)} IS NULL AND name "
+        f"IN ({', '.join(map(sql_literal, aliases[name]))}))"
         for name in former
     )
     rescued = (
@@ -186,8 +186,8 @@ def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
     return rows_of_texts(
         texts.selectExpr(
             "*",
-            "CASE WHEN cardinality(_rescued) > 0 THEN "
-            f"to_json({escape_ingest_names('_rescued')}) END AS _datamaster_extra",
+            "CASE WHEN cardinality(_rescued) > 0 "
+            f"THEN to_json({escape_ingest_names('_rescued')}) END AS _datamaster_extra",
         ),
         names,
         source,

@@ -284,8 +284,8 @@ def parse_marked_json(text: str) -> str:
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) THEN "
-        f"{parse_whole_json(mark_numbers('_text'))} END",
+        f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) "
+        f"THEN {parse_whole_json(mark_numbers('_text'))} END",
     )
 
 
@@ -294,8 +294,8 @@ def _json_to_variant(text: str) -> str:
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR "
-        f"{has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
+        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} "
+        f"OR {has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
     )
 
 
@@ -318,8 +318,8 @@ def _variant_part_text(part: str) -> str:
         f"try_variant_get({part}, '$', 'string')",
         "_said",
         f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, "
-        f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN "
-        f"{unmark_numbers('_said')} ELSE _said END",
+        f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) "
+        f"THEN {unmark_numbers('_said')} ELSE _said END",
     )
 
 
@@ -329,8 +329,8 @@ def variant_text(value: str) -> str:
     Anything nested as JSON, a scalar as it is written.
     """
     return (
-        f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN "
-        f"{unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
+        f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' "
+        f"THEN {unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
     )
 
 
@@ -366,8 +366,8 @@ def _is_castable_part_sql(
     match type:
         case Scalar():
             return (
-                f"({part} IS NULL OR is_variant_null({part}) OR "
-                f"({_cast_part(part, type, options, depth)}) IS NOT NULL)"
+                f"({part} IS NULL OR is_variant_null({part}) "
+                f"OR ({_cast_part(part, type, options, depth)}) IS NOT NULL)"
             )
         case Array(element):
             inside = (
@@ -378,8 +378,8 @@ def _is_castable_part_sql(
             keys = let_sql(
                 f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
                 "keys",
-                f"NOT exists(keys, {key} -> {key} IS NULL) AND "
-                "cardinality(array_distinct(keys)) = cardinality(keys)",
+                f"NOT exists(keys, {key} -> {key} IS NULL) "
+                "AND cardinality(array_distinct(keys)) = cardinality(keys)",
             )
             inside = (
                 f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL "
@@ -416,8 +416,8 @@ def _cast_fitting_part(
     match type:
         case Scalar("variant"):
             return (
-                f"CASE WHEN NOT is_variant_null({part}) THEN "
-                f"{_cast_part(part, type, options, depth)} END"
+                f"CASE WHEN NOT is_variant_null({part}) "
+                f"THEN {_cast_part(part, type, options, depth)} END"
             )
         case Array(element):
             return (
@@ -453,8 +453,8 @@ INGEST_MEMBER_NAMES = (
     "_unreadable",
 )
 IS_RECORD = (
-    f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND "
-    f"array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
+    f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' "
+    f"AND array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
     f"AND NOT array_contains(json_object_keys({RESCUE_COLUMN}), '_corrupt_record'), false)"
 )
 
@@ -742,8 +742,8 @@ def rows_of_texts(
         *map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file"
     ).selectExpr(
         *map(quote, types),
-        f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN "
-        f"{alone} ELSE {both} END AS {RESCUE_COLUMN}",
+        f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL "
+        f"THEN {alone} ELSE {both} END AS {RESCUE_COLUMN}",
         "_datamaster_file",
     )
 

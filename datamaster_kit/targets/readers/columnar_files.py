@@ -58,14 +58,12 @@ def _column_text(column: str, type: DataType) -> str:
             return f"coalesce({', '.join(texts)}, NULL)"
         case LogicalNumber():
             return (
-                f"CASE WHEN {_is_logical_number_sql(column, type)} THEN "
-                f"{_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+                f"CASE WHEN {_is_logical_number_sql(column, type)} "
+                f"THEN {_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
             )
         case Scalar("binary" | "string"):
-            return (
-                f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS "
-                "BINARY)))"
-            )
+            text = f"try_validate_utf8(CAST({column} AS STRING))"
+            return f"coalesce({text}, base64(CAST({column} AS BINARY)))"
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
@@ -245,8 +243,8 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             return value if name == other else _cast_scalar(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
             return (
-                f"CASE WHEN {_is_logical_number_sql(value, there)} THEN "
-                f"{_logical_number_text(value, there)} END"
+                f"CASE WHEN {_is_logical_number_sql(value, there)} "
+                f"THEN {_logical_number_text(value, there)} END"
             )
         case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
@@ -315,8 +313,8 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
             are_keys = let_sql(
                 key_cast,
                 keys,
-                f"NOT exists({keys}, {key} -> {key} IS NULL) AND "
-                f"cardinality(array_distinct({keys})) = cardinality({keys})",
+                f"NOT exists({keys}, {key} -> {key} IS NULL) "
+                f"AND cardinality(array_distinct({keys})) = cardinality({keys})",
             )
             return (
                 f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> "
@@ -375,8 +373,8 @@ def _fit_members(
 def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
     """Return SQL for the entries of a map whose keys no member has for a name."""
     return (
-        f"map_filter({value}, (name, part) -> name NOT IN "
-        f"({', '.join(sql_literal(item.column) for item in wanted)}))"
+        f"map_filter({value}, (name, part) -> name NOT "
+        f"IN ({', '.join(sql_literal(item.column) for item in wanted)}))"
     )
 
 
@@ -457,8 +455,8 @@ def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
     first = f"element_at(filter(array({named}), item -> NOT is_valid_utf8(item.text)), 1).name"
     error = f"raise_error('the text of the column ' || {first} || ' has bytes that are no UTF-8')"
     return (
-        f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN "
-        f"_datamaster_file ELSE {error} END"
+        f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) "
+        f"THEN _datamaster_file ELSE {error} END"
     )
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #fbc6d045
@@ -501,15 +499,15 @@ def read_columnar(
             continue
         column, kind = _RAW_COLUMN.format(positions[name]), there[positions[name]].type
         columns.append(
-            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} AS "
-            f"{quote(name)}"
+            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} "
+            f"AS {quote(name)}"
         )
         if positions[name] not in same:
             misfits.append(
                 (
                     name,
-                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} ELSE "
-                    f"{_unknown_text(column, kind, wanted)} END",
+                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} "
+                    f"ELSE {_unknown_text(column, kind, wanted)} END",
                 )
             )
     misfits += [

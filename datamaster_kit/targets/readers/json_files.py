@@ -153,8 +153,8 @@ def _only_members_sql(names: Sequence[str]) -> str:
     """
     known = f"array({', '.join(map(sql_literal, names))})"
     same = (
-        f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND "
-        f"cardinality(array_except(_keys, {known})) = 0)"
+        f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) "
+        f"AND cardinality(array_except(_keys, {known})) = 0)"
     )
     is_alone = (
         "get_json_object(concat('[', value, ',', hash(value), ']'), '$[1]') = CAST(hash(value) "
@@ -318,12 +318,12 @@ def _exact_member_sql(name: str, names: Sequence[str]) -> str:
     """
     nearly = (
         "filter(map_keys(_record), key -> lower(trim(key)) = "
-        f"{sql_literal(name.strip().lower())} AND key NOT IN "
-        f"({', '.join(map(sql_literal, names))}))"
+        f"{sql_literal(name.strip().lower())} AND key NOT "
+        f"IN ({', '.join(map(sql_literal, names))}))"
     )
     return (
-        f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE "
-        f"try_element_at({nearly}, 1) END"
+        f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} "
+        f"ELSE try_element_at({nearly}, 1) END"
     )
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #0788d701
@@ -406,8 +406,8 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
         "value",
         "_datamaster_file",
-        f"CASE WHEN _fits AND (coalesce({has_only_fields_sql(types)}, false) OR {is_known}) THEN "
-        "_typed END AS _typed",
+        f"CASE WHEN _fits AND (coalesce({has_only_fields_sql(types)}, false) OR {is_known}) "
+        "THEN _typed END AS _typed",
     )
     to_cast = {
         index: type
@@ -455,8 +455,8 @@ def rest_of_record(
     """
     second = {name: plain_parse_type(type) for name, type in types.items()}
     plain = (
-        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} THEN "
-        f"{_parse_record_sql(second)} END"
+        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} "
+        f"THEN {_parse_record_sql(second)} END"
     )
     both = (
         "named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT "

@@ -873,8 +873,8 @@ def read_large_json(
     )
     told = rows.selectExpr(
         "*",
-        f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {_TEXTS_COLUMN} IS NOT NULL THEN "
-        f"{listed} END AS {REST_COLUMN}",
+        f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {_TEXTS_COLUMN} IS NOT NULL "
+        f"THEN {listed} END AS {REST_COLUMN}",
     )
     texts = {
         name: TEXT_COLUMN.format(index) for index, name in enumerate(types) if index not in ready

@@ -121,8 +121,8 @@ def _folder_struct(name: str, type: DataType, index: int, source: FileSource, ro
     """
     value = exact_cast("_text", type, source.options)
     is_bad = (
-        "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR "
-        f"{_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
+        "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 "
+        f"OR {_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
         "_value)))"
     )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
@@ -157,9 +157,9 @@ def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource)
         f"ELSE {both} END AS {RESCUE_COLUMN}"
     )
     columns = [
-        f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad THEN "
-        f"coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS "
-        f"{quote(name)}"
+        f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad "
+        f"THEN coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END "
+        f"AS {quote(name)}"
         if name in numbered
         else quote(name)
         for name in types
