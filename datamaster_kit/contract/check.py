@@ -34,6 +34,7 @@ from .model import (
     Model,
     Threshold,
     Scalar,
+    ServiceLevel,
     Source,
     Struct,
     Workflow,
@@ -1183,71 +1184,63 @@ def _odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]
 
     Misspelled, said twice, or of a field by which no age is told.
     """
-    fields = {
+    seen: set[str] = set()
+    for level in contract.service_levels:
+        for message, hint in (
+            *_service_level_problems(level, level.property.lower() in seen),
+            *_service_level_element_problems(contract, level),
+        ):
+            yield _ODD_SERVICE_LEVEL, message, "", f"service_levels.{level.property}", hint
+        seen.add(level.property.lower())
+
+
+def _service_level_problems(level: ServiceLevel, is_repeated: bool) -> Iterator[tuple[str, str]]:
+    """Yield what is odd of a service level's name and value, each with a hint."""
+    name = level.property.lower()
+    near = get_close_matches(name, PERIOD_SERVICE_LEVELS, 1, 0.85)
+    if near and name not in PERIOD_SERVICE_LEVELS:
+        message = f"{level.property!r} is not a service level that is kept here"
+        yield message, f"did you mean {near[0]!r}?"
+    if name not in _DELETING_SERVICE_LEVELS:
+        return
+    if is_repeated:
+        yield f"{name} is said twice, and the first counts", "keep one"
+    is_said_unlimited = str(level.options.get("unlimited", "")).lower() == "true"
+    if is_said_unlimited and level.value is not None and not is_unlimited(level.value, {}):
+        yield f"{name} is {level.value!r} and unlimited, and unlimited holds", "keep one"
+
+
+def _service_level_element_problems(
+    contract: Contract, level: ServiceLevel
+) -> Iterator[tuple[str, str]]:
+    """Yield that a service level goes by a field that tells no age, with a hint."""
+    name = level.property.lower()
+    if name not in ("retention", "freshness") or not level.element:
+        return
+    types = {
         (model.name, item.name): getattr(item.type, "name", "")
         for model in contract.models
         for item in model.fields
     }
-    models, seen = {model.name for model in contract.models}, set[str]()
-    for level in contract.service_levels:
-        name, place = level.property.lower(), f"service_levels.{level.property}"
-        near = get_close_matches(name, PERIOD_SERVICE_LEVELS, 1, 0.85)
-        if near and name not in PERIOD_SERVICE_LEVELS:
-            yield (
-                _ODD_SERVICE_LEVEL,
-                f"{level.property!r} is not a service level that is kept here",
-                "",
-                place,
-                f"did you mean {near[0]!r}?",
-            )
-        if name in _DELETING_SERVICE_LEVELS and name in seen:
-            yield (
-                _ODD_SERVICE_LEVEL,
-                f"{name} is said twice, and the first counts",
-                "",
-                place,
-                "keep one",
-            )
-        if (
-            name in _DELETING_SERVICE_LEVELS
-            and str(level.options.get("unlimited", "")).lower() == "true"
-            and level.value is not None
-            and not is_unlimited(level.value, {})
-        ):
-            yield (
-                _ODD_SERVICE_LEVEL,
-                f"{name} is {level.value!r} and unlimited, and unlimited holds",
-                "",
-                place,
-                "keep one",
-            )
-        seen.add(name)
-        model, _, field = level.element.rpartition(".")
-        every_model = models if name == "retention" else set()
-        owners = {model} if model else every_model
-        if (
-            name in ("retention", "freshness")
-            and level.element
-            and not any(fields.get((owner, field)) in _TEMPORAL_TYPE_NAMES for owner in owners)
-        ):
-            said = "is not there"
-            if not owners & models:
-                of_files = ", so that the age of its file counts" * (name == "retention")
-                said = f"names no field of a model{of_files}"
-            elif any((owner, field) in fields for owner in owners):
-                said = "is no date and no timestamp"
-            moments = [
-                f"{owner}.{other}"
-                for (owner, other), kind in fields.items()
-                if kind in _TEMPORAL_TYPE_NAMES
-            ]
-            yield (
-                _ODD_SERVICE_LEVEL,
-                f"{name} goes by {level.element!r}, which {said}",
-                "",
-                place,
-                nearest_name_hint(level.element, moments),
-            )
+    models = {model.name for model in contract.models}
+    model, _, field = level.element.rpartition(".")
+    every_model = models if name == "retention" else set()
+    owners = {model} if model else every_model
+    if any(types.get((owner, field)) in _TEMPORAL_TYPE_NAMES for owner in owners):
+        return
+    said = "is not there"
+    if not owners & models:
+        of_files = ", so that the age of its file counts" * (name == "retention")
+        said = f"names no field of a model{of_files}"
+    elif any((owner, field) in types for owner in owners):
+        said = "is no date and no timestamp"
+    moments = [
+        f"{owner}.{other}" for (owner, other), kind in types.items() if kind in _TEMPORAL_TYPE_NAMES
+    ]
+    yield (
+        f"{name} goes by {level.element!r}, which {said}",
+        nearest_name_hint(level.element, moments),
+    )
 
 
 PERIOD_SERVICE_LEVELS = ("retention", "freshness", "latency")
