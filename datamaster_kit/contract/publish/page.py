@@ -351,7 +351,10 @@ def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
     return columns
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d304b6cf
-_BOX, _GAP, _HEIGHT, _BOW = 190, 110, 78, 90
+_BOX = 190
+_GAP = 110
+_HEIGHT = 78
+_BOW = 90
 
 
 _ARROW_TEMPLATE = (

@@ -93,7 +93,10 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     Raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders,
     in lower case.
     """
-    parts, texts, at, is_after_text = [], list[str](), 0, False
+    parts: list[str] = []
+    texts: list[str] = []
+    at = 0
+    is_after_text = False
     while at < len(sql):
         match = _TOKENS.match(sql, at)
         if not match:

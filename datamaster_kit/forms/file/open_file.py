@@ -239,11 +239,9 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     write_file_atomically(file.path, text, file.root)
     with file.lock:
         was_joined = disk != file.editing.saved
-        file.editing, file.content, file.saved = (
-            with_saved_text(with_new_text(file.editing, text), text),
-            content,
-            content,
-        )
+        file.editing = with_saved_text(with_new_text(file.editing, text), text)
+        file.content = content
+        file.saved = content
         file.save_draft()
     file.notify_listeners()
     return SaveResult(version, due if text != disk else version, was_joined)

@@ -132,13 +132,11 @@ class Home:
         self.widget = VBox([stylesheet(), self.message, self.place])
         self.widget.add_class("dm-form")
         self.rows: dict[ListedContract, tuple[Any, Any]] = {}
-        self.limit, self.found, self.form, self.opened, self.question = (
-            _INITIAL_ROW_LIMIT,
-            ContractListing(()),
-            None,
-            self.path,
-            VBox(),
-        )
+        self.limit = _INITIAL_ROW_LIMIT
+        self.found = ContractListing(())
+        self.form = None
+        self.opened = self.path
+        self.question = VBox()
         self.project: Project | None = None
         self.filter.observe(lambda _: self.show_rows(), "value")
         self.read()
@@ -163,11 +161,9 @@ class Home:
 
         Faults of the project file are told.
         """
-        self.project, self.found, about = (
-            None,
-            ContractListing(()),
-            f"The project file {self.path} cannot be used.",
-        )
+        self.project = None
+        self.found = ContractListing(())
+        about = f"The project file {self.path} cannot be used."
         try:
             project = read_project(self.path)
             self.project, self.found = project, read_contract_listing(project)

@@ -40,13 +40,11 @@ class GridPosition:
     """The model that is shown, the structure in it, the page, and the field shown in full."""
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field, self.index = (
-            next(iter(content_model_names(content)), ""),
-            (),
-            0,
-            "",
-            0,
-        )
+        self.model = next(iter(content_model_names(content)), "")
+        self.parts = ()
+        self.page = 0
+        self.field = ""
+        self.index = 0
 
     model: str
     parts: tuple[str, ...]
@@ -161,7 +159,11 @@ class GridRow:
     ) -> None:
         from ipywidgets import HTML
 
-        self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
+        self.file = file
+        self.place = place
+        self.name = ""
+        self.typing = ""
+        self.refused = ""
         self.inputs = _cell_inputs(number)
         self.message = HTML(layout={"display": "none"})
         self.message.add_class("dm-across")
@@ -209,10 +211,8 @@ class GridRow:
                 widget.value = value
             if widget.layout.display != (None if row else "none"):
                 widget.layout.display = None if row else "none"
-        self.inputs["key"].disabled, self.inputs["type"].disabled = (
-            bool(self.place.parts),
-            bool(row and row.has_parts),
-        )
+        self.inputs["key"].disabled = bool(self.place.parts)
+        self.inputs["type"].disabled = bool(row and row.has_parts)
         self.more.layout.display = None if row else "none"
         show_html(
             self.message,

@@ -52,7 +52,10 @@ def model_bar(
     ]
 
     def choose(model: str) -> None:
-        place.model, place.parts, place.page, place.field = model, (), 0, ""
+        place.model = model
+        place.parts = ()
+        place.page = 0
+        place.field = ""
         refresh()
 
     def add() -> None:

@@ -151,7 +151,10 @@ class _PatternReader:
     """
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
-        self.found, self.at, self.reach, self.limit = list(pattern_parts(pattern)), 0, reach, limit
+        self.found = list(pattern_parts(pattern))
+        self.at = 0
+        self.reach = reach
+        self.limit = limit
 
     def alternatives(self) -> _PartRows:
         """Read up to the end of the group."""

@@ -641,10 +641,8 @@ def _skip_header(parts: Iterable[bytes]) -> Iterator[bytes]:
     is_before_header = True
     for lines in parts:
         if is_before_header:
-            lines, is_before_header = (
-                _drop_blank_lines(lines).partition(b"\n")[2],
-                not lines.strip(_BLANK_BYTES),
-            )
+            is_before_header = not lines.strip(_BLANK_BYTES)
+            lines = _drop_blank_lines(lines).partition(b"\n")[2]
         yield lines
 
 
