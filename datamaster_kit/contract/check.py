@@ -458,10 +458,8 @@ def _constraint_findings(model: str, path: str, item: Field) -> Iterator[Contrac
             path,
             "",
         )
-    for pattern in (
-        item.pattern,
-        *(str(quality.arguments.get("pattern") or "") for quality in item.quality),
-    ):
+    patterns = [str(quality.arguments.get("pattern") or "") for quality in item.quality]
+    for pattern in (item.pattern, *patterns):
         yield from _pattern_findings(model, path, pattern)
     if (
         item.min_length is not None
@@ -477,33 +475,7 @@ def _constraint_findings(model: str, path: str, item: Field) -> Iterator[Contrac
         )
     if name in _UNORDERED_TYPE_NAMES and (item.minimum is not None or item.maximum is not None):
         yield _BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
-    if (
-        name in _TEMPORAL_TYPE_NAMES
-        and _MOMENT_PATTERN.fullmatch(item.format)
-        and (guess := moment_pattern_problem(item.format) or century_problem(item.format))
-    ):
-        yield (
-            _GUESSED_CENTURY,
-            f"the format {item.format!r} {guess}",
-            model,
-            path,
-            "it is not used for reading: the source's dateFormat and timestampFormat are",
-        )
-    options = item.properties.get("odcs.logicalTypeOptions")
-    zone = (
-        options.get("defaultTimezone")
-        if name == "timestamp" and isinstance(options, dict)
-        else None
-    )
-    if zone is not None and str(zone).upper().removeprefix("ETC/") not in _UTC_NAMES:
-        yield (
-            _UNUSED_ZONE,
-            f"the default time zone {zone!r} is not applied: a moment without a zone is read "
-            "as one of UTC",
-            model,
-            path,
-            "",
-        )
+    yield from _moment_findings(model, path, item, name)
     yield from _limit_findings(model, path, item, name)
     yield from _type_capacity_findings(model, path, item)
     for value in item.enum:
@@ -513,6 +485,25 @@ def _constraint_findings(model: str, path: str, item: Field) -> Iterator[Contrac
             and not _is_value_of_type(value, name)
         ):
             yield _BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
+
+
+def _moment_findings(model: str, path: str, item: Field, name: str) -> Iterator[ContractFinding]:
+    """Yield what a field says of days and moments that is not used, or is guessed."""
+    if name in _TEMPORAL_TYPE_NAMES and _MOMENT_PATTERN.fullmatch(item.format):
+        guess = moment_pattern_problem(item.format) or century_problem(item.format)
+        hint = "it is not used for reading: the source's dateFormat and timestampFormat are"
+        if guess:
+            yield _GUESSED_CENTURY, f"the format {item.format!r} {guess}", model, path, hint
+    options = item.properties.get("odcs.logicalTypeOptions")
+    if name != "timestamp" or not isinstance(options, dict):
+        return
+    zone = options.get("defaultTimezone")
+    if zone is not None and str(zone).upper().removeprefix("ETC/") not in _UTC_NAMES:
+        message = (
+            f"the default time zone {zone!r} is not applied: a moment without a zone is read "
+            "as one of UTC"
+        )
+        yield _UNUSED_ZONE, message, model, path, ""
 
 
 _INTEGER_TYPE_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}

@@ -331,35 +331,31 @@ def trace_conversion(
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried = []
-    lost = []
+    carried: list[ConvertedValue] = []
+    lost: list[ConvertedValue] = []
     written = _values_by_address(build_odcs(contract))
     known = dict[_DocumentPath, Contract | None]()
 
     def places_of(path: _DocumentPath, value: Any) -> tuple[tuple[str, ...], str]:
         small, inner = _single_field_document(document.data, path)
         if path[:4] not in known:
-            known[path[:4]] = (
-                contract
-                if small is document.data
-                else _reread_contract(small, document, read, root)
-            )
+            is_whole = small is document.data
+            alone = contract if is_whole else _reread_contract(small, document, read, root)
+            known[path[:4]] = alone
         alone = known[path[:4]]
-        return (
-            _find_value_targets(path, value, document, contract, read, root)
-            if alone is None
-            else _find_value_targets(
-                inner, value, replace(document, data=dict(small)), alone, read, root
-            )
-        )
+        if alone is None:
+            return _find_value_targets(path, value, document, contract, read, root)
+        document_of_field = replace(document, data=dict(small))
+        return _find_value_targets(inner, value, document_of_field, alone, read, root)
 
     for path, value in _walk_document_values(document.data):
-        own, address = _readable_address(document.data, path), json_path(path)
-        targets, remark = (
-            ((_simplify_address(own),), "")
-            if own in written and written[own] == value
-            else places_of(path, value)
-        )
+        own = _readable_address(document.data, path)
+        address = json_path(path)
+        line = document.line(path)
+        targets: tuple[str, ...] = (_simplify_address(own),)
+        remark = ""
+        if own not in written or written[own] != value:
+            targets, remark = places_of(path, value)
         if remark == _UNTRACED_REMARK and not targets:
             targets = tuple(
                 place
@@ -368,26 +364,11 @@ def trace_conversion(
             )
         text = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
         if targets:
-            carried.append(
-                ConvertedValue(
-                    address,
-                    document.line(path),
-                    text,
-                    targets,
-                    "" if remark == _UNTRACED_REMARK else remark,
-                )
-            )
+            remark = "" if remark == _UNTRACED_REMARK else remark
+            carried.append(ConvertedValue(address, line, text, targets, remark))
         else:
-            lost.append(
-                ConvertedValue(
-                    address,
-                    document.line(path),
-                    text,
-                    (),
-                    remark
-                    or reasons.get(address, "neither the contract nor ODCS has a place for it"),
-                )
-            )
+            no_place = reasons.get(address, "neither the contract nor ODCS has a place for it")
+            lost.append(ConvertedValue(address, line, text, (), remark or no_place))
     return Conversion(odcs_yaml(contract), tuple(carried), tuple(lost), faults)
 
 

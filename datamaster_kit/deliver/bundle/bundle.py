@@ -276,6 +276,19 @@ def _bundle_yaml(content: Mapping[str, Any]) -> str:
     )
 
 
+def _dashboard_resources(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the resources of dashboards by their keys."""
+    by_key = resources_by_key("dashboards", {name: name for name in names})
+    return {
+        key: {
+            "display_name": name,
+            "file_path": f"../dashboards/{key}.lvdash.json",
+            "warehouse_id": "${var.warehouse_id}",
+        }
+        for key, name in by_key.items()
+    }
+
+
 def bundle_files(
     project: Project,
     contracts: Iterable[Contract],
@@ -307,16 +320,7 @@ def bundle_files(
         },
         "schemas": schema_resources(project.names),
         "volumes": volume_resources(project.names),
-        "dashboards": {
-            key: {
-                "display_name": name,
-                "file_path": f"../dashboards/{key}.lvdash.json",
-                "warehouse_id": "${var.warehouse_id}",
-            }
-            for key, name in resources_by_key(
-                "dashboards", {name: name for name in dashboards}
-            ).items()
-        },
+        "dashboards": _dashboard_resources(dashboards),
     }
     there = {kind: items for kind, items in resources.items() if items}
     written = {
@@ -324,18 +328,15 @@ def bundle_files(
         for kind, items in there.items()
     }
     used = {name for text in written.values() for name in _BUNDLE_VARIABLE_PATTERN.findall(text)}
+    readers = reader_permissions(resources["jobs"].values())
+    root = _root_file(project, there, used, readers, dict(named.values()))
+    pages = {
+        f"dashboards/{bundle_key(name)}.lvdash.json": text for name, text in dashboards.items()
+    }
     return {
-        "databricks.yml": _bundle_yaml(
-            _root_file(
-                project,
-                there,
-                used,
-                reader_permissions(resources["jobs"].values()),
-                dict(named.values()),
-            )
-        ),
+        "databricks.yml": _bundle_yaml(root),
         **written,
-        **{f"dashboards/{bundle_key(name)}.lvdash.json": text for name, text in dashboards.items()},
+        **pages,
         "README.md": _bundle_readme(project, contracts, resources["jobs"]),
         ".gitignore": ".databricks/\n",
     }
