@@ -92,7 +92,7 @@ def _answer_faults(answers: ContractAnswers) -> list[Fault]:
     return faults
 
 
-def _property_lines(name: str, type: DataType, is_key: bool) -> list[str]:
+def _new_field_lines(name: str, type: DataType, is_key: bool) -> list[str]:
     """Return the lines of a field."""
     lines = [
         f"      - name: {name}",
@@ -120,7 +120,7 @@ def new_contract(answers: ContractAnswers) -> str:
         raise BadInput(*faults)
     properties = []
     for position, (name, type) in enumerate(fields):
-        properties += _property_lines(name, type, is_key=position == 0)
+        properties += _new_field_lines(name, type, is_key=position == 0)
     levels = []
     if answers.schedule:
         levels = [
