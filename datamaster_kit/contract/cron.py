@@ -34,6 +34,11 @@ _SPECIAL_CRON_ITEMS = {
 }
 
 
+def _cron_number(text: str, least: int, words: list[str]) -> int:
+    """Return a number that is written as one, or as a month's or a day's name."""
+    return least + words.index(text) if text in words else int(text)
+
+
 def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
     """An item of a list in an expression can be read.
 
@@ -107,11 +112,6 @@ def schedule_hint(value: Any) -> str:
     return _cron_part_hint(parts, _UNIX_PARTS if len(parts) == 5 else CRON_PARTS)
 
 # %% ../../nbs/contract/05_cron.ipynb #8189cbf7
-def _cron_number(text: str, least: int, words: list[str]) -> int:
-    """Return a number that is written as one, or as a month's or a day's name."""
-    return least + words.index(text) if text in words else int(text)
-
-
 def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]:
     """Return the numbers of a list of values, ranges and steps."""
     found: set[int] = set()
