@@ -1,9 +1,11 @@
-"""Check the rule of names on the package: `python tools/check_names.py`.
+"""Check the rules of names and of reading on the package: `python tools/check_names.py`.
 
-Exit 1 with what breaks it.
+Exit 1 with what breaks them.
 
 A function is named by a verb or a noun, never by a participle alone. A name of a module stands once
-in the package, and begins with an underscore where no other file uses it.
+in the package, and begins with an underscore where no other file uses it. The first line of a
+docstring ends a sentence and stands alone, as listings and tooltips show no more. A conditional
+expression does not stand directly within another.
 """
 
 from __future__ import annotations
@@ -102,8 +104,28 @@ def source_notebook(module: Path, text: str) -> Path | None:
     return (module.parent / header[1]).resolve() if header else None
 
 
+def is_sentence_broken(text: str) -> bool:
+    """Return whether a docstring's first line breaks off within a sentence, or runs on below."""
+    first, *rest = text.split("\n")
+    return not first.rstrip().endswith((".", ":", "?")) or bool(rest and rest[0].strip())
+
+
+def reading_findings(tree: ast.Module) -> Iterator[str]:
+    """Yield the docstrings and the conditional expressions that are hard to read."""
+    for node in ast.walk(tree):
+        if isinstance(node, Definition | ast.Module):
+            text = ast.get_docstring(node, clean=False)
+            if text is not None and is_sentence_broken(text):
+                name = getattr(node, "name", "the module")
+                yield f"the docstring of {name} has no sentence for its first line"
+        elif isinstance(node, ast.IfExp):
+            parts = (node.test, node.body, node.orelse)
+            if any(isinstance(part, ast.IfExp) for part in parts):
+                yield f"line {node.lineno}: a conditional stands within another; write an if"
+
+
 def findings() -> Iterator[str]:
-    """Yield what breaks the rule of names."""
+    """Yield what breaks the rules."""
     words, places = words_by_file(), defaultdict(set)
     files_with = Counter(word for found in words.values() for word in found)
     for module in sorted(PACKAGE.rglob("*.py")):
@@ -111,6 +133,7 @@ def findings() -> Iterator[str]:
             continue
         where, text = module.relative_to(ROOT), module.read_text(encoding="utf-8")
         tree = ast.parse(text)
+        yield from (f"{where}: {finding}" for finding in reading_findings(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and is_bare_participle(node.name):
                 yield f"{where}: {node.name} is a participle alone; name the act or the value"
@@ -129,7 +152,7 @@ def findings() -> Iterator[str]:
 
 
 def main() -> int:
-    """Print what breaks the rule of names."""
+    """Print what breaks the rules."""
     found = list(findings())
     print("\n".join(found) or "every name keeps the rule of names")
     return 1 if found else 0

@@ -27,11 +27,16 @@ def narrow_wrapper(width: int, **layout: Any) -> textwrap.TextWrapper:
 
 
 def module_docstring(cells: Any) -> str:
-    """Return a chapter's summary as the docstring of its module, within the width."""
+    """Return a chapter's summary as the docstring of its module, within the width.
+
+    Of one that is too long for a line, the first sentence has the first line to itself.
+    """
     line = summary_of_cells(cells).strip()
     if len(line) <= WIDTH:
         return f"{line}\n\n" if line else ""
-    return textwrap.fill(line.removesuffix('"""'), WIDTH) + '\n"""\n\n'
+    first, _, rest = line.removesuffix('"""').partition(". ")
+    paragraph = f".\n\n{textwrap.fill(rest, WIDTH)}" if rest else ""
+    return f'{first}{paragraph}\n"""\n\n'
 
 
 def relative_imports(source: str, tree: Any, package: str) -> list[str] | None:

@@ -38,8 +38,9 @@ _ARCHIVE_CSV_FILES = (
 
 
 def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
-    """Make a lakehouse in a folder with the jars of a state folder, ingest its files, and end Java,
-    which writes the archive as it ends.
+    """Make a lakehouse in a folder, and ingest its files, with the jars of a state folder.
+
+    Java ends after that, and writes the archive of its classes as it ends.
     """
     from pyspark import SparkContext
 
@@ -86,8 +87,9 @@ _SESSION_TRIAL_CODE = (
 
 
 def make_class_archive(state: Path) -> Path | None:
-    """Make the class archive of a state folder that has the jars, where there is none, and return
-    its file; None where the disk is too full.
+    """Make the class archive of a state folder that has the jars, where there is none.
+
+    Return its file; None where the disk is too full.
 
     Raises DatamasterError with what the process said where it fails.
     """

@@ -239,8 +239,10 @@ def _odcs_version(version: str, form: _ContractExportFormat) -> str:
 def _render_export(
     contract: Contract, form: _ContractExportFormat, model: str, catalog: str, version: str = ""
 ) -> tuple[str, tuple[str, ...]]:
-    """Return a contract, or one model of it, in another form, and what an older version of ODCS
-    does not say; raises BadInput where the model or the version is unknown.
+    """Return a contract, or one model of it, in another form.
+
+    Return also what an older version of ODCS does not say. Raises BadInput where the model or the
+    version is unknown.
     """
     from dataclasses import replace
 

@@ -71,8 +71,9 @@ def _read_delivery(
     contract: str = "",
     purposes: list[str] | None = None,
 ) -> Delivery:
-    """Return what a workspace should have and what it has, all of it or the part of a contract and
-    of purposes.
+    """Return what a workspace should have and what it has.
+
+    All of it, or the part of a contract and of purposes.
 
     With `old_topics`, also the topics that no contract names any more; raises BadInput where a part
     is to delete.
@@ -104,8 +105,9 @@ def _read_delivery(
 
 
 def _print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
-    """Print a plan, as a table for people or as JSON, and what there is to know on standard
-    error.
+    """Print a plan, as a table for people or as JSON.
+
+    What there is to know beside it goes to standard error.
     """
     print_plan(plan, as_json)
     for note in delivery.notes:
@@ -187,8 +189,9 @@ def deliver_destroy_command(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the jobs, releases and topics that the toolkit made, and delete them, events too, once
-    the catalog's name is typed; runs stay in the workspace's history.
+    """Show the jobs, releases and topics that the toolkit made, and delete them, events too.
+
+    They are deleted once the catalog's name is typed. Runs stay in the workspace's history.
 
     Example: datamaster deliver destroy --target production
     """
@@ -287,9 +290,7 @@ def deliver_run_command(
 
 
 def _task_state_printer() -> Callable[[Run], None]:
-    """Return a report of a run that tells on standard error each state of a task when it is a new
-    one.
-    """
+    """Return a report of a run that tells each new state of a task on standard error."""
     from datamaster_kit.deliver.job_runs import last_attempts, run_state
 
     told: dict[str, str] = {}

@@ -90,8 +90,7 @@ def run_cli_in_workspace(
     arguments: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Run `datamaster` with arguments once in the target's workspace, follow it, and print what it
-    printed.
+    """Run `datamaster` once in the target's workspace, follow it, and print what it printed.
 
     Args:
         contracts: those that it works on, whose limits of time are the run's.
@@ -163,8 +162,9 @@ _ROW_COUNT_FIELDS = (
 
 
 def print_runs(runs: Sequence[Run], as_json: bool) -> None:
-    """Print runs: a row each, of the counts those that are not 0 everywhere, and what else happened
-    below; or all of them as JSON.
+    """Print runs, a row each, or all of them as JSON.
+
+    Of the counts only those are shown that are not 0 everywhere; what else happened is told below.
     """
     if as_json:
         print_json({"runs": [asdict(run) for run in runs]})
@@ -219,8 +219,10 @@ def _run_contract_steps(
     steps: Sequence[_ContractStep],
     as_json: bool,
 ) -> None:
-    """Do steps on every contract, those after a failed one left out for the models on which it
-    failed; show the runs, and raise what failed and which files were refused.
+    """Do steps on every contract, show the runs, and raise what failed.
+
+    Steps after a failed one are left out for the models on which it failed. Which files were
+    refused is raised too.
     """
     from datamaster_kit.ingest.files import file_faults
     from datamaster_kit.ingest.ingest import ModelsFailedError
@@ -361,8 +363,9 @@ def replay_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at quarantined rows again, after the contract or the rows were mended, and move the good
-    ones on to bronze and silver.
+    """Look at quarantined rows again, and move the good ones on to bronze and silver.
+
+    For after the contract or the rows were mended.
 
     Example: datamaster ingest replay --to-csv corrections, edit, datamaster ingest replay
     --from-csv corrections
@@ -426,8 +429,9 @@ def release_command(
     contract: ContractOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Release what is held of a model, because a rule of severity fail is broken, and keep who did
-    so, when and why; silver takes it with the next run.
+    """Release what is held of a model because a rule of severity fail is broken.
+
+    Who did so, when and why is kept; silver takes it with the next run.
 
     Where nothing is held, nothing is changed, and it ends well.
 
@@ -477,8 +481,9 @@ def retention_command(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show, and with --apply delete, the rows that are older than the contract's retention, in
-    bronze, quarantine and silver.
+    """Show the rows that are older than the contract's retention; with --apply delete them.
+
+    In bronze, quarantine and silver.
 
     Example: datamaster ingest retention --apply
     """

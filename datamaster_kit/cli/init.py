@@ -170,13 +170,10 @@ def collect_answers(
     for question in QUESTIONS:
         if question.name not in given and is_asked(question, answers):
             default = _default_answer(question, answers, known)
-            answers[question.name] = (
-                _prompt_answer(question, default)
-                if may_ask
-                else ""
-                if question.name in _OPTIONAL_ANSWERS
-                else default
-            )
+            if may_ask:
+                answers[question.name] = _prompt_answer(question, default)
+            else:
+                answers[question.name] = "" if question.name in _OPTIONAL_ANSWERS else default
     faults = [*refused, *missing_answer_faults(answers)]
     if faults:
         raise BadInput(*faults)

@@ -38,8 +38,9 @@ DEFAULT_PROJECT = Path("datamaster.yaml")
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #b96a8b7c
 def _try_make_archive(folder: Path) -> None:
-    """Make the archive of classes of a project folder, and tell on standard error that it is being
-    made, or why it is not: sessions start without one too.
+    """Make the archive of classes of a project folder, and tell so on standard error.
+
+    Where it is not made, why is told: sessions start without one too.
     """
     from datamaster_kit.cli.class_archive import make_class_archive
     from datamaster_kit.targets.jvm.class_archive import project_archive
@@ -124,7 +125,7 @@ def _step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
         case {"runs": [*runs]}:
-            # by ingest, by silver
+            # a run of ingest has rows_written, one of silver rows_merged
             taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)
             return f"{taken:,} rows, {count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
@@ -231,17 +232,16 @@ def run_steps_command(
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #356ea959
 def line_printer() -> Callable[[str], None]:
-    """Return a report of lines on the standard error of now, also while a notebook's cell has
-    another one.
+    """Return a report of lines on standard error as it is when a line is told.
+
+    While a notebook's cell runs, that is another one.
     """
     stream = sys.stderr
     return lambda line: typer.echo(visible_line(line), file=stream)
 
 
 def _step_progress_printer() -> Callable[[str, int, int, str], None]:
-    """Return a callback (step, cell, cells, heading) that reports the progress on standard
-    error.
-    """
+    """Return a callback (step, cell, cells, heading) that tells the progress on standard error."""
     from rich.console import Console
 
     console = Console(stderr=True)

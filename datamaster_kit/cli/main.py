@@ -133,8 +133,9 @@ def _missing_package_fault(package: str) -> Fault:
 
 
 class _VisibleFormatter(logging.Formatter):
-    """Formats what a library logs, which may repeat a server's own words, as one line in which
-    nothing acts.
+    """Formats what a library logs as one line in which nothing acts.
+
+    A library may repeat a server's own words.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -143,8 +144,10 @@ class _VisibleFormatter(logging.Formatter):
 
 
 def _install_log_formatter() -> None:
-    """Have the warnings and errors of libraries that Python writes to standard error written as
-    visible text; what a library keeps to itself, as py4j what it raises too, stays there.
+    """Have what libraries log to standard error written as visible text.
+
+    Those are warnings and errors that Python writes there; what a library keeps to itself, as py4j
+    what it raises too, stays there.
     """
     if logging.lastResort:
         logging.lastResort.setFormatter(_VisibleFormatter())

@@ -113,8 +113,9 @@ def print_table(
 
 
 def _vertical_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Text]:
-    """Yield the lines of rows that stand one below the other, an empty one before each row, and
-    without the cells that say nothing.
+    """Yield the lines of rows that stand one below the other, without cells that say nothing.
+
+    An empty line stands before each row.
     """
     from rich.text import Text
 
@@ -202,7 +203,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     console.print(plan_summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
-# which GitHub colours in a block of the language `diff`
+# GitHub colours lines by these signs in a block of the language `diff`
 _CHANGE_SIGNS = {
     "create": "+",
     "update": "!",

@@ -24,8 +24,9 @@ def quality_command(
     contract: ContractOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask every rule of the contracts of bronze, silver and gold as they are now, whoever filled
-    them; nothing is changed.
+    """Ask every rule of the contracts of bronze, silver and gold as they are now.
+
+    Whoever filled them; nothing is changed.
 
     Exits with 1 where a table breaks a rule of severity fail.
 

@@ -143,8 +143,9 @@ def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _print_outputs(
     project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False
 ) -> None:
-    """Print what the parts put out, and on standard error the ids that the project file does not
-    have yet.
+    """Print what the parts put out.
+
+    The ids that the project file does not have yet are told on standard error.
     """
     from datamaster_kit.setup.variables import ids_to_write
 

@@ -155,8 +155,9 @@ def unity_destroy_command(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the toolkit made in a workspace, and delete it, tables and their data too, in
-    reverse order, once the catalog's name is typed.
+    """Show what the toolkit made in a workspace, and delete it, tables and their data too.
+
+    It is deleted in reverse order, once the catalog's name is typed.
 
     Example: datamaster unity destroy --target production
     """

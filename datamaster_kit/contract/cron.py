@@ -34,9 +34,16 @@ _SPECIAL_CRON_ITEMS = {
 }
 
 
+def _cron_number(text: str, least: int, words: list[str]) -> int:
+    """Return a number that is written as one, or as a month's or a day's name."""
+    return least + words.index(text) if text in words else int(text)
+
+
 def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
-    """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of
-    the part's own signs.
+    """An item of a list in an expression can be read.
+
+    It is `*`, a number or name, a range, each with a step if wanted, or one of the part's own
+    signs.
     """
     if re.fullmatch(_SPECIAL_CRON_ITEMS.get(part, r"(?!)"), item):
         return True
@@ -45,10 +52,10 @@ def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str])
         return False
     if span == "*":
         return True
-    ends = [
-        least + words.index(end) if end in words else int(end) if end.isdigit() else -1
-        for end in span.split("-")
-    ]
+    names = span.split("-")
+    if not all(name in words or name.isdigit() for name in names):
+        return False
+    ends = [_cron_number(name, least, words) for name in names]
     return (
         len(ends) <= 2
         and all(least <= end <= most for end in ends)
@@ -105,11 +112,6 @@ def schedule_hint(value: Any) -> str:
     return _cron_part_hint(parts, _UNIX_PARTS if len(parts) == 5 else CRON_PARTS)
 
 # %% ../../nbs/contract/05_cron.ipynb #8189cbf7
-def _cron_number(text: str, least: int, words: list[str]) -> int:
-    """Return a number that is written as one, or as a month's or a day's name."""
-    return least + words.index(text) if text in words else int(text)
-
-
 def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]:
     """Return the numbers of a list of values, ranges and steps."""
     found: set[int] = set()
@@ -117,8 +119,13 @@ def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]
         span, slash, step = item.partition("/")
         first, dash, last = span.partition("-")
         start = least if span == "*" else _cron_number(first, least, words)
-        end = _cron_number(last, least, words) if dash else most if slash or span == "*" else start
-        end += most - least + 1 if end < start else 0
+        end = start
+        if dash:
+            end = _cron_number(last, least, words)
+        elif slash or span == "*":
+            end = most
+        if end < start:
+            end += most - least + 1
         found |= {
             least + (value - least) % (most - least + 1)
             for value in range(start, end + 1, int(step or 1))
@@ -135,9 +142,7 @@ BAD_CRON = code(
 
 
 def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[str]) -> str:
-    """Return a part of an expression with a list's ranges and steps as the numbers that they stand
-    for.
-    """
+    """Return a part of an expression with a list's ranges and steps as the numbers they mean."""
     if name == "day of the week" and part == "L":  # alone, it is the week's last day
         return "SAT"
     if "," not in part or re.search("[LW]", part):

@@ -116,8 +116,9 @@ def json_path(path: NodePath) -> str:
 
 # %% ../../nbs/contract/04_document.ipynb #f50bfd34
 class AmbiguousScalar(NamedTuple):
-    """A text without quotes, a key or a value, that other readers of YAML take for a number or a
-    truth.
+    """A text without quotes, a key or a value, that other readers of YAML take for something else.
+
+    For a number or a truth.
     """
 
     path: NodePath
@@ -127,8 +128,10 @@ class AmbiguousScalar(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A file's data with the line of every path (from 1), the written text of every scalar that is
-    not a string, and the texts that other readers may take for something else.
+    """A file's data with the line of every path, counted from 1.
+
+    With the written text of every scalar that is not a string, and the texts that other readers may
+    take for something else.
     """
 
     file: str
@@ -454,8 +457,10 @@ def byte_order_mark_encoding(head: bytes) -> str:
 
 
 def detect_utf_encoding(head: bytes) -> str:
-    """Return the encoding, other than UTF-8, that the first bytes of a text show by their mark or
-    by their zeros; an empty text where they show none (YAML 1.2.2, 5.2 *Character encodings*).
+    """Return the encoding, other than UTF-8, that the first bytes of a text show.
+
+    They show it by their mark or by their zeros; an empty text where they show none (YAML 1.2.2,
+    5.2 *Character encodings*).
     """
     zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
     shown = {"000x": "UTF-32BE", "x000": "UTF-32LE"}.get(zeros) or {
@@ -525,13 +530,9 @@ def parse_document(content: bytes | str, file: str) -> Document:
             *builder.faults, found.fault(place + message, line=line, file=file)
         ) from None
     if not isinstance(builder.root, dict):
-        what = (
-            "nothing"
-            if builder.root is None
-            else "a list"
-            if isinstance(builder.root, list)
-            else "one value"
-        )
+        what = "a list" if isinstance(builder.root, list) else "one value"
+        if builder.root is None:
+            what = "nothing"
         builder.record_fault(_NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
@@ -555,8 +556,9 @@ def read_document(path: Path | str) -> Document:
 
 # %% ../../nbs/contract/04_document.ipynb #7c1120e9
 def nearest_name_hint(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?` for the known name that is nearest, or an empty text where none is
-    near.
+    """Return `did you mean 'x'?` for the known name that is nearest.
+
+    An empty text where none is near.
     """
     names = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)

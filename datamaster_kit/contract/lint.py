@@ -14,7 +14,8 @@ from .document import Document, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract, Model
 from .read import examine_document, part_path, document_path, reference_root
-from .quality.rules import SQL_REFUSED, rules
+from .quality.declared_rules import SQL_REFUSED
+from .quality.rules import rules
 from .together import (
     MODEL_NAMED_TWICE,
     TABLE_CLAIMED_TWICE,
@@ -119,8 +120,9 @@ def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tu
 def _lint_file_contract(
     path: Path, root: Path, lenient: bool
 ) -> tuple[tuple[Fault, ...], _LintedContract | None]:
-    """Return every fault of one contract file, and its document and contract where it has no
-    error.
+    """Return every fault of one contract file.
+
+    With its document and contract where it has no error.
     """
     try:
         document = read_document(path)
@@ -142,8 +144,9 @@ def lint_document(document: Document, root: Path, lenient: bool = False) -> tupl
 def _lint_document_contract(
     document: Document, root: Path, lenient: bool
 ) -> tuple[tuple[Fault, ...], _LintedContract | None]:
-    """Return every fault of one document, in the order of its lines, and the document with its
-    contract where it has no error.
+    """Return every fault of one document, in the order of its lines.
+
+    With its contract where it has no error.
     """
     contract, faults = examine_document(document, root, lenient)
     notes: list[Fault] = []
@@ -195,8 +198,9 @@ def lint(
 
 
 def _cross_contract_faults(found: list[_LintedContract]) -> Iterator[Fault]:
-    """Yield what two contracts of a project claim both, at the second's line, naming the
-    first's.
+    """Yield what two contracts of a project claim both.
+
+    At the second's line, naming the first's.
     """
     contracts = assign_layers(contract for _, contract in found)
     for conflict in find_claim_conflicts(contracts):

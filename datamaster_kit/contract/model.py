@@ -495,8 +495,9 @@ class Contract:
 
     @property
     def prepared_models(self) -> tuple[Model, ...]:
-        """The models that another contract brings to bronze, and the tasks of this one to
-        silver.
+        """The models that another contract brings to bronze.
+
+        The tasks of this one bring them to silver.
         """
         return tuple(
             model for model in self.workflow_models if self.layers.get(model.name) == "silver"

@@ -98,8 +98,9 @@ def document_path(document: Document, model: str, field: str) -> tuple[str | int
 
 # %% ../../nbs/contract/14_read.ipynb #f86fcc02
 def part_path(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
-    """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service
-    level, `service_levels`, `retention`, as far as it is there.
+    """Return the path of a part of the workflow or of a service level, as far as it is there.
+
+    The part is given as `workflow`, `source`, `format`, or as `service_levels`, `retention`.
     """
     data = document.data
     if part == "service_levels":
@@ -116,13 +117,11 @@ def part_path(document: Document, part: str, *rest: str) -> tuple[str | int, ...
         for at, item in enumerate(custom if isinstance(custom, list) else ())
         if isinstance(item, dict) and item.get("property") == "workflow"
     ]
-    base: tuple[str | int, ...] = (
-        items[0]
-        if items
-        else ("ingest_workflow",)
-        if "ingest_workflow" in data and "workflow" not in data
-        else ("workflow",)
-    )
+    base: tuple[str | int, ...] = ("workflow",)
+    if items:
+        base = items[0]
+    elif "ingest_workflow" in data and "workflow" not in data:
+        base = ("ingest_workflow",)
     path, value = base, workflow_at(data, base)
     if value is None:
         return ()
@@ -145,10 +144,12 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     """Return the value at a path that begins where the workflow is; None where there is none."""
     value: Any = data
     for step in path:
-        is_there = isinstance(value, dict) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        )
-        value = (value.get(step) if isinstance(value, dict) else value[step]) if is_there else None
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            value = None
     return value
 
 # %% ../../nbs/contract/14_read.ipynb #4aafd01a
@@ -177,8 +178,9 @@ def _type_names_by_path(document: Document, contract: Contract) -> dict[NodePath
 
 
 def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
-    """Yield a warning for each value of a text's lists, or limit of a number, that is not what it
-    is written as.
+    """Yield a warning for each value in lists or limits that is not read as it is written.
+
+    That is a value of a text's lists, or a limit of a number.
     """
     odd = {
         at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS
@@ -221,7 +223,8 @@ def _misread_text(value: Any, text: str, is_limit: bool) -> str:
     if value is None or (is_limit and not isinstance(value, float)):
         return ""
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return shown if (Decimal(text) != Decimal(shown) if is_limit else shown != text) else ""
+    is_other = Decimal(text) != Decimal(shown) if is_limit else shown != text
+    return shown if is_other else ""
 
 # %% ../../nbs/contract/14_read.ipynb #b01db2db
 _READ_DIFFERENTLY = code(
@@ -253,7 +256,9 @@ def _is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str])
     names = [part for part in at if isinstance(part, str)]
     around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None
     around = around if isinstance(around, Mapping) else {}
-    name = str(around["property"]) if "property" in around else names[-1] if names else ""
+    name = names[-1] if names else ""
+    if "property" in around:
+        name = str(around["property"])
     is_period = at[0] in ("servicelevels", "slaProperties") and (
         name in ("period", "threshold") or name.lower() in PERIOD_SERVICE_LEVELS
     )
@@ -324,7 +329,7 @@ def examine_document(
         # what breaks its schema has faults enough
         return contract, _add_reading_faults(document, {}, faults)
     if any(fault.severity == "error" for fault in faults) and not contract.models:
-        # they may be what could not be read
+        # models may be what could not be read
         sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)
     faults = (*faults, *_find_misread_values(document, contract))
     faults = (

@@ -40,8 +40,9 @@ def read_yaml_1_1(text: str) -> Any:
 
 
 def read_yaml_1_2(text: str) -> Any:
-    """Return what a reader of YAML 1.2 makes of a text without quotes that is neither null nor a
-    boolean.
+    """Return what a reader of YAML 1.2 makes of a text that is neither null nor a boolean.
+
+    The text stands without quotes.
     """
     return next(
         (read(text) for pattern, read in _YAML_1_2_NUMBERS if re.fullmatch(pattern, text)), text
@@ -76,8 +77,9 @@ def differing_readings(text: str) -> str:
 
 
 def ways_to_write(text: str) -> str:
-    """Return how to write a text that is read differently, so that every reader takes it for what
-    is meant.
+    """Return how to write a text that is read differently.
+
+    So that every reader takes it for what is meant.
     """
     numbers = (
         value

@@ -7,44 +7,89 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
 
 from .control_totals import control_problems
 from .document import nearest_name_hint
 from .period import parse_period
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'VALUE_OPTIONS', 'OptionProblem', 'codec_of',
-           'reader_options', 'quote_escape', 'moment_pattern_problem', 'century_problem',
+__all__ = ['OptionRole', 'READER_OPTIONS', 'VALUE_OPTIONS', 'CSV_READER_OPTIONS',
+           'ARROW_CSV_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'SourceOption',
+           'option_names', 'codec_of', 'reader_options', 'value_options',
+           'is_option_true', 'quote_escape', 'moment_pattern_problem', 'century_problem',
            'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
+OptionRole = Literal["reader", "layout", "values", "toolkit"]
+
+
+@dataclass(frozen=True)
+class SourceOption:
+    """An option of files.
+
+    `role` says who decides on it: Spark's own reader takes it as it is said (`reader`), the toolkit
+    finds it in the file or reads the file by it itself (`layout`), the casts read values by it
+    (`values`), or it is not about what a file holds (`toolkit`). `form` is that of its value, and
+    `is_for_arrow` tells that Arrow's parser takes it just as Spark's reader does.
+    """
+
+    name: str
+    role: OptionRole
+    form: Literal["text", "boolean", "character"] = "text"
+    is_for_arrow: bool = False
+
+
+_VALUE_OPTIONS = (SourceOption("dateFormat", "values"), SourceOption("timestampFormat", "values"))
+_CONTROL = SourceOption("control", "toolkit")
 READER_OPTIONS = {
-    "csv": frozenset(
-        {
-            "header",
-            "delimiter",
-            "sep",
-            "quote",
-            "escape",
-            "encoding",
-            "nullValue",
-            "emptyValue",
-            "comment",
-            "lineSep",
-            "dateFormat",
-            "timestampFormat",
-            "multiLine",
-            "ignoreLeadingWhiteSpace",
-            "ignoreTrailingWhiteSpace",
-        }
+    "csv": (
+        SourceOption("header", "layout", "boolean", is_for_arrow=True),
+        SourceOption("delimiter", "reader", is_for_arrow=True),
+        SourceOption("sep", "reader"),
+        SourceOption("quote", "reader", "character"),
+        SourceOption("escape", "reader", "character"),
+        SourceOption("encoding", "reader"),
+        SourceOption("nullValue", "reader"),
+        SourceOption("emptyValue", "reader"),
+        SourceOption("comment", "reader", "character"),
+        SourceOption("lineSep", "layout"),
+        SourceOption("multiLine", "layout", "boolean"),
+        SourceOption("ignoreLeadingWhiteSpace", "reader", "boolean"),
+        SourceOption("ignoreTrailingWhiteSpace", "reader", "boolean"),
+        *_VALUE_OPTIONS,
+        _CONTROL,
     ),
-    "json": frozenset({"multiLine", "encoding", "dateFormat", "timestampFormat", "lineSep"}),
-    "parquet": frozenset[str](),
-    "avro": frozenset[str](),
-    "events": frozenset({"dateFormat", "timestampFormat", "keep_envelope"}),  # of a topic: JSON
+    "json": (
+        SourceOption("multiLine", "layout", "boolean"),
+        SourceOption("encoding", "layout"),
+        SourceOption("lineSep", "layout"),
+        *_VALUE_OPTIONS,
+        _CONTROL,
+    ),
+    "parquet": (_CONTROL,),
+    "avro": (_CONTROL,),
+    # events of a topic are JSON
+    "events": (*_VALUE_OPTIONS, SourceOption("keep_envelope", "toolkit", "boolean")),
 }
+_EVERY_OPTION = tuple(chain.from_iterable(READER_OPTIONS.values()))
+_OPTION_SYNONYMS = {"sep": "delimiter"}
+
+
+def option_names(format: str, *roles: OptionRole) -> frozenset[str]:
+    """Return the names of a format's options that have one of some roles, or of all of them."""
+    options = READER_OPTIONS.get(format, ())
+    return frozenset(option.name for option in options if not roles or option.role in roles)
+
+
+VALUE_OPTIONS = tuple(option.name for option in _VALUE_OPTIONS)
+CSV_READER_OPTIONS = option_names("csv", "reader") - _OPTION_SYNONYMS.keys()
+ARROW_CSV_OPTIONS = frozenset(
+    option.name for option in READER_OPTIONS["csv"] if option.is_for_arrow
+)
 CLOUD_OPTIONS = frozenset(
     {
         "allowOverwrites",
@@ -62,21 +107,17 @@ CLOUD_OPTIONS = frozenset(
         "validateOptions",
     }
 )
-VALUE_OPTIONS = ("dateFormat", "timestampFormat")  # how values are written: the casts read them
-_OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
+_OPTIONS_OF_TEXT = (option_names("csv") | option_names("json")) - {"control"}
+_OPTIONS_OF_TOOLKIT = frozenset(option.name for option in _EVERY_OPTION if option.role == "toolkit")
 _BOOLEAN_OPTIONS = (
-    "header",
-    "multiLine",
-    "ignoreLeadingWhiteSpace",
-    "ignoreTrailingWhiteSpace",
+    *dict.fromkeys(option.name for option in _EVERY_OPTION if option.form == "boolean"),
     "allowOverwrites",
     "includeExistingFiles",
     "useManagedFileEvents",
     "useNotifications",
     "validateOptions",
-    "keep_envelope",
 )
-_ONE_CHARACTER = ("quote", "escape", "comment")
+_ONE_CHARACTER = tuple(option.name for option in _EVERY_OPTION if option.form == "character")
 _EVOLUTION_MODES = (
     "addNewColumns",
     "rescue",
@@ -174,22 +215,32 @@ _CHARACTER_ESCAPES = {
 def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source's options with the names and values that readers take.
 
-    Options of another format, and where control totals are, are left out.
+    Options of another format, and those that are the toolkit's own, are left out.
     """
-    known = {"sep": "delimiter"}
-    of_reader = {
-        name: value
+    others = (_OPTIONS_OF_TEXT | _OPTIONS_OF_TOOLKIT) - option_names(
+        format, "reader", "layout", "values"
+    )
+    found = {
+        _OPTION_SYNONYMS.get(name, name): value
         for name, value in options.items()
-        if name != "control"
-        and (name not in _OPTIONS_OF_TEXT or name in READER_OPTIONS.get(format, ()))
+        if name not in others
     }
-    found = {known.get(name, name): value for name, value in of_reader.items()}
     for name in ("delimiter", "quote", "escape", "comment", "lineSep"):
         if name in found:
             found[name] = _CHARACTER_ESCAPES.get(str(found[name]), found[name])
     if "encoding" in found:
         found["encoding"] = _encoding_name(str(found["encoding"]))
     return found
+
+
+def value_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a source's options that say how values are written."""
+    return {name: options[name] for name in VALUE_OPTIONS if name in options}
+
+
+def is_option_true(options: Mapping[str, Any], name: str) -> bool:
+    """An option is said to be true."""
+    return str(options.get(name, False)).lower() == "true"
 
 
 def quote_escape(options: Mapping[str, Any]) -> str:
@@ -206,8 +257,9 @@ _READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
 
 
 def moment_pattern_problem(pattern: str) -> str:
-    """Return why no day is read by a pattern, by Spark's letters (Spark, *Datetime Patterns for
-    Formatting and Parsing*); empty where one is.
+    """Return why no day is read by a pattern in Spark's letters; empty where one is.
+
+    Spark, *Datetime Patterns for Formatting and Parsing*.
     """
     plain = re.sub("'[^']*'", "", pattern)
     letters = set(re.findall("[A-Za-z]", plain))
@@ -379,7 +431,7 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
 
     Unknown names, impossible values, mixes, and control totals that cannot be found.
     """
-    known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
+    known = option_names(format) | CLOUD_OPTIONS
     of_reader = {
         name: value for name, value in options.items() if name != "control" and value is not None
     }
@@ -397,15 +449,12 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
         for name in options
         if name not in known | _OPTIONS_OF_TEXT | {"control"}
     ]
-    has_control = options.get("control") is not None
-    told = (
-        []
-        if not has_control
-        else control_problems(options["control"], format)
-        if format != "events"
-        else [("control totals belong to files, and events have none", "remove them")]
-    )
-    control = [(message, "control", hint) for message, hint in told]
+    of_control: Iterable[tuple[str, str]] = ()
+    if options.get("control") is not None:
+        of_control = [("control totals belong to files, and events have none", "remove them")]
+        if format != "events":
+            of_control = control_problems(options["control"], format)
+    control = [(message, "control", hint) for message, hint in of_control]
     return (
         *unknown,
         *absent,
@@ -419,8 +468,4 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
 
 def other_format_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the options that are known for another format, and say nothing for this one."""
-    return tuple(
-        name
-        for name in options
-        if name in _OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset())
-    )
+    return tuple(name for name in options if name in _OPTIONS_OF_TEXT - option_names(format))

@@ -225,15 +225,21 @@ def build_workflow_mapping(workflow: Workflow) -> dict[str, Any]:
         event: list(getattr(workflow.email_notifications, event))
         for event in ("on_start", "on_success", "on_failure")
     }
-    written = {
-        "models": list(workflow.models),
-        "source": {
+    source: dict[str, Any] = {}
+    if workflow.source.is_given:
+        source = {
             "type": workflow.source.type,
             "format": workflow.source.format,
             **workflow.source.options,
         }
-        if workflow.source.is_given
-        else {},
+    share = workflow.maximum_bad_share
+    evolution = "" if workflow.schema_evolution == "rescue" else workflow.schema_evolution
+    compute: Any = dict(workflow.compute)
+    if set(workflow.compute) == {"kind"}:
+        compute = workflow.compute["kind"]
+    written = {
+        "models": list(workflow.models),
+        "source": source,
         "email_notifications": {event: people for event, people in mail.items() if people},
         "job_mock": workflow.job_mock,
         "latest_by": {model: list(fields) for model, fields in workflow.latest_by.items()},
@@ -242,16 +248,10 @@ def build_workflow_mapping(workflow: Workflow) -> dict[str, Any]:
             for model, fields in workflow.delete_when.items()
         },
         "history": list(workflow.history),
-        "schema_evolution": workflow.schema_evolution
-        if workflow.schema_evolution != "rescue"
-        else "",
-        "maximum_bad_share": ""
-        if workflow.maximum_bad_share is None
-        else workflow.maximum_bad_share,
+        "schema_evolution": evolution,
+        "maximum_bad_share": "" if share is None else share,
         "gold": dict(workflow.gold),
-        "compute": workflow.compute["kind"]
-        if set(workflow.compute) == {"kind"}
-        else dict(workflow.compute),
+        "compute": compute,
         "tasks": [dict(task) for task in workflow.tasks],
         **workflow.properties,
     }

@@ -30,8 +30,9 @@ __all__ = ['path_from_root', 'base_parameters', 'step_request', 'command_request
 def _run_token(
     project: Project, release: Release, what: str, values: Mapping[str, str] | Iterable[str]
 ) -> str:
-    """Return what stands for a run, 64 hexadecimal digits (Databricks, *Jobs API*,
-    `idempotency_token`: at most 64 characters).
+    """Return what stands for a run: 64 hexadecimal digits.
+
+    Databricks, *Jobs API*, `idempotency_token`: at most 64 characters.
 
     Args:
         project: its domain and environment count.

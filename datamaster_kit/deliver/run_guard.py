@@ -23,8 +23,9 @@ _GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import _guard; _guard()"
 
 @contextmanager
 def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[None]:
-    """Have a run of the Jobs API cancelled where this process ends within the block, by
-    whatever.
+    """Have a run of the Jobs API cancelled where this process ends within the block.
+
+    By whatever it ends.
     """
     command = [sys.executable, "-c", _GUARD_PROGRAM, str(project.root), target, str(run_id)]
     quiet = subprocess.DEVNULL

@@ -180,8 +180,10 @@ def _batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
 def _read_batch_dirt(
     step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty
-    (`dirty_path_aggregates`), as its written rows say; they are not asked where none is dirty.
+    """Return how many of a batch's rows broke each rule, and which files are dirty.
+
+    As its written rows say, by `broken` and `dirty_path_aggregates`; they are not asked where none
+    is dirty.
     """
     found: dict[str, Any] = {}
     if observed["with_broken"] or observed["rescued"]:
@@ -202,8 +204,8 @@ def _read_batch_dirt(
 def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
     known = step.target.spark.sql(
-        "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM "
-        f"{step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
+        "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known "
+        f"FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
         f"{sql_literal(claim.stream)})"
     )
     return (
@@ -269,8 +271,9 @@ def _write_bronze_batch(
 
 # %% ../../nbs/ingest/06_bronze.ipynb #d86cfa59
 def write_bronze(step: Step) -> None:
-    """Bring every new file of a model to its bronze table, and those that were refused and have
-    been mended since; with an interval, until asked to stop.
+    """Bring every new file of a model to its bronze table.
+
+    And those that were refused and have been mended since; with an interval, until asked to stop.
 
     Raises DatamasterError naming the files that were in the landing folder before and have not been
     listed.

@@ -39,8 +39,8 @@ def _rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]
         seen[step.model.name] = built
     elif rule.sees == "delivery":
         seen[step.model.name] = (
-            f"(SELECT * FROM {step.sql('bronze')} WHERE "
-            f"{is_in_delivery_sql(step, (step.run_id, *step.resumed))})"
+            f"(SELECT * FROM {step.sql('bronze')} "
+            f"WHERE {is_in_delivery_sql(step, (step.run_id, *step.resumed))})"
         )
     return seen
 

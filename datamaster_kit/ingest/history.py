@@ -62,9 +62,9 @@ def _versions_query(step: Step, source: str) -> str:
             for item in model.fields
         )
         parts.append(
-            f"SELECT {named}, carlton_metadata, carlton_content, true FROM "
-            f"{step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k ON "
-            f"{is_same_key_sql(model, 't', 'k')}"
+            f"SELECT {named}, carlton_metadata, carlton_content, true "
+            f"FROM {step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k "
+            f"ON {is_same_key_sql(model, 't', 'k')}"
         )
     key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
     identity = ", ".join(
@@ -81,8 +81,8 @@ def _versions_query(step: Step, source: str) -> str:
     )
     timed = (
         f"SELECT *, {_version_start_sql(contract, model)} AS _datamaster_from, "
-        f"lead({_version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY "
-        "_datamaster_version) AS _datamaster_to, "
+        f"lead({_version_start_sql(contract, model)}) OVER (PARTITION BY {key} "
+        "ORDER BY _datamaster_version) AS _datamaster_to, "
         f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) "
         f"IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1"
     )
@@ -131,8 +131,8 @@ def history_statement(step: Step, source: str, stamp: str) -> str:
         [*(f"s.{column}" for column in columns), *(f"s.{value}" for value in times.values()), stamp]
     )
     return (
-        f"MERGE INTO {step.sql('silver')} t USING ({_versions_query(step, source)}) s ON "
-        f"{same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
+        f"MERGE INTO {step.sql('silver')} t USING ({_versions_query(step, source)}) s "
+        f"ON {same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
         f"WHEN NOT MATCHED THEN INSERT ({', '.join([*columns, *times])}, carlton_changed_by) "
         f"VALUES ({values})"
     )

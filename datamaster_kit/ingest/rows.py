@@ -102,16 +102,17 @@ def rule_breaches(
     )
     each = ", ".join(f"CASE WHEN NOT {sql} THEN {sql_literal(id)} END" for id, sql in kept.items())
     return (
-        f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE "
-        f"array_compact(array({each})) END"
+        f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) "
+        f"ELSE array_compact(array({each})) END"
         if kept
         else "CAST(array() AS ARRAY<STRING>)"
     )
 
 
 def is_quarantined_sql(rules: Sequence[Rule], broken: str) -> str:
-    """Return SQL that is true for a row that a rule keeps out of silver, given the column with the
-    ids of those that it breaks.
+    """Return SQL that is true for a row that a rule keeps out of silver.
+
+    Given the column with the ids of the rules that it breaks.
     """
     blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING_SEVERITIES]
     if len(blocking) == len(row_rules(rules)):
@@ -137,10 +138,8 @@ def file_aggregates() -> dict[str, str]:
 
     Numbers alone, as Spark 4.0 observes no list that Python could read.
     """
-    files = (
-        "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS "
-        "size))"
-    )
+    file = "struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size)"
+    files = f"collect_set({file})"
     return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": f"size({files})",
@@ -170,8 +169,9 @@ def aggregate_values(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any
 
 
 def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str]:
-    """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the
-    ids of those that a row breaks.
+    """Return how many rows broke each row rule, as SQL by the rule's id.
+
+    Given the column with the ids of those that a row breaks.
     """
     return {
         rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))"
@@ -182,8 +182,9 @@ def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str
 def row_metadata_sql(
     stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False
 ) -> str:
-    """Return SQL for where a row came from and who wrote it, from rows with the column
-    `_datamaster_file`; of an event with its envelope.
+    """Return SQL for where a row came from and who wrote it; of an event with its envelope.
+
+    From rows with the column `_datamaster_file`.
     """
     event = ", 'event', _datamaster_file.event" if is_event else ""
     return (

@@ -59,8 +59,8 @@ def _newest_by_key(rows: DataFrame, step: Step) -> DataFrame:
     """Return one row a key: the newest version among the rows, with `_datamaster_is_deletion`."""
     ranked = rows.selectExpr(
         "*",
-        f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY "
-        f"{version_struct(step.contract, step.model)} DESC) AS _datamaster_rank",
+        f"row_number() OVER (PARTITION BY {key_columns(step.model)} "
+        f"ORDER BY {version_struct(step.contract, step.model)} DESC) AS _datamaster_rank",
     ).where("_datamaster_rank = 1")
     return ranked.selectExpr(
         *_silver_columns(step.model),
@@ -104,8 +104,9 @@ def _rows_not_deleted(step: Step, source: str) -> str:
 
 # %% ../../nbs/ingest/12_silver.ipynb #0891a9b5
 def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str:
-    """Return the MERGE of a source view into the silver table (Delta, *Upsert into a table using
-    merge*).
+    """Return the MERGE of a source view into the silver table.
+
+    Delta, *Upsert into a table using merge*.
     """
     model, written = step.model, _row_stamp_sql(step, stream, batch_id)
     columns = _silver_columns(model)
@@ -117,10 +118,11 @@ def _merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str
     )
     values = ", ".join([*(f"s.{column}" for column in columns), written])
     return (
-        f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s ON "
-        f"{is_same_key_sql(model, 't', 's')} "
-        f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED "
-        f"AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
+        f"MERGE INTO {step.sql('silver')} t USING {_rows_not_deleted(step, source)} s "
+        f"ON {is_same_key_sql(model, 't', 's')} "
+        f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE "
+        f"WHEN MATCHED AND NOT s._datamaster_is_deletion AND {is_newer} "
+        f"THEN UPDATE SET {updates} "
         "WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT "
         f"({', '.join(columns)}, carlton_changed_by) VALUES ({values})"
     )
@@ -150,8 +152,8 @@ def _append_silver_batch(step: Step, rows: DataFrame, claim: StreamState, batch_
     )
     if claim.leaves_out_known:
         known = step.target.spark.sql(
-            f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} WHERE "
-            f"NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})"
+            f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} "
+            f"WHERE NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})"
         )
         found = found.join(
             known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti"
@@ -170,9 +172,7 @@ def _count_batch_rows(step: Step, stream: str, batch_id: int) -> int:
 
 # %% ../../nbs/ingest/12_silver.ipynb #6335b436
 def _batch_row_counts(step: Step, rows: DataFrame) -> tuple[int, int, int]:
-    """Return how many rows there are, how many of them are good, and how many of these delete their
-    key.
-    """
+    """Return how many rows there are, how many are good, and how many of these delete their key."""
     from pyspark.sql.functions import expr
 
     deletes = f"{IS_GOOD_ROW} AND {is_deletion_sql(step.contract, step.model) or 'false'}"
@@ -254,8 +254,9 @@ _SCHEMA_CHANGE_OPTIONS = (
 
 
 def _is_caught_up(step: Step, claim: StreamState) -> bool:
-    """The stream has read every version of bronze, as far as the target knows the last one, and has
-    nothing to finish.
+    """The stream has read every version of bronze, and has nothing to finish.
+
+    As far as the target knows the last version.
     """
     detail = step.target.detail(step.table("bronze"))
     last = detail.version if detail else None

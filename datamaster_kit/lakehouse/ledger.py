@@ -117,8 +117,9 @@ def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> 
 def read_entries(
     target: Target, catalog: str, condition: str = "1 = 1", **values: QueryValue
 ) -> tuple[FileEntry, ...]:
-    """Return the entries for which a condition in SQL is true, oldest first, none where there is no
-    ledger yet; the condition names its values in braces.
+    """Return the entries for which a condition in SQL is true, oldest first.
+
+    None where there is no ledger yet; the condition names its values in braces.
     """
     return tuple(
         map(

@@ -72,8 +72,9 @@ class Names:
 
     @property
     def own_properties(self) -> dict[str, str]:
-        """The properties by which the toolkit knows its catalog and schemas, whatever their
-        comments say.
+        """The properties by which the toolkit knows its catalog and schemas.
+
+        Whatever their comments say.
         """
         return {MARK_PROPERTY: self.mark}
 

@@ -238,8 +238,8 @@ def _parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #1c3a3a85
 _NOTES_QUERY = (
-    "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND "
-    "batch IS NOT NULL ORDER BY batch"
+    "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} "
+    "AND batch IS NOT NULL ORDER BY batch"
 )
 
 
@@ -263,8 +263,9 @@ _NO_RUNS = code(
 
 
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
-    """Return the recorded whole runs in the order of their beginning, of one run identifier and
-    step where these are given.
+    """Return the recorded whole runs in the order of their beginning.
+
+    Of one run identifier and step where these are given.
 
     Raises DatamasterError where the table is not there.
     """
@@ -285,16 +286,17 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 
 
 def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
-    """Return the whole runs and the events of held deliveries, which have a batch, in the order of
-    their beginning; none where nothing was recorded yet.
+    """Return the whole runs and the events of held deliveries, in the order of their beginning.
+
+    The events have a batch; none where nothing was recorded yet.
     """
     return tuple(
         map(
             parse_run,
             target.records(
                 runs_name(catalog),
-                "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY "
-                "started_at, model",
+                "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' "
+                "ORDER BY started_at, model",
             ),
         )
     )

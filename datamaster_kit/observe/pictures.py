@@ -48,8 +48,10 @@ def escape_label(text: str) -> str:
 
 
 def render_svg(figure: Figure, description: str) -> Markup:
-    """Return a figure as an SVG element that scales with its page and has a description for screen
-    readers; it has attributes in place of styles, which a page's policy would not apply.
+    """Return a figure as an SVG element that scales with its page.
+
+    It has a description for screen readers, and attributes in place of styles, which a page's
+    policy would not apply.
     """
     import matplotlib as mpl
 
@@ -95,8 +97,9 @@ def _svg_attributes(style: str) -> str:
 
 # %% ../../nbs/observe/01_pictures.ipynb #6d7a6b41
 def rows_picture(runs: Iterable[Run]) -> Markup | str:
-    """Return the share of good, rescued and quarantined rows of each model, with the number of
-    rows, as SVG.
+    """Return the share of good, rescued and quarantined rows of each model, as SVG.
+
+    With the number of rows.
     """
     found = [run for run in runs if run.rows_written]
     figure, axes = build_bar_figure(len(found), "Rows brought to bronze, by model")

@@ -157,18 +157,16 @@ def _totals_words(entry: FileEntry) -> str:
         else f"{total.name} {total.found}"
         for total in entry.totals
     )
-    return (
-        f"{differing} of {len(entry.totals)} differ"
-        if differing
-        else f"as it says: {equal}"
-        if equal
-        else ""
-    )
+    if differing:
+        return f"{differing} of {len(entry.totals)} differ"
+    return f"as it says: {equal}" if equal else ""
 
 
 def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, int | None]) -> str:
-    """Return, for each model, how many files were listed, what came of them and of their records,
-    the rows of silver, and how many have what their control totals say, as HTML.
+    """Return what came of each model's files and records, as HTML.
+
+    How many files were listed, what came of them and of their records, the rows of silver, and how
+    many have what their control totals say.
     """
     by_model: dict[str, list[FileEntry]] = {}
     for entry in entries:
@@ -244,10 +242,7 @@ def hold_table(events: Iterable[Run]) -> Markup:
     return html_table(
         ("model", "rule", "since (UTC)", "why", "state", "ended (UTC)", "what ended it"),
         rows,
-        [
-            "bad" if row[4] == "held" else "warn" if row[4] == "released" else "muted"
-            for row in rows
-        ],
+        [{"held": "bad", "released": "warn"}.get(row[4], "muted") for row in rows],
     )
 
 # %% ../../nbs/observe/00_tables.ipynb #9cb325b1
@@ -256,6 +251,13 @@ def _rule_mark(result: RuleResult) -> str:
     if result.passed is None:
         return "muted"
     return "good" if result.passed else {"warn": "warn"}.get(result.severity, "bad")
+
+
+def _verdict_words(result: RuleResult) -> str:
+    """Return what was said of a rule: passed, broken, or why it was not executed."""
+    if result.passed is None:
+        return f"not executed: {result.not_executed}"
+    return "passed" if result.passed else "broken"
 
 
 def rule_table(results: Iterable[tuple[str, RuleResult]]) -> Markup:
@@ -268,11 +270,7 @@ def rule_table(results: Iterable[tuple[str, RuleResult]]) -> Markup:
             result.description,
             result.severity,
             result.value,
-            f"not executed: {result.not_executed}"
-            if result.passed is None
-            else "passed"
-            if result.passed
-            else "broken",
+            _verdict_words(result),
         )
         for model, result in found
     ]

@@ -113,7 +113,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def plan_summary(plan: Plan) -> str:
-    """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged.`"""
+    """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged`."""
     counts = Counter(change.action for change in plan.changes)
     return (
         f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to "

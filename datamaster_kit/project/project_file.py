@@ -41,8 +41,10 @@ __all__ = ['ENVIRONMENT_VARIABLE', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT'
 # %% ../../nbs/project/04_project_file.ipynb #0214f2b4
 @dataclass(frozen=True)
 class Project:
-    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its
-    settings, `setup` is for Azure, `topics` has settings of topics whose contract says none.
+    """The project.
+
+    `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup`
+    is for Azure, `topics` has settings of topics whose contract says none.
     """
 
     root: Path
@@ -172,8 +174,9 @@ def _project_name_findings(data: Mapping[str, Any], environment: str) -> Iterato
 
 
 def azure_name_findings(derived: Names) -> Iterator[ProjectFinding]:
-    """Yield the limits that names break only on the Azure side (Azure, *Naming rules and
-    restrictions for Azure resources*).
+    """Yield the limits that names break only on the Azure side.
+
+    Azure, *Naming rules and restrictions for Azure resources*.
     """
     account, namespace = derived.state_account, derived.eventhub_namespace
     if len(account) > 24:
@@ -381,8 +384,9 @@ def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
 
 
 def _read_model_names(file: Path) -> set[str]:
-    """Return the names of the models that a contract's file has or its workflow names, as they are
-    compared; of a model in another file, that is read.
+    """Return the names of the models that a contract's file has or its workflow names.
+
+    As they are compared; a model in another file is read there.
     """
     document = read_document(file)
     models, schema = document.data.get("models"), document.data.get("schema")

@@ -25,8 +25,9 @@ __all__ = ['QUESTIONS', 'InitQuestion', 'is_asked', 'wrong_answer', 'project_tex
 # %% ../../nbs/project/06_project_text.ipynb #16a370ab
 @dataclass(frozen=True)
 class InitQuestion:
-    """Something that a person is asked, the form of the answer, the answer that is offered, and
-    whether it may be empty.
+    """Something that a person is asked, the form of the answer, and the answer that is offered.
+
+    And whether it may be empty.
     """
 
     name: str
@@ -217,35 +218,30 @@ def _render_answer(name: str, value: str) -> str:
 
 
 def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
-    """Return a section with its answers, or as a comment with examples where its first question has
-    none.
+    """Return a section with its answers.
+
+    Or as a comment with examples where its first question has none.
     """
     is_said = bool(answers.get(key))
-    said = {
-        name: _render_answer(name, value)
-        for name, value in {
-            **_EXAMPLE_ANSWERS,
-            **({name: value for name, value in answers.items() if value} if is_said else {}),
-        }.items()
-    }
+    values = dict(_EXAMPLE_ANSWERS)
+    if is_said:
+        values |= {name: value for name, value in answers.items() if value}
+    said = {name: _render_answer(name, value) for name, value in values.items()}
     mark = "# " if is_said and not answers.get("account_id") else ""
-    head, *lines = template.format(
-        **said, account=f"{mark}account_id: {said['account_id']}"
-    ).splitlines()
-    return (
-        "\n".join(
-            [
-                head,
-                *(
-                    line
-                    if is_said or line.startswith("#")
-                    else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}"
-                    for line in lines
-                ),
-            ]
-        )
-        + "\n"
-    )
+    account = f"{mark}account_id: {said['account_id']}"
+    head, *lines = template.format(**said, account=account).splitlines()
+    if not is_said:
+        lines = [_as_comment(line) for line in lines]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def _as_comment(line: str) -> str:
+    """Return a line of a section as a comment, which begins at the line's beginning."""
+    if line.startswith("#"):
+        return line
+    if line.lstrip().startswith("#"):
+        line = line.replace("# ", "", 1)
+    return f"# {line}"
 
 
 def project_text(answers: Mapping[str, str]) -> str:
@@ -286,8 +282,9 @@ def flag_answer_faults(given: Mapping[str, str]) -> list[Fault]:
 
 
 def missing_answer_faults(answers: Mapping[str, str]) -> list[Fault]:
-    """Return the questions that lack an answer, and the answers that say nothing because the
-    question before them has none.
+    """Return the questions that lack an answer.
+
+    And the answers that say nothing because the question before them has none.
     """
     asked = {question.name: is_asked(question, answers) for question in QUESTIONS}
     faults = [

@@ -252,10 +252,13 @@ class Metastore:
 
 @dataclass(frozen=True)
 class Unity:
-    """`service_principal` is the client id of the one as which jobs run (empty: none), `groups`
-    maps a group of Microsoft Entra to its permission in the workspace and `group_ids` to its object
-    id, `secrets` a key of the
-    secret scope to the environment variable or the secret of a key vault that holds its value."""
+    """Who may do what, and which secrets there are.
+
+    `service_principal` is the client id of the one as which jobs run (empty: none), `groups` maps a
+    group of Microsoft Entra to its permission in the workspace and `group_ids` to its object id,
+    `secrets` a key of the secret scope to the environment variable or the secret of a key vault
+    that holds its value.
+    """
 
     principal_user: str = ""
     service_principal: str = ""
@@ -330,9 +333,11 @@ def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[Project
 # %% ../../nbs/project/03_sections.ipynb #d4122bea
 @dataclass(frozen=True)
 class Jobs:
-    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none
-    (empty: no schedule), what jobs run on and what a cluster of theirs is, and whether a job
-    ingests one model or a contract's all.
+    """The time zone and the schedule of jobs, and what they run on.
+
+    The schedule is the Quartz cron expression of jobs whose contract has none (empty: no schedule);
+    there is also what a cluster of theirs is, and whether a job ingests one model or a contract's
+    all.
     """
 
     timezone: str = "America/Sao_Paulo"

@@ -246,8 +246,9 @@ class AzureBackend:
         self.bootstrap_state_file.unlink()
 
     def pull_state(self) -> PartPlan:
-        """Take the state of `infra/state` out of its storage, and return its plan of destruction
-        made anew; raises BadInput where another part still needs the storage.
+        """Take the state of `infra/state` out of its storage, and return its plan of destruction.
+
+        The plan is made anew. Raises BadInput where another part still needs the storage.
         """
         if self.remote.is_made():
             needed = [

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..plan.plan import Action, Change, Difference, Plan
+from ..plan.plan import Change, Difference, Plan
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
@@ -96,50 +96,30 @@ def _resource_changes(
     change = resource["change"]
     kind = resource["type"]
     name = f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}"
-    actions, refusal = change["actions"], "" if allow_delete else NOT_ALLOWED
+    actions = change["actions"]
     if "delete" in actions:
-        stuck = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths") or ()))
-        yield Change(
-            "delete",
-            kind,
-            name,
-            refusal=" ".join(
-                filter(
-                    None,
-                    (
-                        f"{stuck} cannot be changed in place, and what it holds is lost:"
-                        if stuck
-                        else "",
-                        refusal,
-                    ),
-                )
-            )
-            if refusal
-            else "",
-        )
-    action: Action | None = (
-        "create"
-        if "create" in actions
-        else "update"
-        if "update" in actions
-        else "unchanged"
-        if actions == ["no-op"]
-        else None
-    )
-    if action:
-        yield Change(
-            action,
-            kind,
-            name,
-            _resource_differences({**change, "before": None} if action == "create" else change)
-            if action != "unchanged"
-            else (),
-        )
+        refusal = "" if allow_delete else _deletion_refusal(change)
+        yield Change("delete", kind, name, refusal=refusal)
+    if "create" in actions:
+        yield Change("create", kind, name, _resource_differences({**change, "before": None}))
+    elif "update" in actions:
+        yield Change("update", kind, name, _resource_differences(change))
+    elif actions == ["no-op"]:
+        yield Change("unchanged", kind, name)
+
+
+def _deletion_refusal(change: Mapping[str, Any]) -> str:
+    """Return why a resource is not deleted, with what cannot be changed of it in place."""
+    stuck = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths") or ()))
+    if not stuck:
+        return NOT_ALLOWED
+    return f"{stuck} cannot be changed in place, and what it holds is lost: {NOT_ALLOWED}"
 
 
 def parse_terraform_plan(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
-    """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output
-    Format*); data that is only read is left out.
+    """Return the plan of what `terraform show -json` prints of a plan file.
+
+    Data that is only read is left out (Terraform, *JSON Output Format*).
     """
     managed = (
         resource

@@ -102,8 +102,9 @@ def _account_check(found: str, targets: Mapping[str, Mapping[str, Any]]) -> Doct
 
 # %% ../../nbs/setup/15_databricks_account.ipynb #69b4f0c2
 def _administrator_check(account: str, answer: Answer) -> DoctorCheck:
-    """Return whether the caller administers the account, by what it answers to a list of metastores
-    (Databricks, *Account Metastores API*).
+    """Return whether the caller administers the account.
+
+    By what it answers to a list of metastores (Databricks, *Account Metastores API*).
     """
     if answer.status == 200:
         return DoctorCheck("account administrator", "ok", "may manage the account")

@@ -79,8 +79,9 @@ def refusal_of_az(tenant: str, seconds: float = 60) -> str | None:
 def terraform_login_check(
     environment: Mapping[str, str], tenant: str, refusal: str | None
 ) -> DoctorCheck:
-    """Return how Terraform will log in (azurerm provider, *Authenticating using OpenID Connect* and
-    *using the Azure CLI*).
+    """Return how Terraform will log in.
+
+    azurerm provider, *Authenticating using OpenID Connect* and *using the Azure CLI*.
     """
     is_workflow = environment.get("GITHUB_ACTIONS") == "true"
     client = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID")

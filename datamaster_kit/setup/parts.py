@@ -87,8 +87,10 @@ _NO_AZURE_PACKAGE = code(
 def azure_state_storage(
     project: Project, setup: Setup, log_in: Callable[[], Management] = build_management
 ) -> StateStorage:
-    """Return the storage in Azure (Terraform, *Backend type: azurerm*; Azure, *Storage Accounts -
-    Get Properties*); raises BadInput where nobody can be logged in.
+    """Return the storage of the state in Azure.
+
+    Terraform, *Backend type: azurerm*; Azure, *Storage Accounts - Get Properties*. Raises BadInput
+    where nobody can be logged in.
     """
     group, account = f"{project.names.resource_group}tf", project.names.state_account
     if find_spec("azure.identity" if find_spec("azure") else "azure") is None:
@@ -124,9 +126,7 @@ EMPTY_BACKEND = StateBackend("local", {"path": "nothing.tfstate"})
 
 
 def _has_other_providers(source: Path, folder: Path) -> bool:
-    """The providers that a working folder locked may be others than those that the files of its
-    part pin.
-    """
+    """The providers that a working folder locked may be others than the files of its part pin."""
     versions = folder / "versions.tf"
     return not versions.exists() or versions.read_bytes() != (source / "versions.tf").read_bytes()
 

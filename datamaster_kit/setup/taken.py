@@ -25,8 +25,10 @@ _RESOURCE_GROUPS_API_VERSION = "2021-04-01"
 def _availability_check(
     kind: str, name: str, answer: Mapping[str, Any], own: Mapping[str, Any]
 ) -> DoctorCheck:
-    """Return whether a name is free, by what Azure answers to `Check Name Availability`, and by the
-    project's own resource of that name.
+    """Return whether a name is free.
+
+    By what Azure answers to `Check Name Availability`, and by the project's own resource of that
+    name.
     """
     if answer.get("nameAvailable"):
         return DoctorCheck(f"{kind} {name}", "ok", "free")
@@ -107,11 +109,8 @@ def _watcher_check(
             f"{region} has one: {others[0].split('/resourceGroups/')[-1]}",
             "say network_watcher_is_managed: false under setup.azure",
         )
-    return DoctorCheck(
-        "Network Watcher",
-        "ok",
-        "there already" if others else "made with the rest" if is_managed else "left alone",
-    )
+    words = "made with the rest" if is_managed else "left alone"
+    return DoctorCheck("Network Watcher", "ok", "there already" if others else words)
 
 
 def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
@@ -151,8 +150,9 @@ def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
 
 
 def group_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
-    """Return whether the resource group is free or the project's, and who has the region's Network
-    Watcher.
+    """Return whether the resource group is free or the project's.
+
+    And who has the region's Network Watcher.
     """
     names, region = azure.project.names, azure.setup.location
     watchers = azure.resources("/providers/Microsoft.Network/networkWatchers", "2024-05-01")

@@ -85,8 +85,9 @@ _TERRAFORM_VARIABLES_KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGIST
 
 
 def process_environment(given: Mapping[str, str], tenant: str, subscription: str) -> dict[str, str]:
-    """Return the environment of Terraform's process (azurerm provider, *Authenticating using OpenID
-    Connect*).
+    """Return the environment of Terraform's process.
+
+    azurerm provider, *Authenticating using OpenID Connect*.
     """
     kept = {
         name: value
@@ -246,11 +247,8 @@ def _execute_terraform(
                 if arguments[0] == "state"
                 else scrub_secrets(scrub_secrets(line, spelled), hidden)
             )
-            if arguments[0] not in (
-                "show",
-                "output",
-                "state",
-            ):  # what these print holds sensitive values
+            # what show, output and state print holds sensitive values
+            if arguments[0] not in ("show", "output", "state"):
                 log.write(printed[-1])
                 log.flush()
             report(parse_event(printed[-1]))

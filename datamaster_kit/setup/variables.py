@@ -38,8 +38,9 @@ class StateWriter:
 
 @dataclass(frozen=True)
 class Budget:
-    """The amount a month in the subscription's currency, who is told by e-mail, and at which
-    percentages of it.
+    """The amount a month in the subscription's currency, and who is told by e-mail.
+
+    And at which percentages of it.
     """
 
     amount: float
@@ -49,8 +50,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Github:
-    """The repository whose workflows deploy, and from which environments and branches of it they
-    may.
+    """The repository whose workflows deploy.
+
+    And from which environments and branches of it they may.
     """
 
     repository: str
@@ -130,8 +132,9 @@ _DAYS_BY_UNIT = {
 
 
 def _retention_days(level: ServiceLevel | None) -> int | None:
-    """Return the whole days that a promise of retention comes to, one at least, or None where it
-    sets no end; raises ValueError for no period.
+    """Return the whole days that a promise of retention comes to, one at least.
+
+    None where it sets no end. Raises ValueError for no period.
     """
     period = None if level is None else retention_period(level.value, level.unit, level.options)
     if period is None:
@@ -269,8 +272,9 @@ def azure_variables(
 
 # %% ../../nbs/setup/00_variables.ipynb #ecc45433
 def ids_to_write(project: Project, outputs: Mapping[str, Any]) -> list[str]:
-    """Return the keys of the project file, with their values, that differ from what `infra/entra`
-    put out.
+    """Return the keys of the project file that differ from what `infra/entra` put out.
+
+    With their values.
     """
     principal, groups = outputs.get("service_principal_client_id"), outputs.get("group_ids") or {}
     said = (

@@ -127,8 +127,9 @@ class Target(Protocol):
         """Return a table's columns, properties and identifier, or None where it is not there."""
 
     def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
-        """Return the rows that a query, which calls the table `records` and names each of the
-        values in braces, gives; none where the table is not there. Moments are in UTC.
+        """Return the rows that a query over the table `records` gives, moments in UTC.
+
+        It names each of the values in braces; none where the table is not there.
         """
 
     def append_once(
@@ -151,8 +152,9 @@ class Target(Protocol):
         application: str = "",
         version: int = 0,
     ) -> None:
-        """Append rows to a table of record in one commit, and, with an application, exactly once a
-        version.
+        """Append rows to a table of record in one commit.
+
+        With an application, exactly once a version.
         """
 
     def schema_sql_name(self, schema: str) -> str:
@@ -186,8 +188,9 @@ class Target(Protocol):
         """
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
-        """Return the paths of the files in a source's landing folder that a checkpoint's stream has
-        not listed; None where the target lists them by itself.
+        """Return the paths of the files that a checkpoint's stream has not listed.
+
+        They are in a source's landing folder; None where the target lists them by itself.
         """
 
     def read_mended_files(
@@ -197,9 +200,10 @@ class Target(Protocol):
         checkpoint: str,
         handle: HandleMended,
     ) -> None:
-        """Hand the rows of each refused file, by path with size and modification in milliseconds
-        then, that has been written to since to `handle(rows, key, files)`; `key` tells the file as
-        it is now.
+        """Hand the rows of each refused file that has been written to since to `handle`.
+
+        The files are given by path with size and modification in milliseconds then. It is called
+        with (rows, key, files), where `key` tells the file as it is now.
         """
 
     def read_new_files(

@@ -95,16 +95,18 @@ class DatabricksTarget:
 
     @contextmanager
     def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
-        """Go on: a job of the workspace has at most one run at a time, and Delta refuses a batch
-        that another run has written.
+        """Go on: a job of the workspace has at most one run at a time.
+
+        And Delta refuses a batch that another run has written.
         """
         yield
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The session of the notebook or job (Databricks, *Databricks Runtime environment
-        variables*: one can be had); raises DatamasterError outside a workspace, and on too old a
-        runtime.
+        """The session of the notebook or job.
+
+        Databricks, *Databricks Runtime environment variables*: one can be had. Raises
+        DatamasterError outside a workspace, and on too old a runtime.
         """
         if self.session is not None:
             return self.session
@@ -271,8 +273,9 @@ class DatabricksTarget:
     def find_changed_files(
         self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None
     ) -> tuple[str, ...]:
-        """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one
-        again where the contract's source says `allowOverwrites`.
+        """Return nothing: Auto Loader keeps its list of files to itself.
+
+        It reads a changed one again where the contract's source says `allowOverwrites`.
         """
         return ()
 
@@ -286,8 +289,9 @@ class DatabricksTarget:
         checkpoint: str,
         handle: HandleMended,
     ) -> None:
-        """Do nothing: Auto Loader reads a changed file again where the contract's source says
-        `allowOverwrites`.
+        """Do nothing: Auto Loader reads a changed file again by itself.
+
+        Where the contract's source says `allowOverwrites`.
         """
 
     def read_new_files(

@@ -96,8 +96,9 @@ class LocalTarget:
         return {"project": self.project, "session": None}
 
     def on(self, session: SparkSession) -> LocalTarget:
-        """Return the target on another session of the same process or server, which knows the same
-        tables.
+        """Return the target on another session of the same process or server.
+
+        It knows the same tables.
         """
         return LocalTarget(self.project, session)
 
@@ -262,8 +263,9 @@ class LocalTarget:
         return change_notes(Path(checkpoint), read_again)
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
-        """Return the paths of the files in a source's landing folder that the checkpoint's stream
-        has not listed, without those that are hidden.
+        """Return the paths of the files that the checkpoint's stream has not listed.
+
+        They are in a source's landing folder, without those that are hidden.
         """
         from datamaster_kit.targets.readers.local_files import (
             read_stream_files,

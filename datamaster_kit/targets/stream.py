@@ -34,8 +34,9 @@ def _request_stop(number: int, _frame: Any) -> None:
 
 @contextmanager
 def stop_on_signal() -> Iterator[None]:
-    """Drain streams on SIGTERM while the block runs, where the calling thread may handle
-    signals.
+    """Drain streams on SIGTERM while the block runs.
+
+    Where the calling thread may handle signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -59,8 +59,9 @@ def _new_column_name() -> str:
 
 
 def _map_columns(kind: Any, numbers: Iterator[int], new_name: _NewName = _new_column_name) -> Any:
-    """Return a type of Spark's JSON form with a number and a name in the files for each column in
-    it.
+    """Return a type of Spark's JSON form with a number and a name in the files for each column.
+
+    Each column in it.
     """
     if isinstance(kind, str):
         return kind
@@ -129,8 +130,9 @@ def can_write_commit(table: Table) -> bool:
 
 
 def _first_commit(table: Table, at_millis: int) -> list[_LogJson]:
-    """Return the actions of the commit that creates a table, at a moment in milliseconds since 1970
-    (Delta, *Transaction log protocol*, actions).
+    """Return the actions of the commit that creates a table.
+
+    At a moment in milliseconds since 1970 (Delta, *Transaction log protocol*, actions).
     """
     schema: _LogJson = {
         "type": "struct",

@@ -68,8 +68,9 @@ def _comparable_runtime(version: str) -> str:
 
 
 def read_clusters(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
-    """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which
-    nobody wants.
+    """Return the toolkit's cluster with who may restart it, and any further one as a surplus.
+
+    Nobody wants that one.
     """
     ours = sorted(_list_toolkit_clusters(client, project), key=lambda item: item.cluster_id or "")
     found = [
@@ -134,8 +135,9 @@ def _list_toolkit_clusters(client: WorkspaceClient, project: Project) -> list[Cl
 
 # %% ../../nbs/unity/12_cluster.ipynb #21f2836d
 def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
-    """Return a fault where a plan makes or changes the cluster and the workspace lacks the runtime
-    (Databricks, *List available Spark versions*).
+    """Return a fault where a plan makes or changes the cluster and its runtime is lacking.
+
+    In the workspace (Databricks, *List available Spark versions*).
     """
     changes = [
         change for change in plan.pending if change.kind == "cluster" and change.action != "delete"
@@ -159,8 +161,9 @@ _TWIN_CLUSTER_MILLISECONDS = 300_000
 
 
 def _cluster_spec(wanted: Resource) -> Mapping[str, Any]:
-    """Return what a request to make or edit the cluster says (Databricks, *Clusters API*:
-    `is_single_node` sets what one node needs).
+    """Return what a request to make or edit the cluster says.
+
+    Databricks, *Clusters API*: `is_single_node` sets what one node needs.
     """
     from databricks.sdk.service.compute import DataSecurityMode, Kind
 

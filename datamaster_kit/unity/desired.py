@@ -100,10 +100,8 @@ def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> De
         for model, table in _silver_and_gold_tables(contract, catalog):
             key = (table.schema, table.name)
             access[key], needed = table_access(contract, model, table, project.names.group)
-            grants[key], refusals[key] = (
-                grants_of(contract, catalog, table.schema),
-                unknown_access(contract, catalog, table.schema),
-            )
+            grants[key] = grants_of(contract, catalog, table.schema)
+            refusals[key] = unknown_access(contract, catalog, table.schema)
             for function in needed:
                 if functions.setdefault(function.full_name, function) != function:
                     raise BadInput(

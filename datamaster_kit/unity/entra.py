@@ -27,8 +27,9 @@ __all__ = ['EntraMember', 'EntraGroup', 'graph_client', 'read_project_groups',
 # %% ../../nbs/unity/14_entra.ipynb #64d8e4b9
 @dataclass(frozen=True)
 class EntraMember:
-    """A person (`name` is the user principal name) or a service principal (`name` is its client id)
-    of a group.
+    """A person or a service principal of a group.
+
+    `name` is the person's user principal name, or the service principal's client id.
     """
 
     kind: str
@@ -130,8 +131,9 @@ def _group_id_fault(graph: Management, name: str, identity: str) -> Fault | None
 
 
 def _unique_group_id(name: str, found: Sequence[Mapping[str, Any]], mark: str = "") -> str | Fault:
-    """Return the object id of the only group of a name, which bears the mark where one is given, or
-    what is wrong; `found` are the groups of that name.
+    """Return the object id of the only group of a name, or what is wrong.
+
+    It bears the mark where one is given; `found` are the groups of that name.
     """
     path, ids = f"unity.groups.{name}", ", ".join(str(item["id"]) for item in found)
     if not found:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -94,22 +94,36 @@ def _information_schema_queries(catalog: str) -> dict[str, str]:
     """Return the queries for what the lists leave out."""
     of = f"{quote(catalog)}.information_schema"
     schemas = f"IN ({', '.join(map(sql_literal, SCHEMAS))})"
-    return {
-        "keys": f"SELECT k.table_schema, k.table_name, k.column_name FROM {of}.key_column_usage k "
+    keys = (
+        "SELECT k.table_schema, k.table_name, k.column_name "
+        f"FROM {of}.key_column_usage k "
         f"JOIN {of}.table_constraints c "
-        "ON c.table_schema = k.table_schema AND c.table_name = k.table_name AND "
-        "c.constraint_name = k.constraint_name "
-        f"WHERE c.constraint_type = 'PRIMARY KEY' AND k.table_schema {schemas} ORDER BY "
-        "k.table_schema, k.table_name, k.ordinal_position",
-        "tags": "SELECT schema_name AS table_schema, table_name, '' AS column_name, tag_name, "
-        f"tag_value FROM {of}.table_tags WHERE schema_name {schemas} "
-        "UNION ALL SELECT schema_name, table_name, column_name, tag_name, tag_value FROM "
-        f"{of}.column_tags WHERE schema_name {schemas}",
-        "grants": "SELECT table_schema, table_name, grantee, privilege_type FROM "
-        f"{of}.table_privileges WHERE inherited_from = 'NONE' AND table_schema {schemas}",
-        "functions": "SELECT routine_schema, routine_name, routine_definition, comment FROM "
-        f"{of}.routines WHERE routine_schema {schemas}",
-    }
+        "ON c.table_schema = k.table_schema "
+        "AND c.table_name = k.table_name "
+        "AND c.constraint_name = k.constraint_name "
+        f"WHERE c.constraint_type = 'PRIMARY KEY' AND k.table_schema {schemas} "
+        "ORDER BY k.table_schema, k.table_name, k.ordinal_position"
+    )
+    tags = (
+        "SELECT schema_name AS table_schema, table_name, '' AS column_name, tag_name, tag_value "
+        f"FROM {of}.table_tags "
+        f"WHERE schema_name {schemas} "
+        "UNION ALL "
+        "SELECT schema_name, table_name, column_name, tag_name, tag_value "
+        f"FROM {of}.column_tags "
+        f"WHERE schema_name {schemas}"
+    )
+    grants = (
+        "SELECT table_schema, table_name, grantee, privilege_type "
+        f"FROM {of}.table_privileges "
+        f"WHERE inherited_from = 'NONE' AND table_schema {schemas}"
+    )
+    functions = (
+        "SELECT routine_schema, routine_name, routine_definition, comment "
+        f"FROM {of}.routines "
+        f"WHERE routine_schema {schemas}"
+    )
+    return {"keys": keys, "tags": tags, "grants": grants, "functions": functions}
 
 
 @dataclass
@@ -158,18 +172,24 @@ def _with_table_details(table: Table, details: _TableDetails) -> Table:
     )
 
 
+def _routine_name(catalog: str, row: Mapping[str, Any]) -> str:
+    """Return the full name of a function, in lower case, of a row of the information schema."""
+    return f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower()
+
+
 def _build_observed_catalog(
     catalog: str,
     desired: Iterable[Table],
     listed: dict[str, list[TableInfo]],
     answers: dict[str, list[dict[str, Any]]],
 ) -> ObservedCatalog:
-    """Return what a catalog has of the desired tables, from the lists by schema and the queries'
-    answers.
+    """Return what a catalog has of the desired tables.
+
+    From the lists by schema and the queries' answers.
     """
-    wanted = {
-        (table.schema.lower(), table.name.lower()): _contract_table_key(table) for table in desired
-    }
+    wanted = {}
+    for table in desired:
+        wanted[table.schema.lower(), table.name.lower()] = _contract_table_key(table)
     details = _parse_table_details(answers)
     known = [
         (wanted.get((schema, (info.name or "").lower())), info)
@@ -181,17 +201,11 @@ def _build_observed_catalog(
         for key, info in known
         if key
     }
+    functions = {_routine_name(catalog, row): row for row in answers["functions"]}
     bodies = {
-        f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower(): row[
-            "routine_definition"
-        ]
-        or ""
-        for row in answers["functions"]
+        name: row["routine_definition"] or ""
+        for name, row in functions.items()
         if (row["comment"] or "").startswith(FUNCTION_COMMENT_PREFIX)
-    }
-    functions = {
-        f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower()
-        for row in answers["functions"]
     }
     return ObservedCatalog(
         frozenset(listed),
@@ -208,7 +222,7 @@ def _build_observed_catalog(
         access={key: _access_from_info(info) for key, (info, _) in there.items()},
         grants={key: more.grants for key, (_, more) in there.items()},
         functions=bodies,
-        strangers=frozenset(functions - set(bodies)),
+        strangers=frozenset(functions.keys() - bodies.keys()),
         owners={key: info.owner or "" for key, (info, _) in there.items()},
     )
 

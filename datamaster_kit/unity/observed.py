@@ -65,8 +65,9 @@ def columns_from_schema(schema: dict[str, Any]) -> tuple[TableColumn, ...]:
 
 
 def split_checks(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return a table's CHECK constraints, which Delta keeps among its properties, and the other
-    properties.
+    """Return a table's CHECK constraints, and its other properties.
+
+    Delta keeps the constraints among them.
     """
     checks = {
         key.removeprefix(CHECK_PREFIX): value
@@ -111,8 +112,8 @@ def find_null_columns(target: Target, desired: Table, observed: Table) -> frozen
         ]
     )
     (found,) = target.sql(
-        f"SELECT {counts} FROM "
-        f"{target.sql_name(TableName(desired.catalog, desired.schema, desired.name))}"
+        f"SELECT {counts} "
+        f"FROM {target.sql_name(TableName(desired.catalog, desired.schema, desired.name))}"
     )
     return frozenset(name for name, number in found.items() if int(number) > 0)
 

@@ -36,8 +36,9 @@ def _members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, st
 
 
 def desired_principals(project: Project, groups: Iterable[EntraGroup]) -> tuple[Resource, ...]:
-    """Return the groups with their members, everybody who is in one, and what each group is in the
-    workspace.
+    """Return the groups with their members, and everybody who is in one.
+
+    And what each group is in the workspace.
     """
     people: dict[ResourceKey, Resource] = {}
     teams: list[Resource] = []

@@ -27,8 +27,9 @@ Grants = Mapping[str, frozenset[str]]
 
 
 def roles_of(contract: Contract, catalog: str, schema: str) -> tuple[Role, ...]:
-    """Return the roles of a contract, and of its Databricks servers that are this catalog and
-    schema; a server that says neither is both.
+    """Return the roles of a contract, and of its Databricks servers in this catalog and schema.
+
+    A server that says neither is in both.
     """
     here = [
         server
@@ -50,13 +51,9 @@ def _privileges_of(role: Role) -> frozenset[str]:
     Nothing where its access is in other words.
     """
     words = set(re.split(r"[^a-z]+", role.access.lower().strip()))
-    return (
-        frozenset({"SELECT", "MODIFY"})
-        if words & _WRITE_ACCESS_WORDS
-        else frozenset({"SELECT"})
-        if words & _READ_ACCESS_WORDS
-        else frozenset()
-    )
+    if words & _WRITE_ACCESS_WORDS:
+        return frozenset({"SELECT", "MODIFY"})
+    return frozenset({"SELECT"}) if words & _READ_ACCESS_WORDS else frozenset()
 
 
 def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozenset[str]]:
@@ -68,8 +65,9 @@ def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozen
 
 
 def schema_usage(contracts: Iterable[Contract], catalog: str) -> dict[str, frozenset[str]]:
-    """Return the schemas that each principal has to be able to use, beside the catalog, before it
-    gets at the tables that are granted to it.
+    """Return the schemas that each principal has to be able to use, beside the catalog.
+
+    Before that it does not get at the tables that are granted to it.
     """
     found: dict[str, frozenset[str]] = {}
     for contract in contracts:
@@ -180,8 +178,9 @@ def surplus_change(
     owners: Collection[str],
     allow_delete: bool,
 ) -> tuple[Change, ...]:
-    """Return the change that revokes what no contract grants on a table that the toolkit made and
-    what it did not grant itself; none where there is no such grant.
+    """Return the change that revokes what no contract grants on a table of the toolkit.
+
+    What the toolkit did not grant itself, too; none where there is no such grant.
     """
     noted_grants, surplus = _parse_grants_note(properties), dict[str, frozenset[str]]()
     for principal, held in existing.items():

@@ -102,8 +102,9 @@ def _is_toolkit_table(table: Table) -> bool:
 def _owner_alterations(
     target: Target, desired: DesiredCatalog, sql_name: str, before: str
 ) -> list[TableAlteration]:
-    """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity
-    Catalog object ownership*).
+    """Return what gives a table to its owner, after all else of it.
+
+    Databricks, *Manage Unity Catalog object ownership*.
     """
     if not desired.owner or not target.dialect.access or before == desired.owner:
         return []

@@ -39,6 +39,7 @@ from datamaster_kit.forms.text import (
     levels,
     models,
     places,
+    source,
 )
 from datamaster_kit.forms.text.questions import (
     ABOUT_QUESTIONS,
@@ -179,11 +180,11 @@ def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
             text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"
         ),
         "cron": lambda: levels.with_cron(text, content, "0 30 5 * * ?" if two % 2 else ""),
-        "newest": lambda: levels.with_newest_by(text, content, model, word),
+        "newest": lambda: source.with_newest_by(text, content, model, word),
         "task": lambda: (
-            levels.with_task(text, content, word, "notebook_task", "/x")
-            if two % 2 or not levels.tasks_of(content)
-            else levels.without_task(text, content, 0)
+            source.with_task(text, content, word, "notebook_task", "/x")
+            if two % 2 or not source.tasks_of(content)
+            else source.without_task(text, content, 0)
         ),
         "check": lambda: checks.with_added_check(
             text,
@@ -428,7 +429,7 @@ def hostile(contract: str) -> str:
         model,
         checks.FormCheck("sentence", detail=ATTACKS[0], name=ATTACKS[1]),
     )
-    text = levels.with_task(text, content_of(text), ATTACKS[1], "notebook_task", ATTACKS[0])
+    text = source.with_task(text, content_of(text), ATTACKS[1], "notebook_task", ATTACKS[0])
     return levels.with_period(text, content_of(text), "retention", ATTACKS[0])
 
 

@@ -622,8 +622,8 @@ def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> N
     a share has an end.
     """
     from datamaster_kit.contract.model import Field, Quality, Scalar, Threshold
+    from datamaster_kit.contract.quality.declared_rules import missing_predicate
     from datamaster_kit.contract.quality.rule import limit_of
-    from datamaster_kit.contract.quality.rules import missing_predicate
     from datamaster_kit.contract.workflow import read_share, read_workflow
     from datamaster_kit.ingest.rows import is_one_of_sql
 

@@ -84,8 +84,9 @@ class DcsReader:
         kind: type | tuple[type, ...],
         default: Any,
     ) -> Any:
-        """Return a key's value, or the default where it is absent or, with a fault, of the wrong
-        kind.
+        """Return a key's value, or the default where it is absent.
+
+        The default also, with a fault, where it is of the wrong kind.
         """
         found = mapping.get(key)
         if found is None:
@@ -128,8 +129,9 @@ class DcsReader:
     def read_unknown_items(
         self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath
     ) -> dict[str, Any]:
-        """Return the items whose keys are not known, with a warning for each that does not begin
-        with `x-`.
+        """Return the items whose keys are not known.
+
+        With a warning for each that does not begin with `x-`.
         """
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
@@ -216,8 +218,9 @@ def _read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -
 
 
 def _databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType | None:
-    """Return the type that `config.databricksType` says, which decides over a type without parts
-    (datacontract-cli, *Databricks*); None where there is none, or it says no type.
+    """Return the type that `config.databricksType` says, which decides over others without parts.
+
+    As in datacontract-cli, *Databricks*. None where there is none, or it says no type.
     """
     config = item.get("config")
     written = config.get("databricksType") if isinstance(config, Mapping) else None
@@ -268,8 +271,9 @@ _TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {
 def _read_unused_type_parts(
     reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath
 ) -> dict[str, Any]:
-    """Return the parts of a type that the field's type has not, to be kept as properties, with a
-    warning for each.
+    """Return the parts of a type that the field's type has not, to be kept as properties.
+
+    Each with a warning.
     """
     # array<string>, decimal(10,2): the type's own text has said it all
     is_whole = any(bracket in str(item.get("type")) for bracket in "<(")
@@ -530,8 +534,9 @@ def _read_dcs_arguments(
 def _read_overruled_keys(
     reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath
 ) -> dict[str, Any]:
-    """Return what a check says under a second name of the same key, with a warning for each, and
-    its tolerance, to be kept as properties.
+    """Return what a check says under a second name of the same key, and its tolerance.
+
+    They are kept as properties, each second name with a warning.
     """
     found = (
         {"specification": item["specification"]}
@@ -566,8 +571,9 @@ def read_dcs_qualities(
 
 
 def disable_check(quality: Quality, **properties: str) -> Quality:
-    """Return a check as one that is not executed, with all that it says and the properties that say
-    why.
+    """Return a check as one that is not executed.
+
+    With all that it says, and the properties that say why.
     """
     return replace(
         quality,

@@ -229,8 +229,9 @@ def read_policies(reading: DcsReader) -> tuple[Link, ...]:
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #c0086920
 def read_workflow_extension(reading: DcsReader) -> tuple[Workflow | None, dict[str, Any]]:
-    """Return the workflow, None where there is none, and a second one under the older name as a
-    property.
+    """Return the workflow, and a second one under the older name as a property.
+
+    None where there is no workflow.
     """
     data = reading.document.data
     names = [key for key in ("workflow", "ingest_workflow") if key in data]

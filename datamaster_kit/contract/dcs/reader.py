@@ -191,8 +191,9 @@ def _read_primary_key(
 
 
 def _with_model_check(model: Model, quality: Quality) -> Model:
-    """Return the model with a check on its field, where the check is a metric of one, else on
-    itself.
+    """Return the model with a further check.
+
+    It is on its field, where the check is a metric of one, else on the model itself.
     """
     said = str(quality.properties.get("field", "")).lower()
     found = next(
@@ -219,8 +220,9 @@ EXAMPLE_KEYS = {"model", "type", "description", "data"}
 
 
 def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
-    """Return the examples by model, and those that name none or say more than an example holds,
-    whole (DCS 0.9.3, *Example object*).
+    """Return the examples by model, and those that name none or say more than one holds, whole.
+
+    DCS 0.9.3, *Example object*.
     """
     found: dict[str, tuple[Example, ...]] = {}
     more = []
@@ -337,8 +339,9 @@ def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict
 
 
 def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
-    """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality
-    object*).
+    """Return (dataset, check) for each check of the contract's own `quality`.
+
+    DCS 0.9.3, *Quality object*.
     """
     path: DcsPath = ("quality",)
     item = reading.value(reading.document.data, "quality", (), dict, {})
@@ -433,27 +436,25 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
     info = reading.value(data, "info", (), dict, {})
     top = reading.read_unknown_items(data, TOP_KEYS, ())
     workflow, second = read_workflow_extension(reading)
-    models = {
+    described = {
         name: _read_dcs_model(reading, name, item, ("models", name))
         for name, item in reading.value(data, "models", (), dict, {}).items()
     }
-    examples, more = _read_dcs_examples(reading)
-    models = _with_contract_quality(
-        reading, _with_named_models(reading, models, examples, workflow)
-    )
-    properties = {
-        **top,
-        **second,
-        **_quality_without_model(reading, models),
-        **({"examples": more} if more else {}),
-    }
+    examples, other_examples = _read_dcs_examples(reading)
+    named = _with_named_models(reading, described, examples, workflow)
+    models = _with_contract_quality(reading, named)
+    properties = {**top, **second, **_quality_without_model(reading, models)}
+    if other_examples:
+        properties["examples"] = other_examples
+    for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items():
+        properties[f"info.{key}"] = value
     return Contract(
-        reading.text(data, "id", ()),
-        reading.text(info, "title", ("info",)),
-        reading.text(info, "version", ("info",)),
-        reading.text(info, "status", ("info",)),
-        "dcs",
-        reading.text(data, "dataContractSpecification", ()),
+        id=reading.text(data, "id", ()),
+        name=reading.text(info, "title", ("info",)),
+        version=reading.text(info, "version", ("info",)),
+        status=reading.text(info, "status", ("info",)),
+        specification="dcs",
+        specification_version=reading.text(data, "dataContractSpecification", ()),
         domain=reading.text(info, "domain", ("info",)),
         description=read_dcs_description(reading),
         team=read_dcs_team(reading, info),
@@ -463,13 +464,7 @@ def _read_dcs_contract(reading: DcsReader) -> Contract:
         workflow=workflow,
         tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
         links=(*read_dcs_links(reading, data, ()), *read_policies(reading)),
-        properties={
-            **properties,
-            **{
-                f"info.{key}": value
-                for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()
-            },
-        },
+        properties=properties,
     )
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac

@@ -61,9 +61,8 @@ def _thresholds_of(match: re.Match[str]) -> tuple[Threshold, ...]:
     if not match["low"]:
         return ()
     low, high = _plain_number(match["low"]), _plain_number(match["high"])
-    if (
-        match["open"] != "(" and match["close"] != ")"
-    ):  # Soda's range has its ends, and ODCS's mustBeBetween excludes them
+    if match["open"] != "(" and match["close"] != ")":
+        # Soda's range has its ends, and ODCS's mustBeBetween excludes them
         return (Threshold("mustNotBeWithin" if match["not"] else "mustBeWithin", [low, high]),)
     ends = (
         Threshold("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low),
@@ -95,9 +94,7 @@ _WITHOUT_EFFECT = {"name", "warn", "fail", *_SODA_NOTE_KEYS}
 
 
 def _is_understood(key: str, value: Any) -> bool:
-    """The setting is one of what is valid or missing, and its value is of the kind that it asks
-    for.
-    """
+    """The setting is one of what is valid or missing, with a value of the kind that it asks for."""
     if key in ("valid length", "valid min length", "valid max length"):
         return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, list):
@@ -110,8 +107,9 @@ def _is_understood(key: str, value: Any) -> bool:
 
 
 def _soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the arguments that a check's settings say, or None where one of them is not
-    understood.
+    """Return the arguments that a check's settings say.
+
+    None where one of them is not understood.
     """
     if not all(
         key in _WITHOUT_EFFECT or _is_understood(key, value) for key, value in settings.items()
@@ -188,8 +186,12 @@ def _metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Qualit
             must=must,
             properties=properties,
         )
-    counts_rows, counts_duplicates = metric == "row_count", metric.startswith("duplicate")
-    fits = not columns if counts_rows else bool(columns) if counts_duplicates else len(columns) == 1
+    counts_duplicates = metric.startswith("duplicate")
+    fits = len(columns) == 1
+    if metric == "row_count":
+        fits = not columns
+    elif counts_duplicates:
+        fits = bool(columns)
     if metric not in _SODA_METRICS or not fits or (metric.startswith("invalid") and not arguments):
         return None
     if counts_duplicates:
@@ -257,8 +259,9 @@ def _comparison_qualities(
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #4fd6ebd1
 def _row_failure_quality(settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check that no rows fail (Soda, *Failed rows checks*), or None where it is not
-    understood.
+    """Return the check that no rows fail, or None where it is not understood.
+
+    Soda, *Failed rows checks*.
     """
     condition, query = settings.get("fail condition"), settings.get("fail query")
     if (
@@ -282,8 +285,9 @@ def _row_failure_quality(settings: Mapping[str, Any]) -> Quality | None:
 
 
 def _user_metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check of a metric that its author defines (Soda, *User-defined checks*), or None
-    where it is none.
+    """Return the check of a metric that its author defines, or None where it is none.
+
+    Soda, *User-defined checks*.
     """
     name, must = match["metric"], _thresholds_of(match)
     expression, query = settings.get(f"{name} expression"), settings.get(f"{name} query")
@@ -311,8 +315,9 @@ _SODA_REFERENCE = re.compile(
 
 
 def _reference_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check that values exist in another model (Soda, *Reference checks*), or that they
-    do not; None where the two sides do not pair.
+    """Return the check that values exist in another model, or that they do not.
+
+    Soda, *Reference checks*. None where the two sides do not pair.
     """
     columns = _bracket_columns(match[1])
     model = match[3].strip('"`')
@@ -366,15 +371,17 @@ def _schema_words(settings: Any) -> str:
         if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping)
         for item in settings[key].items()
     ]
-    said = [
-        f"{str(key).removeprefix('when ')}: "
-        + ", ".join(f"{name} is {kind}" for name, kind in value.items())
-        if isinstance(value, Mapping)
-        else f"{str(key).removeprefix('when ')}: "
-        + ", ".join(map(str, value if isinstance(value, list) else [value]))
-        for key, value in conditions
-    ]
+    said = [_condition_words(key, value) for key, value in conditions]
     return f"It is wrong when there is a {'; '.join(said)}" if said else ""
+
+
+def _condition_words(key: Any, value: Any) -> str:
+    """Return one condition of a schema check in words: what it is, and the columns."""
+    if isinstance(value, Mapping):
+        columns = [f"{name} is {kind}" for name, kind in value.items()]
+    else:
+        columns = [str(item) for item in (value if isinstance(value, list) else [value])]
+    return f"{str(key).removeprefix('when ')}: {', '.join(columns)}"
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #f59a609a
 def _line_qualities(line: str, settings: Any) -> list[Quality]:
@@ -382,24 +389,18 @@ def _line_qualities(line: str, settings: Any) -> list[Quality]:
     text, known = " ".join(line.split()), {} if settings is None else settings
     if not isinstance(known, Mapping):
         return [_custom_quality(line, settings)]
+
+    def metric_quality(match: re.Match[str]) -> Quality | None:
+        return _metric_quality(match, known) or _user_metric_quality(match, known)
+
     try:
         reference = _SODA_REFERENCE.fullmatch(text)
-        one = (
-            _reference_quality(reference, known)
-            if reference
-            else _row_failure_quality(known)
-            if text.lower() == "failed rows"
-            else None
-        )
-        found = (
-            [one]
-            if one
-            else _comparison_qualities(
-                text,
-                known,
-                lambda match: _metric_quality(match, known) or _user_metric_quality(match, known),
-            )
-        )
+        one = None
+        if reference:
+            one = _reference_quality(reference, known)
+        elif text.lower() == "failed rows":
+            one = _row_failure_quality(known)
+        found = [one] if one else _comparison_qualities(text, known, metric_quality)
     except ValueError:
         found = None
     notes = {key: known[key] for key in _SODA_NOTE_KEYS if known.get(key) is not None}

@@ -12,49 +12,25 @@ from typing import Any
 from .change import edit_yaml_at, refuse_unreadable
 from ..document import NodePath
 from ..fault import BadInput, Fault
-from .layout import Layout, find_node, entry_position
+from .layout import Layout, find_node
 from .operation import (
     REMOVE,
     assign,
     has_entry,
-    nest_value,
     missing_path_error,
     insert_entry,
     refuse_unwritable,
     node_value,
 )
 from .order import duplicate_value, move_value, rename_key
-from .spelling import Style, roundtrip_value, style_of
-from .splice import insert_value, remove_value, set_value
+from .spelling import roundtrip_value, style_of
+from .splice import insert_value, put_value
 
 # %% auto #0
 __all__ = ['set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry',
            'duplicate_yaml_entry', 'apply_yaml_edits']
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #08cdffa5
-def _splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
-    """Return the text with a value set, appended or removed at a path."""
-    if value is REMOVE:
-        return remove_value(layout, path)
-    node = layout.root
-    for length, part in enumerate(path):
-        if node.kind == "scalar":
-            return set_value(layout, path[:length], nest_value(path[length:], value, path), style)
-        try:
-            node = node.entries[entry_position(node, part)].value
-        except KeyError:
-            key = part if isinstance(part, str) else None
-            return insert_value(
-                layout,
-                path[:length],
-                len(node.entries),
-                key,
-                nest_value(path[length + 1 :], value, path),
-                style,
-            )
-    return set_value(layout, path, value, style)
-
-
 def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
     """Return YAML with a value set, appended or removed at a path.
 
@@ -69,7 +45,7 @@ def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
         text,
         path,
         lambda data: assign(data, path, roundtrip_value(value), path),
-        lambda layout: _splice_value(layout, path, value, style),
+        lambda layout: put_value(layout, path, value, style),
     )
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #3c2ea339
@@ -97,8 +73,10 @@ def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
 def insert_yaml_entry(
     text: str, path: NodePath, position: int, value: Any, key: str | None = None
 ) -> str:
-    """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a
-    path, which is made where it is absent; raises BadInput where there is no such place.
+    """Return YAML with a new entry of the list, or key of the mapping, at a path.
+
+    The entry stands at a position; the list or mapping is made where it is absent. Raises BadInput
+    where there is no such place.
     """
     made = [value] if key is None else {key: value}
     refuse_unwritable(value, path if key is None else (*path, key))
@@ -121,7 +99,7 @@ def insert_yaml_entry(
         return (
             insert_value(layout, path, position, key, value, style)
             if is_there
-            else _splice_value(layout, path, made, style)
+            else put_value(layout, path, made, style)
         )
 
     return edit_yaml_at(text, (*path, position if key is None else key), operation, splice)
@@ -220,8 +198,10 @@ def _read_yaml_value(text: str, path: NodePath) -> Any:
 
 
 def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
-    """Return YAML with values set, appended or removed at paths, one after another, everything else
-    as it was; raises BadInput with the faults of all where the text, a path or a value is bad.
+    """Return YAML with values set, appended or removed at paths, everything else as it was.
+
+    The changes are made one after another. Raises BadInput with the faults of all where the text, a
+    path or a value is bad.
     """
     faults: list[Fault] = []
     refuse_unreadable(text)

@@ -226,8 +226,9 @@ def entry_end(text: str, end: int, column: int) -> int:
 
 
 def _entry_start(text: str, start: int, column: int, lowest: int) -> int:
-    """Return where the lines of an entry start, with the comments directly above it, at its column,
-    from an offset on.
+    """Return where the lines of an entry start, from an offset on.
+
+    With the comments directly above it, at its column.
     """
     found = line_start(text, start)
     while (
@@ -251,17 +252,11 @@ def entry_spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int,
     column = entry_column(text, node.entries[0])
     for entry in node.entries:
         first_line = line_start(text, entry.start)
-        lowest = (
-            found[-1][1] + 1
-            if found
-            else first_line
-            if is_root or text[first_line : entry.start].strip()
-            else 0
-        )
-        found.append(
-            (
-                _entry_start(text, entry.start, column, lowest),
-                entry_end(text, entry.value.end, column),
-            )
-        )
+        lowest = 0
+        if found:
+            lowest = found[-1][1] + 1
+        elif is_root or text[first_line : entry.start].strip():
+            lowest = first_line
+        start = _entry_start(text, entry.start, column, lowest)
+        found.append((start, entry_end(text, entry.value.end, column)))
     return found

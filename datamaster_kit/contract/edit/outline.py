@@ -27,8 +27,9 @@ _SPECIAL_LAYOUT = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?
 
 
 def _is_indented_deeper(text: str) -> bool:
-    """Every value in quotes or brackets that runs on to further lines stays further in than its
-    entry, but for a closing bracket.
+    """Every value that runs on to further lines stays further in than its entry.
+
+    That is one in quotes or brackets, whose closing bracket may stand at the entry's column.
     """
     lines, depth, opened = text.split("\n"), 0, 0
 
@@ -90,8 +91,9 @@ def _entry_offsets(text: str, column: int, is_list: bool, start: int, end: int) 
 
 
 def _inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -> int:
-    """Return where the last line ends, between two line starts, that is further in than a column,
-    or a dash at it; `start` where there is none.
+    """Return where the last line ends, between two line starts, that is further in than a column.
+
+    Or that is a dash at it; `start` where there is none.
     """
     while end > start:
         begin = line_start(text, end - 1)
@@ -113,8 +115,9 @@ _MIN_OMISSION = 100  # characters that are worth leaving out
 
 @dataclass(frozen=True)
 class Outline:
-    """A text in which comments stand for what is not on the way to an entry, and what they stand
-    for.
+    """A text in which comments stand for what is not on the way to an entry.
+
+    With what they stand for.
     """
 
     text: str
@@ -148,8 +151,9 @@ def _omission_span(
 
 
 def _position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
-    """Return the position of the entry of that key or position among those that stand at some
-    offsets, or -1.
+    """Return the position of the entry of that key or position among those at some offsets.
+
+    -1 where it is not among them.
     """
     if isinstance(part, int):
         return part if is_list and part < len(found) else -1
@@ -200,8 +204,9 @@ def build_outline(text: str, path: NodePath) -> Outline:
 
 
 def _omit_spans(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
-    """Return the outline of a text without pieces, from where to where, in whose place is a comment
-    at a column.
+    """Return the outline of a text without pieces, each given from where to where.
+
+    In place of each is a comment at a column.
     """
     made: list[str] = []
     kept: list[str] = []

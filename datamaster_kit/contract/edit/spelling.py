@@ -193,8 +193,9 @@ def _scalar_spellings(
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d969c199
 def _is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
-    """A spelling is read as a text, where it stands in an entry at a column, and leaves the next
-    entry alone.
+    """A spelling is read as a text, where it stands in an entry at a column.
+
+    And it leaves the next entry alone.
     """
     around = (
         f"{' ' * column}k: [{spelling}, z]\n"
@@ -217,8 +218,9 @@ def spell_scalar(
     width: int = 100,
     indent: int = 0,
 ) -> str:
-    """Return a value that is no collection as it is written in an entry at a column, in the style
-    of the old value where that can be.
+    """Return a value that is no collection as it is written in an entry at a column.
+
+    In the style of the old value where that can be.
     """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -271,9 +273,7 @@ def flow_text(value: Any, style: Style) -> str:
 
 
 def collection_lines(value: Any, column: int, style: Style) -> list[str]:
-    """Return the lines of the entries of a collection that is not empty, which stand at a
-    column.
-    """
+    """Return the lines of the entries of a collection at a column, which is not empty."""
     if isinstance(value, dict):
         return [
             line
@@ -284,8 +284,9 @@ def collection_lines(value: Any, column: int, style: Style) -> list[str]:
 
 
 def entry_lines(head: str, value: Any, column: int, style: Style) -> list[str]:
-    """Return the lines of an entry at a column, which begins with its key and a colon, or with a
-    dash.
+    """Return the lines of an entry at a column.
+
+    It begins with its key and a colon, or with a dash.
     """
     start = " " * column + head
     if not isinstance(value, dict | list | tuple):

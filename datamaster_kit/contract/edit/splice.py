@@ -31,6 +31,7 @@ from .layout import (
     entry_position,
     entry_spans,
 )
+from .operation import REMOVE, nest_value
 from .spelling import (
     Style,
     entry_lines,
@@ -42,7 +43,7 @@ from .spelling import (
 
 # %% auto #0
 __all__ = ['EntryPlace', 'entry_place', 'set_value', 'edit_block', 'insert_lines', 'insert_value',
-           'remove_value']
+           'remove_value', 'put_value']
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #1153733c
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def _value_lines(
     if isinstance(value, dict | list | tuple):
         if not value:
             return flow_text(value, style), []
-        step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
+        step = 2
+        if entry.key is not None:
+            step = style.mapping if isinstance(value, dict) else style.dash
         return "", collection_lines(value, column + step, style)
     indent = column + style.mapping
     if old.style in ("|", ">") and (
@@ -142,8 +145,9 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
 def edit_block(
     layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]
 ) -> str:
-    """Return the text after a change of a block's entries, which sees them as lines of their
-    own.
+    """Return the text after a change of a block's entries.
+
+    The change sees them as lines of their own.
     """
     text = layout.text
     first = parent.entries[0].start
@@ -259,3 +263,26 @@ def _empty_block(layout: Layout, path: NodePath, empty: str) -> str:
     if head is None:  # the entry is on the line of a dash, or of an anchor
         return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
     return f"{text[:slot]} {empty}{head[1]}{head[2] if head[2].strip() else ''}{text[end + 1 :]}"
+
+# %% ../../../nbs/contract/edit/05_splice.ipynb #1d6e28bf
+def put_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+    """Return the text with a value set, appended or removed at a path."""
+    if value is REMOVE:
+        return remove_value(layout, path)
+    node = layout.root
+    for length, part in enumerate(path):
+        if node.kind == "scalar":
+            return set_value(layout, path[:length], nest_value(path[length:], value, path), style)
+        try:
+            node = node.entries[entry_position(node, part)].value
+        except KeyError:
+            key = part if isinstance(part, str) else None
+            return insert_value(
+                layout,
+                path[:length],
+                len(node.entries),
+                key,
+                nest_value(path[length + 1 :], value, path),
+                style,
+            )
+    return set_value(layout, path, value, style)

@@ -51,8 +51,9 @@ _OLD_OPERATORS = {
 
 
 def _rewrite_old_quality(item: dict[str, Any], path: _OdcsPath) -> Iterator[_RewriteNote]:
-    """Rewrite one check in place (ODCS v3.1, Data quality: `rule` is deprecated for `metric`), and
-    yield what was rewritten.
+    """Rewrite one check in place, and yield what was rewritten.
+
+    ODCS v3.1, Data quality: `rule` is deprecated for `metric`.
     """
     for old, new in _OLD_OPERATORS.items():
         if old in item:
@@ -173,8 +174,10 @@ def _copy_free_form(value: Any) -> Any:
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #2564fe04
 def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
-    """Return the version whose schema a document keeps, the newest for one of the 3 series that is
-    not known; empty, with a fault, where it is not ODCS 3 at all.
+    """Return the version whose schema a document keeps.
+
+    The newest for one of the 3 series that is not known; empty, with a fault, where it is not ODCS
+    3 at all.
     """
     if not isinstance(data, Mapping):
         return "", (document.fault(_BAD_ODCS_VERSION, "the document is not a mapping of keys", ()),)
@@ -203,8 +206,9 @@ def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, 
 def upgrade_odcs_data(
     document: Document, data: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing
-    that was rewritten.
+    """Return the data of a document of the 3 series in the form of v3.2.
+
+    With a note for each thing that was rewritten.
     """
     notes: list[_RewriteNote] = []
     copy = _rewrite_old_form(data, (), notes)

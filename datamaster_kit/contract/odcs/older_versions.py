@@ -45,8 +45,9 @@ def _with_custom_properties(item: Mapping[str, Any], named: Mapping[str, Any]) -
 
 
 def _older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
-    """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a
-    moment, as its logical type.
+    """Return a property of an older server as its logical type.
+
+    Of a dialect without a map or a vector, and in v3.0 without a moment.
     """
     logical = item.get("logicalType")
     type = (
@@ -181,8 +182,9 @@ def _remove_forbidden_keys(document: dict[str, Any], version: str) -> dict[str, 
 def _add_custom_property(
     document: dict[str, Any], place: tuple[str | int, ...], key: str, value: Any, version: str
 ) -> None:
-    """Add a custom property to the part at a place, where the version's schema lets it have
-    some.
+    """Add a custom property to the part at a place.
+
+    Where the version's schema lets it have some.
     """
     part = node_value(document, place)
     before = {name: item for name, item in part.items() if name == "customProperties"}
@@ -198,17 +200,18 @@ def _add_custom_property(
 def _walk_document_parts(data: Any) -> Iterator[Any]:
     """Yield every part of a document."""
     yield data
-    for part in (
-        data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ()
-    ):
-        yield from _walk_document_parts(part)
+    parts = data.values() if isinstance(data, Mapping) else data
+    if isinstance(data, Mapping | list):
+        for part in parts:
+            yield from _walk_document_parts(part)
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #7e6ca1ac
 def render_odcs_version(
     contract: Contract, version: str = NEWEST_ODCS_VERSION
 ) -> tuple[str, tuple[str, ...]]:
-    """Return a contract as the text of an ODCS file of one of the VERSIONS, and the addresses of
-    what that file does not say as the newest version does.
+    """Return a contract as the text of an ODCS file of one of the VERSIONS.
+
+    With the addresses of what that file does not say as the newest version does.
     """
     from datamaster_kit.contract.read import translate_document
 

@@ -36,8 +36,9 @@ _ELEMENT_KEYS = frozenset(
 
 
 def read_custom_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the custom properties of an element as a mapping, with the `kept` keys of the element
-    itself under `odcs.`.
+    """Return the custom properties of an element as a mapping.
+
+    With the `kept` keys of the element itself under `odcs.`.
     """
     customs = [
         custom
@@ -108,8 +109,9 @@ def read_odcs_links(item: Mapping[str, Any]) -> tuple[Link, ...]:
 
 
 def build_link_entries(links: Iterable[Link]) -> list[dict[str, Any]]:
-    """Return authoritative definitions, whose type the standard requires even where it is not
-    known.
+    """Return authoritative definitions.
+
+    The standard requires their type even where it is not known.
     """
     return [
         {"url": link.url, "type": link.type, **drop_empty_keys(description=link.description)}

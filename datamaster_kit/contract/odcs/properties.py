@@ -45,10 +45,8 @@ def short_reference(reference: str) -> str:
 
 def _reference_ends(value: Any) -> list[str]:
     """Return the references that a relationship names at one end: one text, or a list."""
-    return [
-        short_reference(item)
-        for item in (value if isinstance(value, list) else [value] if value else [])
-    ]
+    ends = value if isinstance(value, list) else [value]
+    return [short_reference(end) for end in ends] if value else []
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
@@ -71,8 +69,9 @@ def _split_external(end: str) -> tuple[str, str]:
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #31955072
 def parse_value_list(value: Any) -> tuple[Any, ...] | None:
-    """Return the values of a list, or of a text that is a list in JSON (custom properties of
-    datacontract-cli are texts); None for anything else.
+    """Return the values of a list, or of a text that is a list in JSON; None for anything else.
+
+    Custom properties of datacontract-cli are texts.
     """
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
@@ -134,8 +133,9 @@ _KEPT_KEYS = ("id", "deprecated", "synonyms", "semanticType")
 
 
 def _take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a field's constraints by their names in the contract, taken out of the options and
-    custom properties.
+    """Return a field's constraints by their names in the contract.
+
+    They are taken out of the options and custom properties.
     """
     found: dict[str, Any] = {}
     for name, (key, read) in ODCS_TYPE_OPTIONS.items():
@@ -158,8 +158,9 @@ def _key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
 
 
 def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
-    """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of
-    the dialect means it.
+    """Return one property of ODCS v3 (section Schema) as a field.
+
+    Its physical type is meant as a server of the dialect means it.
     """
     properties = read_custom_properties(item, _KEPT_KEYS)
     options = dict(item.get("logicalTypeOptions") or {}) | _take_stored_options(properties)
@@ -193,8 +194,9 @@ def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: st
 
 
 def _take_stored_options(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the written form of an older version kept as a custom property, which
-    is taken out.
+    """Return the options that the written form of an older version kept as a custom property.
+
+    It is taken out.
     """
     return (
         properties.pop("logicalTypeOptions")

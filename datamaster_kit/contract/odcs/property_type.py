@@ -197,8 +197,9 @@ def vector_type(physical: str, dialect: str = "") -> DataType:
 
 
 def _with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
-    """Return a decimal with the precision and scale of the custom properties, where its physical
-    type has none; what says the same again is taken out.
+    """Return a decimal with the precision and scale of the custom properties.
+
+    Where its physical type has none; what says the same again is taken out.
     """
     if (
         decided.name == "decimal"
@@ -250,8 +251,9 @@ def canonical_type(type: DataType) -> str:
 
 
 def own_physical_type(text: str, type: DataType) -> str:
-    """Return the author's physical type where it says more than the type itself, else an empty
-    text.
+    """Return the author's physical type where it says more than the type itself.
+
+    Else an empty text.
     """
     plain, derived = ("".join(word.lower().split()) for word in (text, canonical_type(type)))
     return "" if plain == derived else text

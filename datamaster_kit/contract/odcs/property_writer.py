@@ -56,8 +56,9 @@ def _is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
 
 
 def _build_logical_type(field: Field) -> str:
-    """Return the author's logical type where its options or its vector need it, else that of the
-    field's type.
+    """Return the author's logical type where its options or its vector need it.
+
+    Else that of the field's type.
     """
     kept = field.properties.get("odcs.logicalType")
     fits = (
@@ -135,8 +136,9 @@ _ODCS_LIMIT_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaxim
 
 
 def _is_allowed_option(logical: str, key: str, value: Any) -> bool:
-    """Whether the standard's schema lets a logical type have an option (ODCS v3.2, Logical type
-    options).
+    """The standard's schema lets a logical type have an option.
+
+    ODCS v3.2, Logical type options.
     """
     match logical:
         case "string":
@@ -185,9 +187,7 @@ def _build_type_options(field: Field, logical: str, named: CustomPropertyList) -
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #290d25e2
 def _is_standard_reference(end: Any) -> bool:
-    """Whether a reference has a form that the standard's schema takes and that reads back
-    unchanged.
-    """
+    """A reference has a form that the standard's schema takes and that reads back unchanged."""
     return is_valid_odcs("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
 
 
@@ -275,8 +275,9 @@ _SEPARATE_PROPERTIES = (
 def build_odcs_property(
     field: Field, default_name: str | None = None, dialect: str = ""
 ) -> dict[str, Any]:
-    """Return the property of a field, valid by the standard's schema, that `read_field` of the same
-    dialect reads back as the same field.
+    """Return the property of a field, valid by the standard's schema.
+
+    `read_field` of the same dialect reads it back as the same field.
     """
     named: CustomPropertyList = []
     types = _build_type_keys(field, named, dialect)

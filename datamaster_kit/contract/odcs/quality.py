@@ -77,8 +77,9 @@ def read_odcs_quality(item: Mapping[str, Any]) -> Quality:
 
 # %% ../../../nbs/contract/odcs/04_quality.ipynb #ae8b4f7d
 def build_odcs_quality(quality: Quality) -> dict[str, Any]:
-    """Return the mapping of one check, valid by the standard's schema, that `read_odcs_quality`
-    reads back as the same check.
+    """Return the mapping of one check, valid by the standard's schema.
+
+    `read_odcs_quality` reads it back as the same check.
     """
     named = [("dialect", quality.dialect)] if quality.dialect else []
     texts = {

@@ -95,8 +95,9 @@ def _read_model_references(
 
 
 def _read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
-    """Return one schema object of ODCS v3 (section Schema), its physical types as a server of the
-    dialect means them.
+    """Return one schema object of ODCS v3 (section Schema).
+
+    Its physical types are meant as a server of the dialect means them.
     """
     properties = read_custom_properties(item, ("id", "deprecated", "synonyms", "context"))
     examples = properties.get("examples")
@@ -458,8 +459,9 @@ _TYPE_READ_AS = code(
 def _server_remarks(
     contract: Contract, models: Iterable[Mapping[str, Any]], document: Document
 ) -> Iterator[Fault]:
-    """Yield a warning where physical types are those of a database whose words are not known, so
-    that they are read as Spark's.
+    """Yield a warning where physical types are those of a database that is not known.
+
+    They are read as Spark's.
     """
     has_physical = any(
         item.get("physicalType") for model in models for item in model.get("properties") or ()
@@ -481,9 +483,7 @@ def _server_remarks(
 def _type_remarks(
     items: Any, dialect: str, document: Document, path: tuple[str | int, ...]
 ) -> Iterator[Fault]:
-    """Yield a warning for each physical type below a path whose meaning has a remark, or is
-    guessed.
-    """
+    """Yield a warning for each physical type below a path that has a remark, or is guessed."""
     for place, item in enumerate(items) if isinstance(items, list) else ():
         yield from _property_type_remarks(item, dialect, document, (*path, place))
 
@@ -546,8 +546,9 @@ BAD_SHAPE_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 def read_odcs(
     document: Document, root: Path | None = None, lenient: bool = False
 ) -> tuple[Contract, tuple[Fault, ...]]:
-    """Return the contract of an ODCS 3.0, 3.1 or 3.2 document with every fault found, references
-    followed inside `root`.
+    """Return the contract of an ODCS 3.0, 3.1 or 3.2 document with every fault found.
+
+    References are followed inside `root`.
 
     Where a fault is an error, the contract holds what could be read, at least the id. The schema is
     that of the document's own version.

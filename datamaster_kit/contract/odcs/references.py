@@ -161,8 +161,9 @@ class _ReferenceResolver:
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #fac9b115
 def resolve_references(document: Document, root: Path | None) -> tuple[Any, tuple[Fault, ...]]:
-    """Return the document's data with every `$ref` replaced, and the faults of those that could not
-    be.
+    """Return the document's data with every `$ref` replaced.
+
+    With the faults of those that could not be.
     """
     walk = _ReferenceResolver(document, root)
     data = walk.resolve_value(document.data, document, (), ())
@@ -170,8 +171,9 @@ def resolve_references(document: Document, root: Path | None) -> tuple[Any, tupl
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #d857f8e9
 def find_referenced_files(document: Document, root: Path) -> tuple[Path, ...]:
-    """Return the files inside the root that the `$ref`s of a document lead to, also through
-    others.
+    """Return the files inside the root that the `$ref`s of a document lead to.
+
+    Also through others.
     """
     walk = _ReferenceResolver(document, root)
     walk.resolve_value(document.data, document, (), ())

@@ -74,8 +74,9 @@ def odcs_json_schema(version: str) -> dict[str, Any]:
 
 
 def _definition_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> dict[str, Any]:
-    """Return the schema of a whole version of the standard, or of one of its definitions such as
-    DataQuality.
+    """Return the schema of a whole version of the standard.
+
+    Or that of one of its definitions, such as DataQuality.
     """
     whole = odcs_json_schema(version)
     return {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"} if definition else whole
@@ -212,21 +213,17 @@ def _odcs_keys(version: str) -> frozenset[str]:
     def keys(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from value["properties"] if isinstance(value.get("properties"), Mapping) else ()
-        for item in (
-            value.values()
-            if isinstance(value, Mapping)
-            else value
-            if isinstance(value, list)
-            else ()
-        ):
-            yield from keys(item)
+        if isinstance(value, Mapping | list):
+            for item in value.values() if isinstance(value, Mapping) else value:
+                yield from keys(item)
 
     return frozenset(keys(odcs_json_schema(version)))
 
 
 def forbidden_names(error: Any) -> list[str]:
-    """Return the keys that an error of a schema forbids, and none where it is about something
-    else.
+    """Return the keys that an error of a schema forbids.
+
+    None where it is about something else.
     """
     is_of_keys = error.validator in _KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
     return [key for key in error.instance if repr(key) in error.message] if is_of_keys else []
@@ -271,8 +268,9 @@ _SchemaPart = tuple[tuple[str | int, ...], str, Any]
 def _schema_parts(
     value: Any, path: tuple[str | int, ...], definition: str
 ) -> Iterator[_SchemaPart]:
-    """Yield the value with stubs for the properties in it, then those properties, each with its
-    path and definition.
+    """Yield the value with stubs for the properties in it, then those properties.
+
+    Each with its path and definition.
     """
     if not isinstance(value, Mapping):
         yield path, definition, value
@@ -392,8 +390,9 @@ def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
 def find_untyped_options(
     data: Any, document: Document, path: tuple[str | int, ...] = ()
 ) -> Iterator[Fault]:
-    """Yield a warning for each property with options and no logical type, which the schema lets
-    nobody write.
+    """Yield a warning for each property with options and no logical type.
+
+    The schema lets nobody write that.
     """
     if isinstance(data, list):
         for place, item in enumerate(data):
@@ -412,8 +411,9 @@ def find_untyped_options(
 def parse_odcs_data(
     data: dict[str, Any], document: Document
 ) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """Return the data as the standard's class reads it, with a warning for each key that it has
-    not; raises ValueError where it cannot be read.
+    """Return the data as the standard's class reads it, with a warning for each key it has not.
+
+    Raises ValueError where it cannot be read.
     """
     from open_data_contract_standard.model import OpenDataContractStandard
 
@@ -425,8 +425,9 @@ def parse_odcs_data(
 
 
 def merge_breaches(breaches: tuple[Fault, ...], unknown: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    """Return the breaches with the hints of the unknown keys, and the unknown keys that are no
-    breach.
+    """Return the breaches with the hints of the unknown keys.
+
+    And the unknown keys that are no breach.
     """
     hints, told = {fault.path: fault.hint for fault in unknown}, {fault.path for fault in breaches}
     better = (

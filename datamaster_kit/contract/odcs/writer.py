@@ -49,8 +49,9 @@ __all__ = ['build_odcs', 'scalar_style', 'render_document_yaml', 'odcs_yaml']
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #a69f5139
 def _build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
-    """Return the schema object of one model, its physical types as a reader of the dialect
-    understands them.
+    """Return the schema object of one model.
+
+    Its physical types are as a reader of the dialect understands them.
     """
     named: CustomPropertyList = []
     relationships = build_model_relationships(model, named)

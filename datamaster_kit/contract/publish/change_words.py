@@ -75,8 +75,9 @@ def join_with_and(parts: Sequence[str]) -> str:
 
 
 def differing_parts(before: Any, after: Any) -> list[str]:
-    """Return the names of what differs in two things of one kind or two mappings, each with its own
-    parts that differ: `source (format and options)`.
+    """Return the names of what differs in two things of one kind, or in two mappings.
+
+    Each with its own parts that differ: `source (format and options)`.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         old, new = dict(before), dict(after)
@@ -133,8 +134,9 @@ _FLAG_CHANGE_PHRASES = {
 
 
 def change_sentence(name: str, before: Any, after: Any, subject: str = "") -> str:
-    """Return in a sentence how an attribute changed, of a field or model, or of the contract where
-    none is named.
+    """Return in a sentence how an attribute changed.
+
+    Of a field or model, or of the contract where none is named.
     """
     if isinstance(after, bool) and (name, after) in _FLAG_CHANGE_PHRASES:
         return f"{subject} {_FLAG_CHANGE_PHRASES[name, after]}"

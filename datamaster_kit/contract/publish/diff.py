@@ -262,37 +262,36 @@ def _item_list_differences(
 
     Gone or changed breaks, new is compatible.
     """
-    old, new = (
-        {
-            " of ".join(filter(None, (getattr(item, key) for key in keys))): item
-            for item in getattr(contract, attribute)
-        }
-        for contract in (before, after)
-    )
+    old = _items_by_name(before, attribute, keys)
+    new = _items_by_name(after, attribute, keys)
     words = attribute.replace("_", " ").removesuffix("s")
     for name in dict.fromkeys((*old, *new)):
-        if old.get(name) != new.get(name):
-            kind: ContractChangeKind = (
-                "breaking"
-                if name in old
-                else "stricter"
-                if name.lower().startswith("freshness of ")
-                else "compatible"
-            )
-            what = (
-                "is new"
-                if name not in old
-                else "is gone"
-                if name not in new
-                else f"changes in {join_with_and(differing_parts(old[name], new[name]))}"
-            )
-            yield ContractChange(
-                kind,
-                f"{attribute}.{name}",
-                _json_form(old.get(name)),
-                _json_form(new.get(name)),
-                f"the {words} {name} {what}",
-            )
+        if old.get(name) == new.get(name):
+            continue
+        kind: ContractChangeKind = "breaking"
+        if name not in old:
+            is_stricter = name.lower().startswith("freshness of ")
+            kind = "stricter" if is_stricter else "compatible"
+            what = "is new"
+        elif name not in new:
+            what = "is gone"
+        else:
+            what = f"changes in {join_with_and(differing_parts(old[name], new[name]))}"
+        yield ContractChange(
+            kind,
+            f"{attribute}.{name}",
+            _json_form(old.get(name)),
+            _json_form(new.get(name)),
+            f"the {words} {name} {what}",
+        )
+
+
+def _items_by_name(contract: Contract, attribute: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the things of an attribute of a contract by their names, which keys of theirs give."""
+    return {
+        " of ".join(filter(None, (getattr(item, key) for key in keys))): item
+        for item in getattr(contract, attribute)
+    }
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #0a59b7ea
 _NAMED_ITEM_KEYS = (

@@ -54,8 +54,9 @@ def _duplicate_share(column: SampledColumn) -> float:
 
 
 def _key_line(columns: Sequence[SampledColumn]) -> str:
-    """Return the columns that could be the key, the one that was taken first, with their shares of
-    duplicates.
+    """Return the columns that could be the key, the one that was taken first.
+
+    With their shares of duplicates.
     """
     identifying = [
         column

@@ -20,6 +20,7 @@ from ..model import (
     Scalar,
     Struct,
 )
+from ..quality.predicates import greatest_length
 from ..sql.sqltype import quote
 from ..sql.table import (
     Dialect,
@@ -160,12 +161,7 @@ def _json_constraints(item: Field) -> dict[str, Any]:
         for attribute, keyword in _JSON_LIMIT_KEYWORDS
         if isinstance(getattr(item, attribute), int | float) and not is_text
     }
-    longest = (
-        item.max_length
-        if item.max_length is not None
-        else (item.type.length if isinstance(item.type, Scalar) else None)
-    )
-    said |= {f"min{unit}": item.min_length, f"max{unit}": longest}
+    said |= {f"min{unit}": item.min_length, f"max{unit}": greatest_length(item)}
     said |= {"pattern": item.pattern or None, "format": item.format or None} if is_text else {}
     return {
         keyword: value

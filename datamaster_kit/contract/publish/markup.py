@@ -25,9 +25,10 @@ def line_break_markup(value: Any) -> Markup:
     """Return a text as markup with its line breaks; nothing for None."""
     from markupsafe import Markup
 
-    return Markup("<br>").join(
-        ("" if value is None else value if isinstance(value, Markup) else str(value)).split("\n")
-    )
+    if value is None:
+        return Markup("")
+    text = value if isinstance(value, Markup) else str(value)
+    return Markup("<br>").join(text.split("\n"))
 
 
 @lru_cache(maxsize=512)

@@ -76,44 +76,54 @@ def odcs_draft_head(identifier: str, title: str) -> list[str]:
     ]
 
 
+def _answer_faults(answers: ContractAnswers) -> list[Fault]:
+    """Return what is wrong with the answers, but for the fields."""
+    faults = [
+        _BAD_ANSWER.fault(f"{name} is empty")
+        for name in ("identifier", "title", "owner", "model")
+        if not getattr(answers, name).strip()
+    ]
+    if answers.format not in ("csv", "json", "avro", "parquet"):
+        message = f"the format {answers.format!r} is not csv, json, avro or parquet"
+        faults.append(_BAD_ANSWER.fault(message))
+    if answers.schedule and len(answers.schedule.split()) not in (6, 7):
+        message = f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"
+        faults.append(_BAD_ANSWER.fault(message))
+    return faults
+
+
+def _new_field_lines(name: str, type: DataType, is_key: bool) -> list[str]:
+    """Return the lines of a field."""
+    lines = [
+        f"      - name: {name}",
+        f"        logicalType: {draft_logical_type(type)}",
+        f"        physicalType: {double_quote_yaml(sql_type(type))}",
+        '        description: ""  # what it means, with its unit',
+    ]
+    if is_key:
+        lines += [
+            "        primaryKey: true",
+            "        primaryKeyPosition: 1",
+            "        required: true",
+        ]
+    return lines
+
+
 def new_contract(answers: ContractAnswers) -> str:
     """Return a contract in ODCS from the answers.
 
     Raises BadInput with every answer that cannot be used.
     """
     fields, faults = _parse_field_list(answers.fields)
-    faults += [
-        _BAD_ANSWER.fault(f"{name} is empty")
-        for name in ("identifier", "title", "owner", "model")
-        if not getattr(answers, name).strip()
-    ]
-    if answers.format not in ("csv", "json", "avro", "parquet"):
-        faults.append(
-            _BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet")
-        )
-    if answers.schedule and len(answers.schedule.split()) not in (6, 7):
-        faults.append(
-            _BAD_ANSWER.fault(
-                f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"
-            )
-        )
+    faults += _answer_faults(answers)
     if faults:
         raise BadInput(*faults)
     properties = []
-    for index, (name, type) in enumerate(fields):
-        properties += [
-            f"      - name: {name}",
-            f"        logicalType: {draft_logical_type(type)}",
-            f"        physicalType: {double_quote_yaml(sql_type(type))}",
-            '        description: ""  # what it means, with its unit',
-        ]
-        properties += (
-            ["        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"]
-            if index == 0
-            else []
-        )
-    levels = (
-        [
+    for position, (name, type) in enumerate(fields):
+        properties += _new_field_lines(name, type, is_key=position == 0)
+    levels = []
+    if answers.schedule:
+        levels = [
             "slaProperties:",
             "  - property: frequency",
             "    value: 1",
@@ -121,9 +131,6 @@ def new_contract(answers: ContractAnswers) -> str:
             f"    schedule: {double_quote_yaml(answers.schedule)}",
             "    scheduler: cron",
         ]
-        if answers.schedule
-        else []
-    )
     return "\n".join(
         [
             *odcs_draft_head(answers.identifier, answers.title),

@@ -106,8 +106,9 @@ _HTML_PAGE_TEMPLATE = """<!doctype html>
 
 
 def render_html_page(title: str, body: Markup, script: str = "", style: str = "") -> str:
-    """Return a whole HTML page that carries everything it needs, and a policy that lets it do no
-    more; `style` is added to that of all pages.
+    """Return a whole HTML page that carries everything it needs, and a policy for no more.
+
+    `style` is added to that of all pages.
     """
     styles = [_HTML_PAGE_STYLE, style] if style else [_HTML_PAGE_STYLE]
     return str(
@@ -123,9 +124,7 @@ def render_html_page(title: str, body: Markup, script: str = "", style: str = ""
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #00d5b0c1
 def _render_link(url: str, words: str = "") -> Markup:
-    """Return a link, or plain text where the address is of another kind than http, https or
-    mailto.
-    """
+    """Return a link, or plain text where the address is not of http, https or mailto."""
     if url.lower().startswith(("https://", "http://", "mailto:")):
         return render_html(
             '<a href="{{ url }}" rel="noopener noreferrer">{{ words|lines }}</a>',
@@ -352,7 +351,10 @@ def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
     return columns
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d304b6cf
-_BOX, _GAP, _HEIGHT, _BOW = 190, 110, 78, 90
+_BOX = 190
+_GAP = 110
+_HEIGHT = 78
+_BOW = 90
 
 
 _ARROW_TEMPLATE = (

@@ -26,8 +26,9 @@ def _character_value_sql(text: str, place: int | str) -> str:
 
 
 def _check_digits_predicate(text: str, weights: Sequence[Sequence[int]]) -> str:
-    """Return SQL that is true where the characters after the payload are its check digits, modulo
-    11.
+    """Return SQL that is true where the characters after the payload are its check digits.
+
+    Modulo 11.
     """
     kept = []
     for row in weights:
@@ -50,8 +51,8 @@ def _luhn_sum_sql(text: str) -> str:
     digit = _character_value_sql(f"reverse({text})", "i")
     doubled = f"2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END"
     return (
-        f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN "
-        f"{doubled} ELSE {digit} END)"
+        f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 "
+        f"THEN {doubled} ELSE {digit} END)"
     )
 
 # %% ../../../nbs/contract/quality/01_formats.ipynb #83fd1bfc
@@ -153,8 +154,9 @@ def canonical_format(name: str) -> str:
 
 
 def format_predicate(column: str, name: str) -> str:
-    """Return SQL that is true for a value of a format that `canonical_format` knows, check digits
-    included.
+    """Return SQL that is true for a value of a format that `canonical_format` knows.
+
+    Check digits included.
     """
     name = canonical_format(name)
     shape = f"{column} RLIKE {sql_literal(FORMAT_REGEXES[name].replace('$', chr(92) + 'z'))}"

@@ -143,8 +143,9 @@ NUMBER_SIZE_FORMATS = (
 
 
 def format_constraint(column: str, item: Field) -> Constraint:
-    """Return the constraint of a field's format, not executed where its values are no text or the
-    format is not known.
+    """Return the constraint of a field's format.
+
+    It is not executed where its values are no text or the format is not known.
     """
     sentence = f"{item.name} is written as {item.format}"
     if not is_text_type(item.type):
@@ -231,11 +232,9 @@ def length_constraint(column: str, item: Field) -> Constraint:
 
 def greatest_length(item: Field) -> int | None:
     """Return the greatest length of a field: what is said of it, else that of its type."""
-    return (
-        item.max_length
-        if item.max_length is not None
-        else (item.type.length if isinstance(item.type, Scalar) else None)
-    )
+    if item.max_length is not None:
+        return item.max_length
+    return item.type.length if isinstance(item.type, Scalar) else None
 
 
 def _column_as_text(column: str, type: DataType) -> str:
@@ -273,8 +272,9 @@ def enum_constraint(column: str, item: Field) -> Constraint:
 
 # %% ../../../nbs/contract/quality/02_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
-    """Yield the constraints on a field's own value, each as SQL that is NULL for an absent
-    value.
+    """Yield the constraints on a field's own value.
+
+    Each as SQL that is NULL for an absent value.
     """
     has_limit = any(
         getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool)

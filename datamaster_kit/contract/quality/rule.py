@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ..model import Threshold
 
 # %% auto #0
-__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'is_rule_met', 'limit_of', 'escape_braces',
-           'render_query', 'mark_not_executed']
+__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'slug', 'is_rule_met', 'limit_of',
+           'escape_braces', 'render_query', 'mark_not_executed']
 
 # %% ../../../nbs/contract/quality/03_rule.ipynb #f8ccd918
 RuleSeverity = Literal["warn", "quarantine", "fail"]
@@ -60,6 +60,14 @@ class Rule:
         """
         return self.kind in ("record", "type")
 
+
+def slug(text: str, otherwise: str = "constraint") -> str:
+    """Return a text as an identifier in lower case of at most 200 letters.
+
+    Or another where nothing of it is left.
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or otherwise
+
 # %% ../../../nbs/contract/quality/03_rule.ipynb #211992f4
 # SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes
 # its ends: "mustBeBetween is the equivalent to mustBeGreaterThan and mustBeLessThan" (ODCS 3.0 to
@@ -87,7 +95,9 @@ def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
     """
     if value is None:
         return False
-    measured = (100 * value / total if total else 0.0) if rule.unit == "percent" else value
+    measured = value
+    if rule.unit == "percent":
+        measured = 100 * value / total if total else 0.0
     return all(OPERATOR_TESTS[must.operator](measured, limit_of(must)) for must in rule.must)
 
 
@@ -112,9 +122,8 @@ def limit_of(must: Threshold) -> Any:
         ]
     except (TypeError, ValueError):
         numbers = [math.nan]
-    if not all(
-        map(math.isfinite, numbers)
-    ):  # a threshold without end is kept by every number, or by none
+    if not all(map(math.isfinite, numbers)):
+        # a threshold without end is kept by every number, or by none
         raise ValueError(f"the threshold {must.value!r} of {must.operator} is not a number")
     return numbers if is_range else numbers[0]
 

@@ -56,13 +56,9 @@ def literal_text(token: str) -> str:
     def character(match: re.Match[str]) -> str:
         if code := match[1] or match[2]:
             return chr(int(code, 16))
-        return (
-            chr(int(match[3], 8))
-            if match[3]
-            else _ESCAPES.get(match[4], match[4])
-            if match[4]
-            else match[0][0]
-        )
+        if match[3]:
+            return chr(int(match[3], 8))
+        return _ESCAPES.get(match[4], match[4]) if match[4] else match[0][0]
 
     if token[0] in "rR":
         return token[2:-1]
@@ -97,7 +93,10 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     Raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders,
     in lower case.
     """
-    parts, texts, at, is_after_text = [], list[str](), 0, False
+    parts: list[str] = []
+    texts: list[str] = []
+    at = 0
+    is_after_text = False
     while at < len(sql):
         match = _TOKENS.match(sql, at)
         if not match:
@@ -130,8 +129,9 @@ def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #65992dc4
 def _parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
-    """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one
-    with commas (Spark's grammar, *primaryExpression*).
+    """Return a call whose arguments have words between them as one with commas.
+
+    Such as `substring(a FROM 1 FOR 2)` (Spark's grammar, *primaryExpression*).
     """
     from sqlglot import exp
 
@@ -150,7 +150,7 @@ def _contract_dialect() -> Any:
     from sqlglot.generators.databricks import DatabricksGenerator
     from sqlglot.parsers.databricks import DatabricksParser
 
-    # into what older engines read
+    # sqlglot writes these into what older engines read
     translated = (
         exp.Select,
         exp.Table,
@@ -163,8 +163,9 @@ def _contract_dialect() -> Any:
     class Spoken(Databricks):
         class Parser(DatabricksParser):
             def _warn_unsupported(self) -> None:
-                """Log nothing: what is no query is refused, and a log would show somebody else's
-                text as it is.
+                """Log nothing: what is no query is refused.
+
+                A log would show somebody else's text as it is.
                 """
 
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -594,8 +595,9 @@ def _is_small(node: exp.Expr) -> bool:
 
 
 def _source_refusal(node: exp.Expr) -> str:
-    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them, or an empty
-    text.
+    """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them.
+
+    An empty text where they may.
     """
     from sqlglot import exp
 
@@ -647,7 +649,7 @@ zip_with
 """,
     )
 )
-# by their own signs
+# how many times longer than its text a value becomes, by the function
 _GROWTH_FACTORS = {
     "hex": 2,
     "base64": 2,
@@ -709,8 +711,9 @@ def _nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _largest_value_parts(tree: exp.Expr) -> int:
-    """Return of how many parts the largest value of a tree is made at most, by what is written in
-    it.
+    """Return of how many parts the largest value of a tree is made at most.
+
+    By what is written in it.
     """
     from sqlglot import exp
 
@@ -727,13 +730,11 @@ def _largest_value_parts(tree: exp.Expr) -> int:
         sizes[id(node)] = size = min(size, _MAX_VALUE_PARTS + 1)
         most = max(most, size)
         alias = node.args.get("alias")
-        made = (
-            [node.alias]
-            if isinstance(node, exp.Alias)
-            else [column.name for column in alias.columns]
-            if isinstance(alias, exp.TableAlias)
-            else []
-        )
+        made = []
+        if isinstance(node, exp.Alias):
+            made = [node.alias]
+        elif isinstance(alias, exp.TableAlias):
+            made = [column.name for column in alias.columns]
         is_unnamed = (
             isinstance(node.parent, exp.Select)
             and node.arg_key == "expressions"
@@ -745,8 +746,9 @@ def _largest_value_parts(tree: exp.Expr) -> int:
 
 
 def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
-    """Return of how many parts the value of a node is made at most, given that of each node in
-    it.
+    """Return of how many parts the value of a node is made at most.
+
+    Given that of each node in it.
     """
     from sqlglot import exp
 
@@ -760,13 +762,11 @@ def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         return prod(inner)
     name, given = node.name.lower(), node.expressions
-    sizes = (
-        given
-        if name == "sequence"
-        else given[_SIZE_ARGUMENTS[name] :][:1]
-        if name in _SIZE_ARGUMENTS
-        else []
-    )
+    sizes = []
+    if name == "sequence":
+        sizes = given
+    elif name in _SIZE_ARGUMENTS:
+        sizes = given[_SIZE_ARGUMENTS[name] :][:1]
     written_sizes = [
         part.this if isinstance(part, exp.Neg) else part for part in sizes if _is_small(part)
     ]
@@ -794,8 +794,9 @@ def _growth_factor(call: exp.Expr, inner: list[int]) -> int:
 
 
 def _has_doubling_merge(call: exp.Expr) -> bool:
-    """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it
-    could double with each element.
+    """What a call of `aggregate` gathers stands more than once in what it makes of it.
+
+    So it could double with each element.
     """
     from sqlglot import exp
 
@@ -863,8 +864,9 @@ def _copies_in(tree: exp.Expr, names: set[str]) -> int:
 
 
 def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
-    """Return how often a value of these names stands in the value of a call with lambdas, given how
-    often it stands in the call's lists.
+    """Return how often a value of these names stands in the value of a call with lambdas.
+
+    Given how often it stands in the call's lists.
     """
     from sqlglot import exp
 
@@ -872,9 +874,9 @@ def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
     own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
     within = max(_copies_in(part.this, names | own) for part in found)
     is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
-    return (
-        lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
-    )
+    if is_kept and within == 0:
+        return lists
+    return lists * within if lists and within < 2 else within * 2
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1d9a11a1
 _BEFORE_BRACKETS = frozenset(
@@ -966,8 +968,9 @@ def _judge_words(plain: str, sql: str) -> None:
 
 
 def _judge_writing(tree: exp.Expr, plain: str) -> None:
-    """Raise ValueError where a tree, as it is written, has another call than those that were
-    judged, other words than were read, or is read as something else.
+    """Raise ValueError where a tree, as it is written, is not what was judged.
+
+    It has other calls, or other words than were read, or is read as something else.
     """
     sql = render_tree_sql(tree)
     _judge_words(plain, sql)

@@ -53,9 +53,7 @@ def _complement(intervals: _Intervals) -> _Intervals:
 
 
 def _with_both_cases(intervals: _Intervals) -> _Intervals:
-    """Return the characters of the intervals, and the ASCII letters among them in the other
-    case.
-    """
+    """Return the characters of the intervals, with the ASCII letters among them in both cases."""
     found = list(intervals)
     for low, high in intervals:
         for first, shift in ((65, 32), (97, -32)):
@@ -309,41 +307,43 @@ def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
     return found
 
 
-def _confusable_predecessors(
-    automaton: _Automaton, starts: _Ways
-) -> list[list[list[tuple[int, int]]]]:
+_PredecessorGroups = list[list[tuple[int, int]]]  # (position, ways from it), by group
+
+
+def _confusable_predecessors(automaton: _Automaton, starts: _Ways) -> list[_PredecessorGroups]:
     """Return, for each position, the groups of positions before it with their ways.
 
     Those of one group may be there by one text.
     """
     pairs = _common_text_pairs(automaton, starts)
-    before: list[list[list[tuple[int, int]]]] = [[] for _ in automaton.sets]
+
+    def share_text(one: int, other: int) -> bool:
+        if pairs is None:
+            return automaton.can_meet(one, other)
+        return _position_pair(automaton, one, other) in pairs
+
+    before: list[_PredecessorGroups] = [[] for _ in automaton.sets]
     for place, following in enumerate(automaton.follow):
         for target, ways in following.items():
             groups = before[target]
             automaton.count_work(sum(map(len, groups)))
-            near = [
-                group
-                for group in groups
-                if len(groups) > MAX_COPIES
-                or any(
-                    _position_pair(automaton, other, place) in pairs
-                    if pairs is not None
-                    else automaton.can_meet(other, place)
-                    for other, _ in group
-                )
-            ]
-            before[target] = [
-                *(group for group in groups if group not in near),
-                [(place, ways), *(pair for group in near for pair in group)],
-            ]
+            are_many = len(groups) > MAX_COPIES
+            apart = []
+            joined = [(place, ways)]
+            for group in groups:
+                if are_many or any(share_text(other, place) for other, _ in group):
+                    joined += group
+                else:
+                    apart.append(group)
+            before[target] = [*apart, joined]
     return before
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #024f5777
 @dataclass(frozen=True)
 class _StepBound:
-    """The most steps of a search in a text of up to LONGEST characters, and whether they grow no
-    faster than the text.
+    """The most steps of a search in a text of up to LONGEST characters.
+
+    And whether they grow no faster than the text.
     """
 
     most: float
@@ -363,33 +363,26 @@ def _count_steps(
     before = _confusable_predecessors(automaton, starts)
     costs = [sum(map(len, groups)) for groups in before]
     ways = [float(starts.get(place, 0)) for place in range(len(before))]
-    total, fresh = sum(ways), set(starts)
+    total = sum(ways)
+    fresh = set(starts)
+
+    def ways_into(place: int) -> float:
+        most_ways = ways[place] if keeps else 0.0
+        for group in before[place]:
+            most_ways = max(most_ways, sum(ways[other] * times for other, times in group))
+        return min(most_ways, 1.0) if place in sure else most_ways
+
     for read in range(1, _MAX_VALUE_LENGTH + 1):
         touched = {place for other in fresh for place in automaton.follow[other]} | (fresh & sure)
         automaton.count_work(sum(costs[place] for place in touched))
-        grown = {
-            place: max(
-                [
-                    ways[place] if keeps else 0.0,
-                    *(
-                        sum(ways[other] * times for other, times in group)
-                        for group in before[place]
-                    ),
-                ]
-            )
-            for place in touched
-        }
-        grown = {
-            place: min(count, 1.0) if place in sure else count for place, count in grown.items()
-        }
+        grown = {place: ways_into(place) for place in touched}
         fresh = {place for place, count in grown.items() if count != ways[place] or not keeps}
         if not keeps:
             ways = [0.0] * len(before)
         if not fresh:
             rest = sum(ways)
-            return _StepBound(
-                total + rest * (_MAX_VALUE_LENGTH - read), rest <= _MAX_STEPS_PER_CHARACTER
-            )
+            most_steps = total + rest * (_MAX_VALUE_LENGTH - read)
+            return _StepBound(most_steps, rest <= _MAX_STEPS_PER_CHARACTER)
         for place in fresh:
             ways[place] = grown[place]
         total += sum(ways)
@@ -413,8 +406,9 @@ def _search_steps(automaton: _Automaton, piece: _Piece, keeps: bool = True) -> _
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #7a03ec8b
 def _is_unambiguous(automaton: _Automaton, piece: _Piece, python: str) -> bool:
-    """Every text leaves one way through the pattern, so that its repeated groups may be
-    possessive.
+    """Every text leaves one way through the pattern.
+
+    So its repeated groups may be possessive.
     """
 
     def is_one_way(ways: _Ways) -> bool:

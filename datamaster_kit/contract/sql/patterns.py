@@ -183,8 +183,9 @@ def _property_characters(text: str, others: str) -> str:
 
 
 def python_pattern(java: str, others: str) -> str:
-    """Return a pattern of Java as Python writes it; what only Java knows, such as `\\p{L}`, becomes
-    the class of characters `others`.
+    """Return a pattern of Java as Python writes it.
+
+    What only Java knows, such as `\\p{L}`, becomes the class of characters `others`.
     """
     said = {r"\z": r"\Z"}
 
@@ -234,8 +235,9 @@ def _is_long(quantifier: str) -> bool:
 
 
 def _repeat_frames(found: list[tuple[str, str]]) -> int:
-    """Return the most calls that Java makes for a character of a group that it repeats more than a
-    few times; 0 where there is none.
+    """Return the most calls that Java makes for a character of a group that it repeats.
+
+    Of one that it repeats more than a few times; 0 where there is none.
     """
     costs, most, closed = [0], 0, 0
     for kind, text in found:

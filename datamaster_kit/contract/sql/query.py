@@ -46,15 +46,17 @@ _FIELD_WORDS = ("field", "column", "property")
 
 
 def _placeholder_names(model: Model, field: str) -> dict[str, str]:
-    """Return what each placeholder stands for, in a check of a model or of its field with this
-    column.
+    """Return what each placeholder stands for, in a check of a model or of its field.
+
+    The field's column is given.
     """
     return {**dict.fromkeys(_MODEL_WORDS, model.table), **dict.fromkeys(_FIELD_WORDS, field)}
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d2ea83d6
 def _cte_tables(tree: exp.Expr) -> set[int]:
-    """Return the identities of the table nodes that name one of the query's own WITH clauses, by
-    SQL's rules of scope.
+    """Return the identities of the table nodes that name a WITH clause of the query.
+
+    By SQL's rules of scope.
     """
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -111,8 +113,9 @@ def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
 
 
 def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
-    """Raise ValueError for a word that Spark takes for a function, such as `user`, where it may be
-    no field of what is read, and for what Spark knows of a row's file.
+    """Raise ValueError for a word that Spark takes for a function, such as `user`.
+
+    Where it may be no field of what is read; and for what Spark knows of a row's file.
     """
     from sqlglot import exp
 
@@ -122,7 +125,7 @@ def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
         for item in model.fields
         for name in (item.name, item.column)
     }
-    # whose columns need not be the models'
+    # columns of a subquery or the like need not be the models'
     has_others = tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None
     for column in tree.find_all(exp.Column):
         first = column.parts[0].name.lower()
@@ -146,8 +149,9 @@ def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d11032df
 def _count_condition(tree: exp.Expr) -> exp.Expr | None:
-    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other
-    query.
+    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`.
+
+    None for any other query.
     """
     from sqlglot import exp
 
@@ -289,8 +293,9 @@ def _good_row_condition(tree: exp.Expr, model: Model) -> str:
 
 
 def _guard_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
-    """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is
-    too long for its pattern is bad; raises ValueError where a pattern may not be run.
+    """Return a condition on rows by which a value that is too long for its pattern is bad.
+
+    Bad rows, or good ones, satisfy it. Raises ValueError where a pattern may not be run.
     """
     from sqlglot import exp
 

@@ -58,7 +58,9 @@ def server_dialect(types: Iterable[str]) -> str:
     Empty where none has.
     """
     found = [DIALECTS[type.lower()] for type in types if type.lower() in DIALECTS]
-    return _SPARK if _SPARK in found else found[0] if found else ""
+    if _SPARK in found:
+        return _SPARK
+    return found[0] if found else ""
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #fbca6838
 _TIMESTAMP_NTZ_TYPE = Scalar("timestamp_ntz")
@@ -336,15 +338,14 @@ _TYPE_SYNONYMS = {"int8": "bigint", "int3": "mediumint", "middleint": "mediumint
 
 @cache
 def parse_server_type(text: str, dialect: str = "", logical: str = "") -> TypeMeaning:
-    """Return the type that a text names on a server of a dialect, and a remark where something
-    about it is to be known; raises ValueError for no type.
+    """Return the type that a text names on a server of a dialect, and a remark.
+
+    The remark tells what is to be known of it. Raises ValueError for no type.
     """
     if dialect in ("", _SPARK):
         return _parse_spark_type(text, dialect, logical)
-    if dialect not in (
-        "bigquery",
-        "snowflake",
-    ):  # which have no such words, and structs whose fields may be called so
+    if dialect not in ("bigquery", "snowflake"):
+        # those two have no such words, and structs whose fields may be called so
         text = re.sub(
             rf"(?i)\b({'|'.join(_TYPE_SYNONYMS)})\b",
             lambda found: _TYPE_SYNONYMS[found[1].lower()],

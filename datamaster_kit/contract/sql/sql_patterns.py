@@ -96,8 +96,10 @@ def _like_pattern(text: str) -> str:
 
 
 def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
-    """Return a pattern as it may be run, its repeated groups possessive where they would end Java
-    on a long value, and up to which length values may be matched with it, None for any.
+    """Return a pattern as it may be run, and how long the values are that it may be matched with.
+
+    Its repeated groups are possessive where they would end Java on a long value; None is any
+    length.
 
     Raises ValueError with the reason where it may not be run.
     """
@@ -112,16 +114,18 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
         raise ValueError(f"the pattern {text!r} cannot be judged: {error}") from None
     # SQL's patterns are Java's, whose $ may stand before a last line end
     runs = java if "\\z" in text else java.replace("\\z", "$")
-    return text if is_like else make_possessive(
-        runs
-    ) if judged.is_possessive else runs, judged.longest
+    if is_like:
+        return text, judged.longest
+    return make_possessive(runs) if judged.is_possessive else runs, judged.longest
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #8e4ba4d0
 def guard_patterns(
     tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]
 ) -> list[tuple[exp.Expr, int]]:
-    """Judge the patterns of a tree, put a guard into it, in place, for each value that may be
-    matched up to a length only, and return those values, as they were, with their lengths.
+    """Judge the patterns of a tree, and put guards into it, in place.
+
+    A guard is for a value that may be matched up to a length only; those values are returned, as
+    they were, with their lengths.
 
     Raises ValueError with the reason where a pattern may not be run.
     """

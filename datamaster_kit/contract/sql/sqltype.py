@@ -195,8 +195,11 @@ class _TypeReader:
     """Reads a type from tokens, left to right."""
 
     def __init__(self, text: str, own: Mapping[str, Scalar]) -> None:
-        self.text, self.tokens, self.at, self.depth = text, _type_tokens(text), 0, 0
+        self.text = text
+        self.tokens = _type_tokens(text)
         self.own = own
+        self.at = 0
+        self.depth = 0
 
     def peek(self) -> str:
         """Return the next token, or an empty text at the end."""

@@ -63,8 +63,9 @@ def content_of(text: str, file: str = "") -> Content:
 
 
 def content_with_faults(content: Content, root: Path) -> Content:
-    """Return the content with its contract and every fault, as `datamaster contract lint` finds
-    them; `$ref`s stay inside `root`.
+    """Return the content with its contract and every fault.
+
+    As `datamaster contract lint` finds them; `$ref`s stay inside `root`.
     """
     if not content.is_readable:
         return content

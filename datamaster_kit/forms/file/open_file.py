@@ -196,8 +196,9 @@ class SaveResult:
 
 
 def merge_with_disk(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
-    """Return the text of the form and that of the disk in one, from the text that both began
-    with.
+    """Return the text of the form and that of the disk in one.
+
+    Both began with one text.
     """
     disk = read_file_text(file.path)
     return (
@@ -238,19 +239,18 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     write_file_atomically(file.path, text, file.root)
     with file.lock:
         was_joined = disk != file.editing.saved
-        file.editing, file.content, file.saved = (
-            with_saved_text(with_new_text(file.editing, text), text),
-            content,
-            content,
-        )
+        file.editing = with_saved_text(with_new_text(file.editing, text), text)
+        file.content = content
+        file.saved = content
         file.save_draft()
     file.notify_listeners()
     return SaveResult(version, due if text != disk else version, was_joined)
 
 
 def _place_count_words(places: Sized) -> str:
-    """Return how many places there are, as the beginning of a sentence about what was done to
-    them.
+    """Return how many places there are, as the beginning of a sentence.
+
+    About what was done to them.
     """
     return f"{len(places)} places were" if len(places) > 1 else "one place was"
 

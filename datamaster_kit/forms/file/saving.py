@@ -95,9 +95,8 @@ def write_file_atomically(path: Path, text: str, root: Path) -> None:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
-            if (
-                Path(name).stat().st_mode & 0o777 != mode
-            ):  # a workspace's files have no permissions to change
+            if Path(name).stat().st_mode & 0o777 != mode:
+                # a workspace's files have no permissions to change: there they are the same
                 Path(name).chmod(mode)
             Path(name).replace(target)
         finally:
@@ -176,9 +175,8 @@ def _draft_folder(path: Path, root: Path) -> Path:
 def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
     """Write a file's draft, and return where it is."""
     folder = _draft_folder(path, root)
-    if (
-        read_file_text(folder / "base.yaml") != draft.base
-    ):  # it changes at a save, and a draft with every key
+    # the base changes at a save, and a draft with every key
+    if read_file_text(folder / "base.yaml") != draft.base:
         write_file_atomically(folder / "base.yaml", draft.base, root)
     write_file_atomically(folder / "draft.yaml", draft.text, root)
     return folder / "draft.yaml"

@@ -36,8 +36,9 @@ def _next_version(version: str, kind: str) -> str:
 
 # %% ../../../nbs/forms/file/03_versions.ipynb #0334b8d2
 def version_changes(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
-    """Return what differs between two contracts but for the version itself, the breaking changes
-    first.
+    """Return what differs between two contracts but for the version itself.
+
+    The breaking changes first.
     """
     return tuple(item for item in diff(before, after) if item.path != "version")
 

@@ -213,8 +213,10 @@ def is_same_value(old: Any, new: Any) -> bool:
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #6a4c9861
 def without_value(text: str, data: Mapping[str, Any], address: Address) -> str:
-    """Return the text without the value at an address, and without the mappings, lists and named
-    items that would be empty around it; a model or a field stays, also when it says nothing.
+    """Return the text without the value at an address, and without what would be empty around it.
+
+    Mappings, lists and named items are left out; a model or a field stays, also when it says
+    nothing.
     """
     path = existing_path(data, address)
     while len(path) > 1:

@@ -324,8 +324,9 @@ def with_added_check(
     check: FormCheck,
     unasked: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return the text with a further check at its field or model, and with it what the choices do
-    not ask; raises BadInput naming all that it lacks.
+    """Return the text with a further check at its field or model.
+
+    With what the choices do not ask. Raises BadInput naming all that it lacks.
     """
     own = model_address(content, model)
     address = (
@@ -346,8 +347,10 @@ def with_added_check(
 def with_changed_check(
     text: str, content: Content, model: str, placed: PlacedCheck, check: FormCheck
 ) -> str:
-    """Return the text with another check in the place of one, of which what is not asked or not
-    changed stays as it is written; at another field it is taken from the one and put to the other.
+    """Return the text with another check in the place of one.
+
+    What is not asked or not changed stays as it is written; at another field it is taken from the
+    one and put to the other.
     """
     if check == placed.check:
         return text

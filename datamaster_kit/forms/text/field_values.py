@@ -61,8 +61,9 @@ def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -
 
 
 def _with_key_positions(text: str, model: str) -> str:
-    """Return an ODCS text with the positions of a model's key counted from 1, in their order (ODCS
-    v3, Schema: primaryKeyPosition).
+    """Return an ODCS text with the positions of a model's key counted from 1, in their order.
+
+    ODCS v3, Schema: primaryKeyPosition.
     """
     content = content_of(text)
     address = model_address(content, model)
@@ -265,14 +266,11 @@ def grid_field_row(
 ) -> FieldRow:
     """Return the row of one field."""
     said = written if isinstance(written, Mapping) else {}
-    several = said.get("examples")
-    examples = (
-        several
-        if isinstance(several, list)
-        else [said["example"]]
-        if said.get("example") is not None
-        else []
-    )
+    examples = []
+    if isinstance(said.get("examples"), list):
+        examples = said["examples"]
+    elif said.get("example") is not None:
+        examples = [said["example"]]
     return FieldRow(
         name,
         type_text(content, written),

@@ -129,8 +129,9 @@ def with_renamed_field(
 
 
 def _field_mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, ...], str]:
-    """Return the paths at which the contract names a field of a model elsewhere, each with what to
-    put instead of it: `{}` is the new name.
+    """Return the paths at which the contract names a field of a model elsewhere.
+
+    Each with what to put instead of it: `{}` is the new name.
     """
     found: dict[tuple[str | int, ...], str] = {}
 

@@ -98,8 +98,9 @@ def with_renamed_model(text: str, content: Content, name: str, new: str) -> str:
 
 
 def _with_model_mentions(text: str, name: str, new: str) -> str:
-    """Return the text in which the workflow, the examples, service levels and references name a
-    model anew.
+    """Return the text in which the rest of the contract names a model anew.
+
+    That is in the workflow, the examples, service levels and references.
     """
     content = content_of(text)
     workflow = workflow_address(content)

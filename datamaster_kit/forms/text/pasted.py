@@ -33,8 +33,9 @@ _CELL_VALUE_PATTERN = re.compile(
 
 
 def _csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
-    """Return the fields of a csv header with or without rows, and everything that is wrong with
-    it.
+    """Return the fields of a csv header with or without rows.
+
+    And everything that is wrong with it.
     """
     try:
         columns, _ = sample_csv_text(io.StringIO(text))
@@ -140,8 +141,10 @@ def _read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
 
 
 def fields_from(text: str) -> tuple[Field, ...]:
-    """Return the fields of a pasted csv header, csv with rows, CREATE TABLE, list of columns, or
-    schema of Spark; raises BadInput with everything that is wrong with it.
+    """Return the fields of a pasted text.
+
+    A csv header, csv with rows, CREATE TABLE, a list of columns, or a schema of Spark. Raises
+    BadInput with everything that is wrong with it.
     """
     if not text.strip():
         raise BadInput(NOT_PASTED.fault("nothing was pasted"))

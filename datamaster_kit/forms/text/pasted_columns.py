@@ -152,8 +152,9 @@ def _split_at_commas(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _bracket_body(tokens: Sequence[Token]) -> tuple[list[Token], list[Token], str]:
-    """Return the tokens inside the first bracket, those after it, and what is wrong where there is
-    no whole bracket.
+    """Return the tokens inside the first bracket, those after it, and what is wrong.
+
+    Something is where there is no whole bracket.
     """
     start = next(
         (index for index, token in enumerate(tokens) if token.token_type.name == "L_PAREN"), None
@@ -201,8 +202,9 @@ _TABLE_CONSTRAINT_PATTERN = re.compile(
 
 
 def _keyword_words(piece: Sequence[Token]) -> list[str]:
-    """Return a piece's words, those of quoted names and texts as `\\0`, so that nothing in them is
-    taken for a keyword.
+    """Return a piece's words, those of quoted names and texts as `\\0`.
+
+    So that nothing in them is taken for a keyword.
     """
     return [
         "\0"

@@ -38,8 +38,9 @@ def model_address(content: Content, model: str) -> Address:
 
 
 def fields_address(content: Content, model: str, parts: tuple[str, ...] = ()) -> Address:
-    """Return where the fields of a model stand, or the members of the field that `parts` lead
-    to.
+    """Return where the fields of a model stand.
+
+    Or the members of the field that `parts` lead to.
     """
     address = model_address(content, model)
     for name in parts:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from itertools import product
 
 from ...contract.cron import BAD_CRON, CRON_PARTS, cron_hint, cron_numbers
 from ...contract.fault import BadInput
@@ -61,8 +62,9 @@ def parse_quartz(cron: str) -> Quartz:
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #0fed72fc
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its
-    month.
+    """Return the day of the month, from Monday to Friday, that is nearest to a day.
+
+    It is in the day's month.
     """
     last, week_day = calendar.monthrange(year, month)[1], date(year, month, day).weekday()
     if week_day == 5:
@@ -95,7 +97,9 @@ def _week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     _, least, most, words = CRON_PARTS[5]
     days = range(1, calendar.monthrange(year, month)[1] + 1)
     sign = re.fullmatch(r"(\w+?)(L|#[1-5])", items[0])
-    text = "7" if items == ("L",) else sign[1] if sign else ",".join(items)
+    text = sign[1] if sign else ",".join(items)
+    if items == ("L",):
+        text = "7"
     wanted = cron_numbers(text, least, most, words)
     found = [day for day in days if (date(year, month, day).weekday() + 1) % 7 + 1 in wanted]
     if not sign:
@@ -123,29 +127,29 @@ def _zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
 
 
 def due_moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """Yield the moments after another at which an expression falls due in a zone, in order, up to
-    its last year.
+    """Yield the moments after another at which an expression falls due in a zone.
+
+    In order, up to its last year.
     """
     now = after.astimezone(zone).replace(tzinfo=None)
-    for year in said.years:
-        for month in said.months if year >= now.year else ():
-            for day in (
-                due_days(said, year, month) if (year, month) >= (now.year, now.month) else ()
-            ):
-                is_past = date(year, month, day) < now.date()
-                hours = (
-                    ()
-                    if is_past
-                    else said.hours
-                    if date(year, month, day) > now.date()
-                    else [hour for hour in said.hours if hour >= now.hour - 3]
-                )
-                for wall in (
-                    datetime(year, month, day, hour, minute, second)
-                    for hour in hours
-                    for minute in said.minutes
-                    for second in said.seconds
-                ):
-                    found = _zone_moment(wall, zone)
-                    if found is not None and found.astimezone(UTC) > after:
-                        yield found
+    for year, month in product(said.years, said.months):
+        if (year, month) < (now.year, now.month):
+            continue
+        for day in due_days(said, year, month):
+            hours = _hours_left(said, date(year, month, day), now)
+            for hour, minute, second in product(hours, said.minutes, said.seconds):
+                found = _zone_moment(datetime(year, month, day, hour, minute, second), zone)
+                if found is not None and found.astimezone(UTC) > after:
+                    yield found
+
+
+def _hours_left(said: Quartz, day: date, now: datetime) -> Sequence[int]:
+    """Return the hours of a day at which an expression may still fall due.
+
+    Of today three hours that are over too, as a zone's clock may have been set back since.
+    """
+    if day < now.date():
+        return ()
+    if day > now.date():
+        return said.hours
+    return [hour for hour in said.hours if hour >= now.hour - 3]

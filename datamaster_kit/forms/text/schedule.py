@@ -28,8 +28,9 @@ _BAD_ZONE = code(
 
 
 def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datetime, ...]:
-    """Return the next `count` moments after `after` (with a zone) at which an expression falls due,
-    in a time zone; fewer where it ends, as `0 0 0 30 2 ?` at once.
+    """Return the next `count` moments after `after` at which an expression falls due in a zone.
+
+    `after` has a zone. There are fewer where it ends, as `0 0 0 30 2 ?` at once.
 
     Raises BadInput for a broken expression or an unknown zone, with both where both are wrong.
     """
@@ -141,8 +142,9 @@ def _even_interval(numbers: tuple[int, ...], whole: int) -> int:
 
 
 def _days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
-    """Return which days an expression allows, of all days, weekdays and one day a month, and that
-    day; None where it is another set.
+    """Return which days an expression allows, and the one day of a month.
+
+    All days, weekdays or one day a month; None where it is another set.
     """
     # February of 2026 has each day of the week in each of four whole weeks, and so tells Monday to
     # Friday from any other days

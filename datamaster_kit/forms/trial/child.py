@@ -116,8 +116,9 @@ class ChildProcess:
         self.end(_SECONDS_TO_END)
 
     def end(self, seconds: float) -> None:
-        """Let the process end by itself for some seconds, and then kill it and all that it
-        started.
+        """Let the process end by itself for some seconds.
+
+        Then kill it and all that it started.
         """
         with self.lock:
             with suppress(subprocess.TimeoutExpired):

@@ -65,8 +65,9 @@ def _tables_plan(project: Project, target: str, contract: Contract) -> Plan:
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #94744808
 def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan:
-    """Return the jobs that a contract, at its path in the project's folder, would have in a
-    workspace, each to be created.
+    """Return the jobs that a contract would have in a workspace, each to be created.
+
+    At its path in the project's folder.
     """
     from datamaster_kit.deliver.bundle.jobs import bundle_jobs
     from datamaster_kit.deliver.settings import start_in_words
@@ -104,8 +105,10 @@ def _ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
 def _copy_project_with_text(
     project: Project, relative: str, text: str, folder: Path
 ) -> tuple[Project, tuple[Contract, ...]]:
-    """Return a copy, below a folder, of what a project's release is made of, with a text in the
-    place of one contract, and its contracts; raises BadInput with the errors of all of them.
+    """Return a copy of what a project's release is made of, with a text for one contract.
+
+    The copy is below a folder. Its contracts are returned too; raises BadInput with the errors of
+    all of them.
     """
     from datamaster_kit.deliver.packages import copy_sources, packages_of_project
 
@@ -192,8 +195,9 @@ def _run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) 
 def start_planning(
     text: str, path: Path, project: Path, kind: PlanKind, target: str = "local"
 ) -> BackgroundWork[PlanWithNotes]:
-    """Start planning what a contract's text, which stands or will stand at `path`, would change on
-    a target: its tables, or the project's jobs.
+    """Start planning what a contract's text would change on a target.
+
+    It stands or will stand at `path`. The change is of its tables, or of the project's jobs.
 
     Raises BadInput for a contract or project with errors, a path outside of the project, or where
     the same plan is being made.

@@ -23,8 +23,9 @@ from ...contract.publish.draft import delimiter_of
 from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Example, Model, Scalar, Source, Workflow
 from ...contract.control_totals import read_control_totals
-from ...contract.source_options import VALUE_OPTIONS, reader_options
+from ...contract.source_options import is_option_true, reader_options, value_options
 from .verdicts import (
+    PATTERN_OPTIONS,
     json_value_text,
     rescue_reason,
     parse_json_text,
@@ -33,7 +34,6 @@ from .verdicts import (
 from ...project.project_file import Project
 from ...targets.readers.casts import bronze_type, match_header
 from ...targets.readers.csv_files import (
-    CSV_OPTIONS,
     csv_records,
     encoding_of,
     has_header,
@@ -155,25 +155,16 @@ def _csv_cells(header: Sequence[str], row: Sequence[str], options: Mapping[str, 
     """Return a record of csv; None where its cells are not as many as the header's."""
     if len(row) != len(header):
         return None, str(options.get("delimiter", ",")).join(row)
-    strips = [
-        name
-        for name in ("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
-        if str(options.get(name, False)).lower() == "true"
-    ]
-    texts = [
-        text.lstrip()
-        if strips == ["ignoreLeadingWhiteSpace"]
-        else text.rstrip()
-        if strips == ["ignoreTrailingWhiteSpace"]
-        else text.strip()
-        if strips
-        else text
-        for text in row
-    ]
-    return {
+    texts = list(row)
+    if is_option_true(options, "ignoreLeadingWhiteSpace"):
+        texts = [text.lstrip() for text in texts]
+    if is_option_true(options, "ignoreTrailingWhiteSpace"):
+        texts = [text.rstrip() for text in texts]
+    cells = {
         str(index): None if _is_null_cell(text, options) else text
         for index, text in enumerate(texts)
-    }, ""
+    }
+    return cells, ""
 
 
 def _object_cells(value: Any, text: str) -> Record:
@@ -250,21 +241,15 @@ def _build_preview(
             else "",
         )
 
-    patterns = {
-        "date": "dateFormat",
-        "timestamp": "timestampFormat",
-        "timestamp_ntz": "timestampFormat",
-    }
-    asked = [
-        (item.column, str(options[patterns[kind.name]]))
-        for item in model.fields
-        if isinstance(kind := bronze_type(item.type), Scalar) and patterns.get(kind.name) in options
-    ]
-    notes = tuple(
-        f"{name} is not judged here: its pattern {pattern} is read by ingest alone"
-        for name, pattern in asked
-        if datetime_regex(pattern) is None
-    )
+    notes = []
+    for item in model.fields:
+        kind = bronze_type(item.type)
+        option = PATTERN_OPTIONS.get(kind.name) if isinstance(kind, Scalar) else None
+        if option and option in options and datetime_regex(str(options[option])) is None:
+            notes.append(
+                f"{item.column} is not judged here: its pattern {options[option]} is read by "
+                "ingest alone"
+            )
     return Preview(
         source,
         tuple(names.values()),
@@ -276,7 +261,7 @@ def _build_preview(
             for number, (cells, text) in enumerate(first, start=1)
             if cells is None
         ),
-        notes,
+        tuple(notes),
     )
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #fb226163
@@ -287,13 +272,8 @@ def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Previe
         if source.format == "json":
             with closing(_json_records(file, given)) as records:
                 return _build_preview(file.name, model, {}, records, given, rows)
-        options = {
-            name: value
-            for name, value in given.items()
-            if name in (*CSV_OPTIONS, *VALUE_OPTIONS, "header")
-        }
         control = read_control_totals(source.options.get("control"), source.format)
-        with closing(csv_records(file, options)) as records:
+        with closing(csv_records(file, given)) as records:
             found = (
                 row
                 for row in records
@@ -306,12 +286,12 @@ def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Previe
             )
             header = (
                 [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])]
-                if has_header(options)
+                if has_header(given)
                 else [item.column for item in model.fields]
             )
-            mark = str(options.get("comment", ""))
+            mark = str(given.get("comment", ""))
             said = (
-                _csv_cells(header, row, options)
+                _csv_cells(header, row, given)
                 for row in found
                 if not (mark and row[0].startswith(mark))
             )
@@ -320,7 +300,7 @@ def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Previe
                 model,
                 {str(index): name for index, name in enumerate(header)},
                 said,
-                options,
+                given,
                 rows,
             )
     except (OSError, EOFError, zlib.error, ValueError, LookupError, csv.Error) as error:
@@ -336,20 +316,15 @@ def _example_text(value: Any) -> str | None:
     """Return a value of an example as the text that a file would have."""
     if value is None:
         return None
-    return (
-        "true"
-        if value is True
-        else "false"
-        if value is False
-        else value.isoformat()
-        if isinstance(value, date)
-        else json_value_text(value)
-    )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else json_value_text(value)
 
 
 def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
-    """Return an example's columns by the keys of its records (empty: the records name them), and
-    its records; raises ValueError where it has none.
+    """Return an example's columns by the keys of its records, and its records.
+
+    No columns: the records name them. Raises ValueError where it has none.
     """
     data = example.data
     if isinstance(data, str) and (
@@ -375,6 +350,16 @@ def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
     ]
 
 
+def _cells_by_name(
+    cells: Mapping[str, str | None], columns: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return a record's cells by the names of their columns; of two of one name, the first."""
+    named: dict[str, str | None] = {}
+    for key, name in columns.items():
+        named.setdefault(name, cells[key])
+    return named
+
+
 def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
     """Return the preview of a model's examples.
 
@@ -392,20 +377,13 @@ def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
                     hint="write it as csv text with a header, as JSON, or as rows",
                 )
             ) from None
-        names = list(dict.fromkeys(columns.values()))
-        records += [
-            (
-                {
-                    name: next((cells[key] for key in columns if columns[key] == name), None)
-                    for name in names
-                }
-                if columns and cells is not None
-                else cells,
-                text,
-            )
-            for cells, text in found
-        ]
-        header |= {name: name for name in names}
+        if columns:
+            found = [
+                (cells if cells is None else _cells_by_name(cells, columns), text)
+                for cells, text in found
+            ]
+        records += found
+        header |= {name: name for name in columns.values()}
     if not records:
         raise BadInput(
             _NO_PREVIEW.fault(
@@ -414,19 +392,13 @@ def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
                 "the contract",
             )
         )
-    return _build_preview(
-        "examples",
-        model,
-        {},
-        records,
-        {name: value for name, value in source.options.items() if name in VALUE_OPTIONS},
-        rows,
-    )
+    return _build_preview("examples", model, {}, records, value_options(source.options), rows)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #a3761c74
 def preview(contract: Contract, model: Model, file: Path | None = None, rows: int = 20) -> Preview:
-    """Return the first rows of a raw file of a model, or of the contract's examples where there is
-    no file; raises BadInput where they cannot be read.
+    """Return the first rows of a raw file of a model.
+
+    Or of the contract's examples where there is no file. Raises BadInput where they cannot be read.
     """
     source = (contract.workflow or Workflow()).source
     if file is None:

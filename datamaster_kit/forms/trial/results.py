@@ -33,15 +33,19 @@ def _cell_words(cell: Cell, is_taken: bool) -> str | None:
     return f"{cell.text}\n(rescued: {cell.misfit})" if is_taken else cell.text
 
 
+def _column_words(column: str, field: str) -> str:
+    """Return a column of a file, with the field that takes it."""
+    if not field:
+        return f"{column} (rescued)"
+    return column if column == field else f"{column} → {field}"
+
+
 def preview_html(found: Preview) -> str:
     """Return a preview as HTML.
 
     Its rows, and in sentences what would be rescued and what is missing.
     """
-    names = [
-        f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}"
-        for column, field in zip(found.columns, found.fields, strict=True)
-    ]
+    names = list(map(_column_words, found.columns, found.fields))
     rows = [
         [_cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)]
         for row in found.rows
@@ -150,8 +154,9 @@ def _verdict_of(rule: RuleResult) -> str:
 
 
 def rules_html(models: Iterable[ModelTrial]) -> str:
-    """Return what each rule said, those that are broken first, and those that were not executed
-    before those that are kept.
+    """Return what each rule said, those that are broken first.
+
+    Those that were not executed stand before those that are kept.
     """
     found = [(item.model, rule) for item in models for rule in item.rules]
     order = {False: 0, None: 1, True: 2}
@@ -171,8 +176,9 @@ def rules_html(models: Iterable[ModelTrial]) -> str:
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d7951484
 def mock_html(contract: Contract, made: Sequence[MockOutput], folder: Path) -> str:
-    """Return what mock data of a contract was written, and where, with its first rows where they
-    can be looked into.
+    """Return what mock data of a contract was written, and where.
+
+    With its first rows where they can be looked into.
     """
     rows = [
         (

@@ -100,8 +100,9 @@ def _parse_trial(data: Mapping[str, Any]) -> Trial:
 def start_trial(
     text: str, path: Path, project: Path, wanted: TrialRequest = TrialRequest()
 ) -> BackgroundWork[Trial]:
-    """Start trying out a contract's text, which stands or will stand at `path`, in the project of a
-    project file (or of its folder).
+    """Start trying out a contract's text in the project of a project file, or of its folder.
+
+    It stands or will stand at `path`.
 
     Raises BadInput for a contract or project with errors, or where the same trial is running.
     """

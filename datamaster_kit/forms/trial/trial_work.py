@@ -110,8 +110,9 @@ def _example_rows(model: Model) -> list[dict[str, str | None]]:
 
 
 def _write_examples(source: Source, model: Model, folder: Path) -> int:
-    """Write a model's examples as a raw file of the source's format into a folder, and return how
-    many rows; raises BadInput where they cannot be.
+    """Write a model's examples as a raw file into a folder, and return how many rows.
+
+    In the source's format. Raises BadInput where they cannot be written.
     """
     try:
         rows = _example_rows(model)
@@ -282,8 +283,10 @@ def _build_model_trial(
 def _write_trial_rows(
     contract: Contract, project: Project, request: Mapping[str, Any], folder: Path
 ) -> dict[str, tuple[int | None, tuple[str, ...]]]:
-    """Write the raw files that a trial reads, and return by model how many rows were broken on
-    purpose, and what is to be known; raises BadInput where no row can be written.
+    """Write the raw files that a trial reads.
+
+    Return by model how many rows were broken on purpose, and what is to be known. Raises BadInput
+    where no row can be written.
     """
     source = (contract.workflow or Workflow()).source
     if request["source"] == "examples":

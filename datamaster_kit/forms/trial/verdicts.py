@@ -18,7 +18,8 @@ from ...targets.readers.accepted_forms import FORM_BY_TYPE
 from ...targets.readers.casts import BEYOND_VARIANT, bronze_type
 
 # %% auto #0
-__all__ = ['datetime_regex', 'json_value_text', 'parse_json_text', 'rescue_reason']
+__all__ = ['PATTERN_OPTIONS', 'datetime_regex', 'json_value_text', 'parse_json_text',
+           'rescue_reason']
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #06bbee8b
 # what Spark takes away around a text before it casts it
@@ -191,7 +192,9 @@ def _timestamp_misfit(text: str, has_zone: bool) -> str:
     time = _TIME_ONLY.fullmatch(plain) if has_zone else None
     if len(text.strip(" ")) < 8 or not (found or time):
         return "no moment such as 2026-01-31T12:30:00"
-    clock = found.groups()[3:] if found else time.groups() if time else ()
+    clock = time.groups() if time else ()
+    if found:
+        clock = found.groups()[3:]
     if found and not _is_calendar_day(int(found[1]), int(found[2] or 1), int(found[3] or 1)):
         return "a day that does not exist"
     if found and not -290_000 < int(found[1]) < 294_000:
@@ -220,8 +223,9 @@ _DATETIME_LETTER_PATTERNS = {
 
 
 def datetime_regex(pattern: str) -> re.Pattern[str] | None:
-    """Return Spark's pattern (*Datetime patterns for formatting and parsing*) as a regular
-    expression; None for one that is not read here.
+    """Return Spark's pattern as a regular expression; None for one that is not read here.
+
+    Spark, *Datetime patterns for formatting and parsing*.
     """
     parts = []
     for run in re.finditer(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", pattern, re.DOTALL):
@@ -245,8 +249,9 @@ def datetime_regex(pattern: str) -> re.Pattern[str] | None:
 
 
 def _pattern_misfit(text: str, pattern: str) -> str:
-    """Return why a text is not written as a pattern says, or an empty text, also where the pattern
-    is not read here.
+    """Return why a text is not written as a pattern says.
+
+    An empty text where it is, and where the pattern is not read here.
     """
     if problem := moment_pattern_problem(pattern):
         return f"read by no pattern: {pattern} {problem}"
@@ -405,23 +410,27 @@ def parse_json_text(text: str) -> Any:
         raise ValueError("it nests too deep") from None
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #6f4dd992
+PATTERN_OPTIONS = {
+    "date": "dateFormat",
+    "timestamp": "timestampFormat",
+    "timestamp_ntz": "timestampFormat",
+}
+
+
 def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text
-    where it takes it. `options` are the source's.
+    """Return why ingest rescues a text instead of taking it as a value of a type.
+
+    An empty text where it takes it. `options` are the source's.
     """
-    options, kind = options or {}, bronze_type(type)
-    found = _value_misfit(text, kind, options)
-    own = (
-        "dateFormat"
-        if kind == Scalar("date")
-        else "timestampFormat"
-        if kind in (Scalar("timestamp"), Scalar("timestamp_ntz"))
-        else ""
-    )
-    form = FORM_BY_TYPE.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
-    return found or (
-        f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else ""
-    )
+    options = options or {}
+    kind = bronze_type(type)
+    if found := _value_misfit(text, kind, options):
+        return found
+    if not isinstance(kind, Scalar) or PATTERN_OPTIONS.get(kind.name) in options:
+        return ""
+    form = FORM_BY_TYPE.get(kind.name)
+    is_misfit = form is not None and not re.fullmatch(form.pattern, text)
+    return f"not written as {form.words}" if form and is_misfit else ""
 
 
 def _value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:

@@ -23,8 +23,9 @@ _RUNS_UNREADABLE = code(
 
 
 def read_stored_runs(project: Project) -> tuple[Run, ...]:
-    """Return the whole runs that the local target of a project recorded, in the order of their
-    beginning; raises DatamasterError where they cannot be read.
+    """Return the whole runs that the local target of a project recorded, oldest first.
+
+    By their beginning. Raises DatamasterError where they cannot be read.
     """
     target, name = LocalTarget(project), runs_name(project.names.catalog)
     try:

@@ -164,11 +164,9 @@ def _check_card(
         words.value = remark_html(check_sentence(_check_from_inputs(inputs)))
 
     def begin_rows(_: Any) -> None:
-        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == (
-            "rows",
-            "mustBe",
-            "0",
-        ):  # no rows at all is what nobody means
+        said = tuple(inputs[name].value for name in ("kind", "operator", "limit"))
+        if said == ("rows", "mustBe", "0"):
+            # nobody means that there are no rows at all
             inputs["operator"].value = "mustBeGreaterThan"
 
     inputs["kind"].observe(begin_rows, "value")
@@ -209,115 +207,129 @@ def _rules_table(content: Content, model: str) -> str:
     )
 
 
-def checks_panel(file: OpenFile) -> Panel:
-    """Return the panel of a model's checks."""
-    from ipywidgets import HTML, Accordion, Dropdown, VBox
+class _ChecksPanel:
+    """The checks of a model that is chosen, each with its faults, and every rule of it below."""
 
-    names = content_model_names(file.content)
-    chosen = Dropdown(description="Model", options=names, value=names[0] if names else None)
-    listed = VBox()
-    editor = VBox()
-    message = HTML(layout={"display": "none"})
-    derived = HTML()
-    every = Accordion([derived], titles=("All rules, with those that follow from the fields",))
-    state: dict[str, Any] = {"placed": (), "setting": False}
+    def __init__(self, file: OpenFile) -> None:
+        from ipywidgets import HTML, Accordion, Dropdown, VBox
 
-    def close() -> None:
-        editor.children = ()
-
-    def add(check: FormCheck) -> None:
-        file.change(lambda text, content: with_added_check(text, content, chosen.value, check))
-        close()
-        show_html(message, notice("ok", f"Added: {check_sentence(check)}"))
-
-    def change(placed: PlacedCheck, check: FormCheck) -> None:
-        file.change(
-            lambda text, content: with_changed_check(text, content, chosen.value, placed, check)
+        self.file = file
+        names = content_model_names(file.content)
+        first = names[0] if names else None
+        self.chosen = Dropdown(description="Model", options=names, value=first)
+        self.listed = VBox()
+        self.editor = VBox()
+        self.message = HTML(layout={"display": "none"})
+        self.derived = HTML()
+        self.placed: Any = ()
+        self.is_setting = False
+        every = Accordion(
+            [self.derived], titles=("All rules, with those that follow from the fields",)
         )
-        close()
+        add = widget_row(button("Add rule", self.begin, self.message))
+        self.chosen.observe(self.choose, "value")
+        self.refresh()
+        self.box = VBox([self.chosen, self.message, self.listed, self.editor, add, every])
 
-    def edit(placed: PlacedCheck) -> None:
-        editor.children = [
+    def close(self) -> None:
+        """Leave the editor."""
+        self.editor.children = ()
+
+    def add(self, check: FormCheck) -> None:
+        """Put a new check into the file."""
+        model = self.chosen.value
+        self.file.change(lambda text, content: with_added_check(text, content, model, check))
+        self.close()
+        show_html(self.message, notice("ok", f"Added: {check_sentence(check)}"))
+
+    def change(self, placed: PlacedCheck, check: FormCheck) -> None:
+        """Put a check in the place of one that is there."""
+        model = self.chosen.value
+        self.file.change(
+            lambda text, content: with_changed_check(text, content, model, placed, check)
+        )
+        self.close()
+
+    def remove(self, placed: PlacedCheck) -> None:
+        """Take a check out of the file."""
+        self.file.change(lambda text, content: without_check(text, content, placed))
+        self.close()
+
+    def edit(self, placed: PlacedCheck) -> None:
+        """Open the editor with a check that is there."""
+        fields = field_names(self.file.content, self.chosen.value)
+        self.editor.children = [
             _check_card(
                 placed.check,
-                field_names(file.content, chosen.value),
-                lambda check: change(placed, check),
+                fields,
+                lambda check: self.change(placed, check),
                 "Save rule",
-                close,
+                self.close,
             )
         ]
 
-    def begin() -> None:
-        if not chosen.value:
+    def begin(self) -> None:
+        """Open the editor with a new check."""
+        if not self.chosen.value:
             raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a rule"))
-        editor.children = [
-            _check_card(
-                FormCheck("missing"),
-                field_names(file.content, chosen.value),
-                add,
-                "Add rule",
-                close,
-            )
+        fields = field_names(self.file.content, self.chosen.value)
+        self.editor.children = [
+            _check_card(FormCheck("missing"), fields, self.add, "Add rule", self.close)
         ]
 
-    def remove(placed: PlacedCheck) -> None:
-        file.change(lambda text, content: without_check(text, content, placed))
-        close()
+    def card(self, placed: PlacedCheck) -> Any:
+        """Return what is shown of a check, with the ways to change it."""
+        from ipywidgets import HTML, VBox
 
-    def line(placed: PlacedCheck) -> Any:
-        check, named = placed.check, placed.check.name or check_sentence(placed.check)
-        words = HTML(heading(check.name, 4) if check.name else "")
-        faults = fault_notices(faults_at(file.content, (*placed.address, placed.index)))
-        said = HTML(
-            remark_html(
-                check_sentence(check)
-                if check.kind != "other"
-                else f"{check_sentence(check)} (written in the file by hand; it is kept as it is)"
-            )
-            + faults
+        check = placed.check
+        sentence = check_sentence(check)
+        named = check.name or sentence
+        remove = button(
+            "Remove", lambda: self.remove(placed), self.message, tooltip=f"Remove {named}"
         )
-        buttons = (
-            [button("Edit", lambda: edit(placed), message, tooltip=f"Edit {named}")]
-            if check.kind != "other"
-            else []
-        )
-        made = VBox(
-            [
-                words,
-                said,
-                widget_row(
-                    *buttons,
-                    button("Remove", lambda: remove(placed), message, tooltip=f"Remove {named}"),
-                ),
-            ]
-        )
+        buttons = [remove]
+        if check.kind == "other":
+            sentence = f"{sentence} (written in the file by hand; it is kept as it is)"
+        else:
+            edit = button("Edit", lambda: self.edit(placed), self.message, tooltip=f"Edit {named}")
+            buttons = [edit, remove]
+        title = HTML(heading(check.name, 4) if check.name else "")
+        faults = fault_notices(faults_at(self.file.content, (*placed.address, placed.index)))
+        made = VBox([title, HTML(remark_html(sentence) + faults), widget_row(*buttons)])
         made.add_class("dm-card")
         return made
 
-    def refresh() -> None:
-        names = content_model_names(file.content)
-        if tuple(chosen.options) != names:
-            state["setting"], before = True, chosen.value
-            chosen.options = names
-            chosen.value = before if before in names else names[0] if names else None
-            state["setting"] = False
-        placed = model_checks(file.content, chosen.value) if chosen.value else ()
-        seen = [(one, faults_at(file.content, (*one.address, one.index))) for one in placed]
-        if seen != state["placed"]:
-            show_html(message, "")
-            listed.children, state["placed"] = [line(one) for one in placed], seen
-        show_html(derived, _rules_table(file.content, chosen.value or ""))
+    def refresh(self) -> None:
+        """Show what the file says now."""
+        content = self.file.content
+        names = content_model_names(content)
+        if tuple(self.chosen.options) != names:
+            self.show_names(names)
+        placed = model_checks(content, self.chosen.value) if self.chosen.value else ()
+        seen = [(one, faults_at(content, (*one.address, one.index))) for one in placed]
+        if seen != self.placed:
+            show_html(self.message, "")
+            self.listed.children = [self.card(one) for one in placed]
+            self.placed = seen
+        show_html(self.derived, _rules_table(content, self.chosen.value or ""))
 
-    def choose(_: Any) -> None:
-        if not state["setting"]:
-            close()
-            refresh()
+    def show_names(self, names: tuple[str, ...]) -> None:
+        """Offer the names of models, and keep the choice where that is still there."""
+        self.is_setting = True
+        before = self.chosen.value
+        first = names[0] if names else None
+        self.chosen.options = names
+        self.chosen.value = before if before in names else first
+        self.is_setting = False
 
-    chosen.observe(choose, "value")
-    refresh()
-    return Panel(
-        VBox(
-            [chosen, message, listed, editor, widget_row(button("Add rule", begin, message)), every]
-        ),
-        refresh,
-    )
+    def choose(self, _: Any) -> None:
+        """Show another model."""
+        if not self.is_setting:
+            self.close()
+            self.refresh()
+
+
+def checks_panel(file: OpenFile) -> Panel:
+    """Return the panel of a model's checks."""
+    panel = _ChecksPanel(file)
+    return Panel(panel.box, panel.refresh)

@@ -5,7 +5,7 @@
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #a15d5190
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...contract.publish.markup import render_html
@@ -18,7 +18,7 @@ from .controls import (
     show_html,
     remark_html,
 )
-from ..text.field_values import grid_field_rows
+from ..text.field_values import FieldRow, grid_field_rows
 from ..text.fields import with_fields
 from ..file.open_file import OpenFile
 from ..text.places import free_name
@@ -37,133 +37,158 @@ from .model_bar import model_bar
 __all__ = ['fields_panel']
 
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #e714e241
-def fields_panel(file: OpenFile) -> Panel:
-    """Return the panel with the models and the grid of fields."""
-    from ipywidgets import HTML, GridBox, VBox
+class _FieldsPanel:
+    """The models, the grid of a model's fields, and one field in full below it."""
 
-    place = GridPosition(file.content)
-    rows_made = list[GridRow]()
-    shown_field = [""]
-    details = list[Control]()
-    head = [
-        HTML(render_html("<span>{{ column }}</span>", column=column)) for column in GRID_COLUMNS
-    ]
-    grid = GridBox(head)
-    way = widget_row()
-    pages = widget_row()
-    below = VBox()
-    message = HTML(layout={"display": "none"})
-    nothing = HTML(layout={"display": "none"})
-    grid.layout.grid_template_columns = GRID_COLUMN_WIDTHS
-    grid.add_class("dm-grid")
-    for one in head:
-        one.add_class("dm-head")
+    def __init__(self, file: OpenFile) -> None:
+        from ipywidgets import HTML, GridBox, VBox
 
-    def open_field(name: str) -> None:
-        place.field = name
-        refresh()
+        self.file = file
+        self.place = GridPosition(file.content)
+        self.rows: list[GridRow] = []
+        self.shown_field = ""
+        self.details: list[Control] = []
+        self.head = [
+            HTML(render_html("<span>{{ column }}</span>", column=column)) for column in GRID_COLUMNS
+        ]
+        for one in self.head:
+            one.add_class("dm-head")
+        self.grid = GridBox(self.head)
+        self.grid.layout.grid_template_columns = GRID_COLUMN_WIDTHS
+        self.grid.add_class("dm-grid")
+        self.way = widget_row()
+        self.pages = widget_row()
+        self.below = VBox()
+        self.nothing = HTML(layout={"display": "none"})
+        message = HTML(layout={"display": "none"})
+        bar, self.show_bar = model_bar(file, self.place, self.refresh)
+        self.refresh()
+        self.box = VBox(
+            [
+                bar,
+                self.nothing,
+                self.way,
+                self.grid,
+                self.pages,
+                widget_row(button("Add field", self.add, message)),
+                message,
+                _paste_box(file, self.place),
+                self.below,
+            ]
+        )
 
-    def turn(by: int) -> None:
-        place.page += by
-        refresh()
+    def field_rows(self) -> tuple[FieldRow, ...]:
+        """Return the fields of the model, or the members of the structure, that is shown."""
+        return grid_field_rows(self.file.content, self.place.model, self.place.parts)
 
-    def leave(depth: int) -> Callable[[], None]:
+    def open_field(self, name: str) -> None:
+        """Show a field in full."""
+        self.place.field = name
+        self.refresh()
+
+    def turn(self, by: int) -> None:
+        """Go on by some pages."""
+        self.place.page += by
+        self.refresh()
+
+    def leave_to(self, depth: int) -> Callable[[], None]:
+        """Return what goes back to the structure at a depth."""
+
         def act() -> None:
-            place.parts, place.page, place.field = place.parts[:depth], 0, ""
-            refresh()
+            self.place.parts = self.place.parts[:depth]
+            self.place.page = 0
+            self.place.field = ""
+            self.refresh()
 
         return act
 
-    def add() -> None:
-        name = free_name(
-            tuple(one.name for one in grid_field_rows(file.content, place.model, place.parts)),
-            "field",
-        )
-        place.page = len(grid_field_rows(file.content, place.model, place.parts)) // GRID_PAGE_SIZE
-        file.change(
+    def add(self) -> None:
+        """Add a field, and go to the page that has it."""
+        names = [row.name for row in self.field_rows()]
+        field = Field(free_name(tuple(names), "field"))
+        self.place.page = len(names) // GRID_PAGE_SIZE
+        self.file.change(
             lambda text, content: with_fields(
-                text, content, place.model, (Field(name),), place.parts
+                text, content, self.place.model, (field,), self.place.parts
             )
         )
 
-    def refresh() -> None:
-        place.correct(file.content)
-        show_bar()
-        every = grid_field_rows(file.content, place.model, place.parts) if place.model else ()
-        seen = every[place.page * GRID_PAGE_SIZE : (place.page + 1) * GRID_PAGE_SIZE]
-        while len(rows_made) < len(seen):
-            rows_made.append(GridRow(file, place, len(rows_made) + 1, open_field))
-            grid.children = [*head, *(widget for one in rows_made for widget in one.widgets)]
-        for at, one in enumerate(rows_made):
-            one.show(file.content, seen[at] if at < len(seen) else None)
-        last = max(0, (len(every) - 1) // GRID_PAGE_SIZE)
-        way.children = (
-            [
-                *(
-                    button(name, leave(depth), classes=("dm-link",))
-                    for depth, name in enumerate((place.model, *place.parts[:-1]))
-                ),
-                HTML(heading(place.parts[-1], 3)),
-            ]
-            if place.parts
-            else []
-        )
-        if last:
-            turns = [
-                button("Earlier fields", lambda: turn(-1)),
-                HTML(
-                    remark_html(
-                        f"{place.page * GRID_PAGE_SIZE + 1} to "
-                        f"{place.page * GRID_PAGE_SIZE + len(seen)} of {len(every)} fields"
-                    )
-                ),
-                button("Later fields", lambda: turn(1)),
-            ]
-            turns[0].disabled, turns[2].disabled = place.page == 0, place.page == last
-            pages.children = turns
-        else:
-            pages.children = ()
-        show_html(
-            nothing,
-            ""
-            if place.model
-            else remark_html(
-                "No model is described yet. Give the first one a name, and press 'Add model'."
-            ),
-        )
-        show_details()
+    def refresh(self) -> None:
+        """Show what the file says now."""
+        self.place.correct(self.file.content)
+        self.show_bar()
+        every = self.field_rows() if self.place.model else ()
+        self.show_grid(every)
+        self.show_way()
+        self.show_pages(len(every))
+        no_model = "No model is described yet. Give the first one a name, and press 'Add model'."
+        show_html(self.nothing, "" if self.place.model else remark_html(no_model))
+        self.show_details()
 
-    def show_details() -> None:
-        rows = grid_field_rows(file.content, place.model, place.parts)
-        has_parts = any(row.has_parts for row in rows if row.name == place.field)
-        here = f"{place.model}/{'/'.join(place.parts)}/{place.field} {has_parts}"
-        if not place.field:
-            below.children, shown_field[0] = (), ""
-        elif shown_field[0] != here:
-            box, controls = field_details(file, place, refresh)
-            below.children, shown_field[0], details[:] = [box], here, controls
+    def show_grid(self, every: Sequence[FieldRow]) -> None:
+        """Show the fields of the page; rows that it does not need are hidden."""
+        start = self.place.page * GRID_PAGE_SIZE
+        seen = every[start : start + GRID_PAGE_SIZE]
+        while len(self.rows) < len(seen):
+            number = len(self.rows) + 1
+            self.rows.append(GridRow(self.file, self.place, number, self.open_field))
+            cells = [widget for row in self.rows for widget in row.widgets]
+            self.grid.children = [*self.head, *cells]
+        for number, row in enumerate(self.rows):
+            row.show(self.file.content, seen[number] if number < len(seen) else None)
+
+    def show_way(self) -> None:
+        """Show the way back from the members of a structure."""
+        from ipywidgets import HTML
+
+        if not self.place.parts:
+            self.way.children = []
+            return
+        names = (self.place.model, *self.place.parts[:-1])
+        back = [
+            button(name, self.leave_to(depth), classes=("dm-link",))
+            for depth, name in enumerate(names)
+        ]
+        self.way.children = [*back, HTML(heading(self.place.parts[-1], 3))]
+
+    def show_pages(self, count: int) -> None:
+        """Show which of so many fields the page has, and the ways to the other pages."""
+        from ipywidgets import HTML
+
+        last = max(0, (count - 1) // GRID_PAGE_SIZE)
+        if not last:
+            self.pages.children = ()
+            return
+        start = self.place.page * GRID_PAGE_SIZE
+        end = min(start + GRID_PAGE_SIZE, count)
+        earlier = button("Earlier fields", lambda: self.turn(-1))
+        earlier.disabled = self.place.page == 0
+        later = button("Later fields", lambda: self.turn(1))
+        later.disabled = self.place.page == last
+        words = HTML(remark_html(f"{start + 1} to {end} of {count} fields"))
+        self.pages.children = [earlier, words, later]
+
+    def show_details(self) -> None:
+        """Show the field that is open in full; its controls stay while it does."""
+        if not self.place.field:
+            self.below.children = ()
+            self.shown_field = ""
+            return
+        has_parts = any(row.has_parts for row in self.field_rows() if row.name == self.place.field)
+        here = f"{self.place.model}/{'/'.join(self.place.parts)}/{self.place.field} {has_parts}"
+        if self.shown_field != here:
+            box, self.details = field_details(self.file, self.place, self.refresh)
+            self.below.children = [box]
+            self.shown_field = here
         else:
-            for one in details:
+            for one in self.details:
                 one.refresh()
 
-    bar, show_bar = model_bar(file, place, refresh)
-    refresh()
-    return Panel(
-        VBox(
-            [
-                bar,
-                nothing,
-                way,
-                grid,
-                pages,
-                widget_row(button("Add field", add, message)),
-                message,
-                _paste_box(file, place),
-                below,
-            ]
-        ),
-        refresh,
-    )
+
+def fields_panel(file: OpenFile) -> Panel:
+    """Return the panel with the models and the grid of fields."""
+    panel = _FieldsPanel(file)
+    return Panel(panel.box, panel.refresh)
 
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #974f62c2
 def _paste_box(file: OpenFile, place: GridPosition) -> Any:

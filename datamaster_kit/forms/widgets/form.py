@@ -224,10 +224,8 @@ class TabbedForm:
             "primary",
         )
         self.again = button("Open the file again", self.open_again, self.message)
-        self.undo, self.redo = (
-            button("Undo", self.file.undo, self.message),
-            button("Redo", self.file.redo, self.message),
-        )
+        self.undo = button("Undo", self.file.undo, self.message)
+        self.redo = button("Redo", self.file.redo, self.message)
         self.save = button(
             "Save", lambda: _run_after_typing(self.save_now, self.message), self.message, "primary"
         )
@@ -267,11 +265,9 @@ class TabbedForm:
             show_html(self.message, "")
         # a web page asks before it is left
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")
-        self.undo.disabled, self.redo.disabled, self.save.disabled = (
-            not self.file.editing.past,
-            not self.file.editing.future,
-            not self.is_unsaved,
-        )
+        self.undo.disabled = not self.file.editing.past
+        self.redo.disabled = not self.file.editing.future
+        self.save.disabled = not self.is_unsaved
         found = _unsaved_changes(self.file)
         show_html(
             self.state,

@@ -37,18 +37,14 @@ GRID_PAGE_SIZE = 15  # rows of the grid
 
 
 class GridPosition:
-    """The model that is shown, the structure in it, the page, and the field that is shown in
-    full.
-    """
+    """The model that is shown, the structure in it, the page, and the field shown in full."""
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field, self.index = (
-            next(iter(content_model_names(content)), ""),
-            (),
-            0,
-            "",
-            0,
-        )
+        self.model = next(iter(content_model_names(content)), "")
+        self.parts = ()
+        self.page = 0
+        self.field = ""
+        self.index = 0
 
     model: str
     parts: tuple[str, ...]
@@ -58,15 +54,13 @@ class GridPosition:
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
         names = content_model_names(content)
-        if (
-            self.model not in names
-        ):  # the one that stands there now: after a new name is undone, the same under its old one
-            self.model, self.parts, self.page, self.field = (
-                next(iter(names[self.index :] or names[-1:]), ""),
-                (),
-                0,
-                "",
-            )
+        if self.model not in names:
+            # the model that stands in its place now: after a new name is undone, the same one
+            # under its old name
+            self.model = next(iter(names[self.index :] or names[-1:]), "")
+            self.parts = ()
+            self.page = 0
+            self.field = ""
         self.index = names.index(self.model) if self.model else 0
         while self.parts and self.parts[-1] not in [
             one.name for one in grid_field_rows(content, self.model, self.parts[:-1])
@@ -165,7 +159,11 @@ class GridRow:
     ) -> None:
         from ipywidgets import HTML
 
-        self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
+        self.file = file
+        self.place = place
+        self.name = ""
+        self.typing = ""
+        self.refused = ""
         self.inputs = _cell_inputs(number)
         self.message = HTML(layout={"display": "none"})
         self.message.add_class("dm-across")
@@ -207,15 +205,14 @@ class GridRow:
             self.refused = ""
         typing, self.typing, self.name = self.typing, "refreshing", row.name if row else ""
         for column, widget in self.inputs.items():
-            value = getattr(row, column) if row else False if column in ("required", "key") else ""
+            nothing = False if column in ("required", "key") else ""
+            value = getattr(row, column) if row else nothing
             if column != typing and widget.value != value:
                 widget.value = value
             if widget.layout.display != (None if row else "none"):
                 widget.layout.display = None if row else "none"
-        self.inputs["key"].disabled, self.inputs["type"].disabled = (
-            bool(self.place.parts),
-            bool(row and row.has_parts),
-        )
+        self.inputs["key"].disabled = bool(self.place.parts)
+        self.inputs["type"].disabled = bool(row and row.has_parts)
         self.more.layout.display = None if row else "none"
         show_html(
             self.message,

@@ -29,7 +29,9 @@ def display_text(text: Any) -> str:
 
     Nothing for None, and yes or no for a truth value.
     """
-    shown = "" if text is None else ("no", "yes")[text] if isinstance(text, bool) else str(text)
+    if text is None:
+        return ""
+    shown = ("no", "yes")[text] if isinstance(text, bool) else str(text)
     return _INVISIBLE_PATTERN.sub(
         "\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n")
     )
@@ -101,8 +103,9 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
 
 
 def _table_cell(value: Any) -> tuple[str, bool]:
-    """Return a value's text in a table, and whether it is a number, which is grouped by thousands
-    and stands to the right.
+    """Return a value's text in a table, and whether it is a number.
+
+    A number is grouped by thousands and stands to the right.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return (f"{value:,}" if is_number else display_text(value), is_number)

@@ -197,10 +197,9 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
             inputs["every"].value = (
                 choice.every if choice.kind in DIVISORS else inputs["every"].options[0]
             )
-            inputs["time"].value, inputs["day"].value = (
-                f"{0 if choice.kind == 'hours' else choice.hour:02d}:{choice.minute:02d}",
-                choice.day,
-            )
+            hour = 0 if choice.kind == "hours" else choice.hour
+            inputs["time"].value = f"{hour:02d}:{choice.minute:02d}"
+            inputs["day"].value = choice.day
         state["setting"] = False
         visible()
 

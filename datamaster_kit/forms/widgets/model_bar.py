@@ -34,8 +34,9 @@ __all__ = ['model_bar']
 def model_bar(
     file: OpenFile, place: GridPosition, refresh: Callable[[], None]
 ) -> tuple[Any, Callable[[], None]]:
-    """Return the bar that chooses, adds, renames, moves, copies and removes models, and what
-    refreshes it.
+    """Return the bar that chooses, adds, renames, moves, copies and removes models.
+
+    And what refreshes it.
     """
     from ipywidgets import HTML, Accordion, Dropdown, Text, VBox
 
@@ -51,7 +52,10 @@ def model_bar(
     ]
 
     def choose(model: str) -> None:
-        place.model, place.parts, place.page, place.field = model, (), 0, ""
+        place.model = model
+        place.parts = ()
+        place.page = 0
+        place.field = ""
         refresh()
 
     def add() -> None:

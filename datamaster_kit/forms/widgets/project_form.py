@@ -80,8 +80,9 @@ def _project_panel(file: OpenFile) -> Panel:
 
 
 def _project_with_faults(content: Content) -> Content:
-    """Return the content of a project file with every fault of it, in the environment that is
-    chosen.
+    """Return the content of a project file with every fault of it.
+
+    In the environment that is chosen.
     """
     if not content.is_readable:
         return content

@@ -19,7 +19,7 @@ from .controls import (
     remark_html,
 )
 from ..file.open_file import OpenFile
-from ..text.questions import FormQuestion
+from ..text.questions import FormQuestion, QuestionKind
 from .html_text import heading
 from ...project.shape import Items, FixedKeys, OpenKeys, DataShape
 from ...contract.value_form import BOOLEAN_FORM, ValueForm
@@ -47,11 +47,13 @@ def value_question(key: str, shape: ValueForm | Items) -> FormQuestion:
         if shape.noun.startswith("one of ")
         else ()
     )
-    is_number = "number" in shape.noun
+    kind: QuestionKind = "number" if "number" in shape.noun else "text"
+    if words:
+        kind = "choice"
     return FormQuestion(
         key,
         label,
-        "choice" if words else "number" if is_number else "text",
+        kind,
         (key,),
         (key,),
         shape.noun[:1].upper() + shape.noun[1:],
@@ -142,22 +144,18 @@ def mapping_section(
 
     def add() -> None:
         new = name.value.strip()
-        if not new or new in names() or shape.by.problem(new):
-            raise BadInput(
-                _FORM_BAD_KEY.fault(
-                    f"{new!r} cannot be added to {word}: "
-                    + (
-                        "it has no name"
-                        if not new
-                        else "it is there already"
-                        if new in names()
-                        else shape.by.problem(new)
-                    )
-                )
-            )
-        begun: Any = (
-            {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
-        )
+        problem = shape.by.problem(new)
+        if not new:
+            problem = "it has no name"
+        elif new in names():
+            problem = "it is there already"
+        if problem:
+            raise BadInput(_FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: {problem}"))
+        begun: Any = ""
+        if isinstance(shape.of, FixedKeys):
+            begun = {}
+        elif isinstance(shape.of, Items):
+            begun = []
         file.change(lambda text, content: with_value(text, content.data, (*base, new), begun))
         name.value = ""
 

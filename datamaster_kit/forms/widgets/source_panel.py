@@ -27,7 +27,7 @@ from .controls import (
     fault_notices,
 )
 from ..text.places import content_model_names, workflow_address
-from ..text.levels import (
+from ..text.source import (
     MAIL_QUESTIONS,
     SOURCE_QUESTIONS,
     TASK_KINDS,
@@ -153,8 +153,9 @@ def _model_choices(content: Content) -> tuple[str, ...]:
 
 
 def source_panel(file: OpenFile, project: Path | None) -> Panel:
-    """Return the panel of the source, with a preview of the newest file that has arrived for a
-    model, or of its example.
+    """Return the panel of the source, with a preview.
+
+    Of the newest file that has arrived for a model, or of its example.
     """
     from ipywidgets import HTML, Dropdown, VBox
 
@@ -202,8 +203,9 @@ _CANNOT_PREVIEW = code(
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #894feb91
 def _newest_preview_html(contract: Contract, model: Model, project: Project | None) -> str:
-    """Return as HTML the first rows of the newest file that has arrived for a model, or of its
-    examples, with what ingest would keep aside.
+    """Return as HTML the first rows of the newest file that has arrived for a model.
+
+    Or of its examples, with what ingest would keep aside.
     """
     files = newest_landing_files(project, model) if project else ()
     return preview_html(preview(contract, model, files[0] if files else None))

@@ -255,11 +255,7 @@ def _unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_t
         type = plan.model.field(name).type
         if has_types:
             return "the file format keeps types"
-        return (
-            ""
-            if isinstance(type, Scalar) and type.name in _MISFITS
-            else "every text is a value of its type"
-            if isinstance(type, Scalar)
-            else "a nested value is never a misfit as a whole"
-        )
+        if not isinstance(type, Scalar):
+            return "a nested value is never a misfit as a whole"
+        return "" if type.name in _MISFITS else "every text is a value of its type"
     return ""

@@ -67,8 +67,9 @@ class DrawContext:
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #195a62d3
 def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> ValueConstraints:
-    """Return what is asked of a field, its values listed where predicates over it alone refuse most
-    of the others.
+    """Return what is asked of a field, with its values listed where that helps.
+
+    It does where predicates over it alone refuse most of the others.
     """
     import numpy as np
     import pyarrow as pa

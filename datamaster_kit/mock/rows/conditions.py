@@ -222,15 +222,11 @@ def _evaluate_literal(node: Any, scope: ColumnScope) -> Any:
     import pyarrow as pa
 
     text = node.name
-    return pa.scalar(
-        text
-        if node.is_string
-        else int(text)
-        if text.isdigit()
-        else Decimal(text)
-        if "e" not in text.lower()
-        else float(text)
-    )
+    if node.is_string:
+        return pa.scalar(text)
+    if text.isdigit():
+        return pa.scalar(int(text))
+    return pa.scalar(float(text) if "e" in text.lower() else Decimal(text))
 
 
 def _evaluate_constant(node: Any, scope: ColumnScope) -> Any:

@@ -57,8 +57,9 @@ def _damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #72ddd6b1
 def _damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
-    """Yield numbers, days or instants that lie outside a field's limits, or are none of its allowed
-    values.
+    """Yield numbers, days or instants that lie outside a field's limits.
+
+    Or that are none of its allowed values.
     """
     import numpy as np
 

@@ -253,13 +253,10 @@ def _most_rows(contract: Contract, model: Model) -> int | None:
         if rule.kind == "row_count" and rule.query:
             for must in rule.must:
                 limit = limit_of(must)
-                found += (
-                    [int(limit[1]) - (must.operator == "mustBeBetween")]
-                    if must.operator in ("mustBeBetween", "mustBeWithin")
-                    else [int(limit) - (must.operator == "mustBeLessThan")]
-                    if "Less" in must.operator or must.operator == "mustBe"
-                    else []
-                )
+                if must.operator in ("mustBeBetween", "mustBeWithin"):
+                    found.append(int(limit[1]) - (must.operator == "mustBeBetween"))
+                elif "Less" in must.operator or must.operator == "mustBe":
+                    found.append(int(limit) - (must.operator == "mustBeLessThan"))
     return min(found, default=None)
 
 

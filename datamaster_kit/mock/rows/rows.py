@@ -100,7 +100,7 @@ def _build_column_groups(world: GenerationContext, model: Model) -> tuple[Column
 
 def _field_at_struct_path(model: Model, path: str) -> Field:
     """Return the field at a dotted path through structs."""
-    from datamaster_kit.contract.quality.field_rules import struct_fields
+    from datamaster_kit.contract.quality.columns import struct_fields
 
     return dict(struct_fields(model.fields))[path]
 
@@ -192,8 +192,9 @@ class GenerationPlan:
     def draw_columns(
         self, rows: np.ndarray, attempt: int, known: KnownColumns, names: set[str]
     ) -> dict[str, pa.Array]:
-        """Return the columns of groups that have one of the names drawn, the others as they are
-        known.
+        """Return the columns of groups that have one of the names drawn.
+
+        The others are as they are known.
         """
         found = dict(known)
         for group in self.groups:

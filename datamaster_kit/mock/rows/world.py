@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ...contract.quality.field_rules import split_reference, struct_fields
+from ...contract.quality.columns import split_reference, struct_fields
 from ...contract.model import Contract, Field, Model, Reference
 from ...contract.quality.predicates import is_text_type
 from ...contract.quality.rules import rules
@@ -68,8 +68,9 @@ class ModelKeys:
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #3749bb5c
 def model_references(contract: Contract, model: Model) -> list[Reference]:
-    """Return the references of a model's fields, and members of structs, that lead to fields of a
-    model of the contract.
+    """Return the references of a model's fields that lead to fields of a model of the contract.
+
+    Those of members of structs too.
     """
     said = [
         Reference((path,), *split_reference(target))
@@ -98,8 +99,9 @@ class GenerationContext:
     read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def value_constraints(self, model: Model, item: Field) -> ValueConstraints:
-        """Return everything that is asked of a field, the texts that a file's reader takes for
-        nothing among it.
+        """Return everything that is asked of a field.
+
+        The texts that a file's reader takes for nothing are among it.
         """
         found = build_value_constraints(
             self.contract, model, item.name, item, model_examples(model).get(item.column, ())

@@ -151,7 +151,10 @@ class _PatternReader:
     """
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
-        self.found, self.at, self.reach, self.limit = list(pattern_parts(pattern)), 0, reach, limit
+        self.found = list(pattern_parts(pattern))
+        self.at = 0
+        self.reach = reach
+        self.limit = limit
 
     def alternatives(self) -> _PartRows:
         """Read up to the end of the group."""
@@ -194,15 +197,12 @@ class _PatternReader:
             or text in (r"\b", r"\B", r"\A", r"\z", r"\Z")
         ):
             return [()]
-        characters = (
-            _characters_of_class(text)
-            if kind == "class"
-            else _characters_of_escape(text)
-            if kind == "escape"
-            else _HARMLESS_CHARACTERS
-            if text == "."
-            else text
-        )
+        if kind == "class":
+            characters = _characters_of_class(text)
+        elif kind == "escape":
+            characters = _characters_of_escape(text)
+        else:
+            characters = _HARMLESS_CHARACTERS if text == "." else text
         return [(tuple(characters),)]
 
     def times(self, text: str) -> tuple[int, int]:

@@ -141,8 +141,9 @@ def _shuffle_texts(texts: list[str]) -> list[str]:
 
 # %% ../../../nbs/mock/values/07_scalars.ipynb #cc789671
 def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int = 1) -> ValueDomain:
-    """Return the domain of a field of a scalar type, of which `needed` values should differ if it
-    is unique; raises ValueError where it is empty.
+    """Return the domain of a field of a scalar type.
+
+    `needed` of its values should differ if it is unique. Raises ValueError where it is empty.
     """
     import pyarrow as pa
 

@@ -63,8 +63,9 @@ class TextShape:
 
     @cached_property
     def choice_tables(self) -> list[tuple[int, Any]]:
-        """For each part its number of choices, and the bytes of each, or an Arrow array where they
-        are not equally long.
+        """For each part its number of choices, and the bytes of each.
+
+        Or an Arrow array where they are not equally long.
         """
         import numpy as np
         import pyarrow as pa

@@ -20,7 +20,7 @@ from ...contract.quality.predicates import (
     is_text_type,
     greatest_length,
 )
-from ...contract.quality.rules import quality_rule, metric_of
+from ...contract.quality.declared_rules import quality_rule, metric_of
 from .numbers import arrow_value_type, limit_in_steps
 from .patterns import compile_patterns
 from .texts import TextPart

@@ -243,8 +243,9 @@ _FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
 
 @lru_cache(maxsize=512)
 def parts_for_field_name(name: str) -> NamedParts:
-    """Return the parts of texts for a field's name, and whether the same texts come again and
-    again.
+    """Return the parts of texts for a field's name.
+
+    And whether the same texts come again and again.
     """
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
     for meaning, make in _FIELD_NAME_PARTS:
@@ -273,14 +274,13 @@ def example_parts(example: str) -> tuple[TextPart, ...]:
         if re.search("[a-f]", match[0])
         for position in range(*match.span())
     }
-    return tuple(
-        HEX_DIGIT_CHOICES
-        if position in hexes
-        else tuple(ASCII_DIGITS)
-        if character.isdigit()
-        else (character,)
-        for position, character in enumerate(example)
-    )
+    choices: list[tuple[str, ...]] = []
+    for position, character in enumerate(example):
+        if position in hexes:
+            choices.append(HEX_DIGIT_CHOICES)
+        else:
+            choices.append(tuple(ASCII_DIGITS) if character.isdigit() else (character,))
+    return tuple(choices)
 
 
 def distinct_shapes(*rows: tuple[TextPart, ...]) -> tuple[TextShape, ...]:

@@ -50,9 +50,10 @@ class Management:
 
 
 def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") -> Management:
-    """Return Azure Resource Manager, or another service (`resource` is what its tokens are for,
-    else its endpoint), for whoever is logged in here; a call raises DatamasterError where nobody
-    is.
+    """Return Azure Resource Manager, or another service, for whoever is logged in here.
+
+    `resource` is what its tokens are for, else its endpoint. A call raises DatamasterError where
+    nobody is logged in.
     """
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential

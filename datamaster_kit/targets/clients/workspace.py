@@ -107,9 +107,8 @@ def sign_in(settings: Mapping[str, Any]) -> Config:
     from databricks.sdk.core import Config
 
     host = str(settings.get("host", ""))
-    if (
-        host and "DATABRICKS_RUNTIME_VERSION" not in os.environ
-    ):  # in a workspace the SDK takes that one's own address
+    # in a workspace the SDK takes that one's own address
+    if host and "DATABRICKS_RUNTIME_VERSION" not in os.environ:
         require_reachable(host if "://" in host else f"https://{host}")
     try:
         clock = cast("Clock", PatientClock(host))

@@ -21,9 +21,7 @@ __all__ = ['MAKE_ARCHIVE_VARIABLE', 'install_archive', 'jars_archive', 'project_
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #c4731d06
 def _archive_key(jar_files: Sequence[Path], java: Path) -> str:
-    """Return the key of the class archive for Delta's jars, the Spark that is installed and a Java
-    home.
-    """
+    """Return the key of the class archive for Delta's jars, the installed Spark and a Java home."""
     spark = find_spec("pyspark")
     release = java / "release"
     told = [
@@ -59,8 +57,9 @@ def _find_archive(folder: Path, key: str) -> Path | None:
 
 
 def install_archive(draft: Path, folder: Path, key: str) -> Path:
-    """Put an archive that was written into its place, remove those of other keys, and return its
-    file.
+    """Put an archive that was written into its place, and return its file.
+
+    Those of other keys are removed.
     """
     file = folder / f"classes-{key}-{draft.stat().st_size}.jsa"
     draft.chmod(0o600)
@@ -75,16 +74,19 @@ MAKE_ARCHIVE_VARIABLE = "DATAMASTER_MAKE_ARCHIVE"
 
 
 def jars_archive(jar_files: Sequence[Path], java: Path) -> tuple[Path, str, Path | None]:
-    """Return the folder, the key and, where it is there, the file of the class archive for Delta's
-    jars, which lie in one folder, and a Java home.
+    """Return the folder, the key and, where there, the file of the class archive for Delta's jars.
+
+    They lie in one folder; a Java home is given.
     """
     folder, key = jar_files[0].parent, _archive_key(jar_files, java)
     return folder, key, _find_archive(folder, key)
 
 
 def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
-    """Return the folder, the key and, where it is there, the file of the class archive of a state
-    folder with the jars; raises DatamasterError where it has none, or where there is no Java.
+    """Return the folder, the key and the file of the class archive of a state folder.
+
+    The file where it is there. Raises DatamasterError where the folder has no jars, or where there
+    is no Java.
     """
     return jars_archive(
         [file.resolve() for file in require_jars(state_folder)], java_home(state_folder)
@@ -97,13 +99,9 @@ def archive_options(file: Path | None) -> list[str]:
     With DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends.
     """
     made = os.environ.get(MAKE_ARCHIVE_VARIABLE)
-    said = (
-        f"-XX:ArchiveClassesAtExit={made}"
-        if made
-        else f"-XX:SharedArchiveFile={file}"
-        if file
-        else ""
-    )
+    said = f"-XX:SharedArchiveFile={file}" if file else ""
+    if made:
+        said = f"-XX:ArchiveClassesAtExit={made}"
     return [f'"{said}"', "-Xlog:cds*=off"] if said else []
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #031bf28a

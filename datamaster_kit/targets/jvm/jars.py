@@ -78,8 +78,9 @@ def is_intact(file: Path, pin: Pin) -> bool:
 
 
 def require_jars(state_folder: Path) -> tuple[Path, ...]:
-    """Return the jars of a state folder, each read and compared with its checksum (10 MB, some 20
-    ms); raises DatamasterError naming every one that is missing or another.
+    """Return the jars of a state folder, each read and compared with its checksum.
+
+    That is 10 MB, some 20 ms. Raises DatamasterError naming every one that is missing or another.
     """
     files = tuple(state_folder / "jars" / pin.file for pin in PINS)
     faults = [

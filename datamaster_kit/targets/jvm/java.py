@@ -48,8 +48,9 @@ def java_version(home: Path) -> int:
 
 @cache
 def _ask_version(program: Path, modified: int) -> int:
-    """Run a program of Java as it was `modified`, and return its major version, or 0 where it says
-    none; raises OSError or TimeoutExpired where it does not run.
+    """Run a program of Java as it was `modified`, and return its major version.
+
+    0 where it says none. Raises OSError or TimeoutExpired where it does not run.
     """
     shown = subprocess.run(
         [str(program), "-version"], capture_output=True, text=True, timeout=60, check=False

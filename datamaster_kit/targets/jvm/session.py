@@ -37,8 +37,9 @@ _FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version",
 def session_settings(
     state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return the session's settings for a machine with so many cores, given more options of
-    Java's.
+    """Return the session's settings for a machine with so many cores.
+
+    More options of Java's are given.
     """
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
@@ -112,7 +113,7 @@ def process_session() -> SparkSession | None:
     if pyspark is None:
         return None
     of_thread = pyspark.SparkSession.getActiveSession()
-    # Spark Connect's class has none
+    # the class of Spark Connect has no `_instantiatedSession`
     return of_thread or getattr(pyspark.SparkSession, "_instantiatedSession", None)
 
 

@@ -75,8 +75,9 @@ def avro_header_size(path: Path) -> int:
 
 
 def avro_damage(path: Path) -> tuple[str, int]:
-    """Return why an avro file cannot be read to its end, or an empty text, and the number of its
-    bytes up to there (Avro, *Object container files*).
+    """Return why an avro file cannot be read to its end, and how many bytes lie before that.
+
+    An empty text where it can (Avro, *Object container files*).
     """
     whole = 0
     try:
@@ -258,8 +259,8 @@ _ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
 _ENQUEUED_AT = (
     f"coalesce(timestamp_millis({_ENQUEUED_PROPERTY}), "
     "try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
-    "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN "
-    "try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)"
+    "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' "
+    "THEN try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)"
 )
 _PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
 
@@ -311,8 +312,8 @@ def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT
     """
     columns = [column.name for column in ENVELOPE_COLUMNS]
     items = (
-        f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') THEN "
-        f"{json_items(strip_byte_order_mark('value'))} END"
+        f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') "
+        f"THEN {json_items(strip_byte_order_mark('value'))} END"
     )
     events = read.selectExpr(
         *columns, _CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber")

@@ -39,8 +39,9 @@ __all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT',
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
-    """Return SQL that casts a text expression to a type, NULL where the text does not fit without
-    loss.
+    """Return SQL that casts a text expression to a type.
+
+    NULL where the text does not fit without loss.
 
     `options` may give `dateFormat` and `timestampFormat` (Spark, *Datetime patterns*).
     """
@@ -63,15 +64,11 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("variant"):
             return _json_to_variant(text)
         case Scalar(name) as scalar:
-            fits = [
-                *([_is_written_as_sql(text, name)] if FORM_BY_TYPE[name].is_asked else []),
-                *_value_limits(text, scalar, sql),
-            ]
-            return (
-                f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END"
-                if fits
-                else f"try_cast({text} AS {sql})"
-            )
+            fits = _value_limits(text, scalar, sql)
+            if FORM_BY_TYPE[name].is_asked:
+                fits.insert(0, _is_written_as_sql(text, name))
+            value = f"try_cast({text} AS {sql})"
+            return f"CASE WHEN {' AND '.join(fits)} THEN {value} END" if fits else value
     return _cast_nested(text, bronze_type(type), options)
 
 
@@ -124,9 +121,10 @@ def _is_written_as_sql(text: str, name: str) -> str:
 
 
 def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
-    """Return SQL that is true for a text, written as it should be, whose value is not another than
-    was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so
-    large or small.
+    """Return SQL that is true for a text whose value is what was written.
+
+    The text is in its type's form. A decimal loses no digit; a double is neither infinite nor zero
+    by being so large or small.
     """
     if type.name == "decimal":
         return [_has_digits_sql(text, type.precision or 10, type.scale or 0)]
@@ -147,37 +145,33 @@ def unknown_members(text: str, type: DataType) -> str:
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    left = (
-        f"map_filter(try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) "
-        f"-> NOT array_contains({known}, name))"
-    )
+    members = f"try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>)"
+    left = f"map_filter({members}, (name, value) -> NOT array_contains({known}, name))"
     return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
 def _has_digits_sql(text: str, precision: int, scale: int) -> str:
-    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at
-    its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells.
+    """Return SQL that is true for a text with so many digits after its point, or fewer.
+
+    Zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal
+    tells.
     """
-    exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
-    wide = wider_decimal(precision, scale)
+    has_exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
     mantissa = f"split_part(upper({text}), 'E', 1)"
-    digits = (
-        f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS "
-        f"INT), 0) <= {38 - (precision - scale)}"
-    )
+    shift = f"coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0)"
+    is_short = f"{_decimal_count(mantissa)} - {shift} <= {38 - (precision - scale)}"
+    narrow = f"try_cast({text} AS DECIMAL({precision},{scale}))"
+    wide = f"try_cast({text} AS {wider_decimal(precision, scale)})"
     return (
-        f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS "
-        f"DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {_decimal_count(text)} "
-        f"<= {scale} END"
+        f"CASE WHEN {has_exponent} THEN {is_short} AND {narrow} = {wide} "
+        f"ELSE {_decimal_count(text)} <= {scale} END"
     )
 
 
 def _decimal_count(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
-    return (
-        f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', "
-        f"{text}))"
-    )
+    point = f"locate('.', {text})"
+    return f"if({point} = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - {point})"
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -195,11 +189,12 @@ def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
 
     What a struct does not know stays out of it (`unknown_members`).
     """
+    is_castable = _is_castable_part_sql("whole", type, options)
+    value = f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)})"
     return let_sql(
         parse_marked_json(text),
         "whole",
-        f"CASE WHEN whole IS NOT NULL AND {_is_castable_part_sql('whole', type, options)} THEN "
-        f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END",
+        f"CASE WHEN whole IS NOT NULL AND {is_castable} THEN {value} END",
     )
 
 
@@ -213,16 +208,15 @@ def _variant_parts(part: str, kind: str) -> str:
 
     NULL where it is none.
     """
-    return (
-        f"try_variant_get({part}, '$', "
-        f"'{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
-    )
+    type = "ARRAY<VARIANT>" if kind == "list" else "MAP<STRING, VARIANT>"
+    return f"try_variant_get({part}, '$', '{type}')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #1a0abac7
 NUMBER_MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
 _JSON_NUMBER_PATTERN = (
-    r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|'
-    r"[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))"
+    r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)'
+    r"(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)"
+    r"(?=\s*+(?:[,}\]]|$))"
 )
 HALF_PAIR_PATTERN = (
     r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|"
@@ -230,8 +224,8 @@ HALF_PAIR_PATTERN = (
 )
 ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
 BEYOND_VARIANT = (
-    r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|"
-    r"[0-9]{4})"
+    r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]"
+    r"|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
 )
 
 
@@ -278,9 +272,10 @@ def parse_whole_json(text: str) -> str:
 
 
 def parse_marked_json(text: str) -> str:
-    """Return SQL for JSON as a variant in which each number is a text with a mark
-    (`_variant_part_text`); NULL where the text is none, anything stands behind the value, or a text
-    within it cannot be kept.
+    """Return SQL for JSON as a variant in which each number is a text with a mark.
+
+    `_variant_part_text` reads it. NULL where the text is none, anything stands behind the value, or
+    a text within it cannot be kept.
     """
     has_mark = (
         f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, "
@@ -289,8 +284,8 @@ def parse_marked_json(text: str) -> str:
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) THEN "
-        f"{parse_whole_json(mark_numbers('_text'))} END",
+        f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) "
+        f"THEN {parse_whole_json(mark_numbers('_text'))} END",
     )
 
 
@@ -299,8 +294,8 @@ def _json_to_variant(text: str) -> str:
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR "
-        f"{has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
+        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} "
+        f"OR {has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
     )
 
 
@@ -315,15 +310,16 @@ def _strip_texts(value: str) -> str:
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
 def _variant_part_text(part: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from,
-    a number as it is written; NULL for nothing.
+    """Return SQL for a variant of `parse_marked_json` as the text that a scalar is cast from.
+
+    A number is as it is written; NULL for nothing.
     """
     return let_sql(
         f"try_variant_get({part}, '$', 'string')",
         "_said",
         f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, "
-        f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN "
-        f"{unmark_numbers('_said')} ELSE _said END",
+        f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) "
+        f"THEN {unmark_numbers('_said')} ELSE _said END",
     )
 
 
@@ -333,8 +329,8 @@ def variant_text(value: str) -> str:
     Anything nested as JSON, a scalar as it is written.
     """
     return (
-        f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN "
-        f"{unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
+        f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' "
+        f"THEN {unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
     )
 
 
@@ -362,15 +358,16 @@ def base64_bytes(text: str) -> str:
 def _is_castable_part_sql(
     part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
 ) -> str:
-    """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and
-    knows no more members than it at any depth but the first.
+    """Return SQL that is true where a variant is nothing, or has a type with all of its parts.
+
+    And where it knows no more members than the type at any depth but the first.
     """
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar():
             return (
-                f"({part} IS NULL OR is_variant_null({part}) OR "
-                f"({_cast_part(part, type, options, depth)}) IS NOT NULL)"
+                f"({part} IS NULL OR is_variant_null({part}) "
+                f"OR ({_cast_part(part, type, options, depth)}) IS NOT NULL)"
             )
         case Array(element):
             inside = (
@@ -381,8 +378,8 @@ def _is_castable_part_sql(
             keys = let_sql(
                 f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
                 "keys",
-                f"NOT exists(keys, {key} -> {key} IS NULL) AND "
-                "cardinality(array_distinct(keys)) = cardinality(keys)",
+                f"NOT exists(keys, {key} -> {key} IS NULL) "
+                "AND cardinality(array_distinct(keys)) = cardinality(keys)",
             )
             inside = (
                 f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL "
@@ -419,8 +416,8 @@ def _cast_fitting_part(
     match type:
         case Scalar("variant"):
             return (
-                f"CASE WHEN NOT is_variant_null({part}) THEN "
-                f"{_cast_part(part, type, options, depth)} END"
+                f"CASE WHEN NOT is_variant_null({part}) "
+                f"THEN {_cast_part(part, type, options, depth)} END"
             )
         case Array(element):
             return (
@@ -449,15 +446,15 @@ def _cast_fitting_part(
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
-# of what ingest says of a row, beside what did not fit
+# the members by which ingest says something of a row, beside what did not fit
 INGEST_MEMBER_NAMES = (
     "_file_path",
     "_corrupt_record",
     "_unreadable",
 )
 IS_RECORD = (
-    f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND "
-    f"array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
+    f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' "
+    f"AND array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
     f"AND NOT array_contains(json_object_keys({RESCUE_COLUMN}), '_corrupt_record'), false)"
 )
 
@@ -478,8 +475,9 @@ def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
 
 
 def members_json(members: str) -> str:
-    """Return SQL for the JSON of a map of `parse_rescued_members`, with its numbers as they were
-    written.
+    """Return SQL for the JSON of a map of `parse_rescued_members`.
+
+    With its numbers as they were written.
     """
     return unmark_numbers(f"to_json({members})")
 
@@ -496,9 +494,10 @@ def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
 
 
 def escape_ingest_names(members: str) -> str:
-    """Return SQL for a map of what a record says more, in which no name is one that ingest has for
-    itself (OWN_NAMES): it has a number behind it, as a second column of a name has
-    (`match_header`).
+    """Return SQL for a map of what a record says more, without ingest's own names.
+
+    A name that ingest has for itself (OWN_NAMES) has a number behind it, as a second column of a
+    name has (`match_header`).
     """
     own = f"array({', '.join(map(sql_literal, INGEST_MEMBER_NAMES))})"
     free = (
@@ -534,9 +533,10 @@ def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> s
 def match_header(
     header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[dict[str, int], dict[int, str]]:
-    """Return which position of the header each field has, and the positions left over with a name
-    that is theirs alone. A field without a column under its name has one under a former name, by
-    `aliases`.
+    """Return which position of the header each field has, and the positions left over.
+
+    Those have a name that is theirs alone. A field without a column under its name has one under a
+    former name, by `aliases`.
     """
     positions: dict[str, int] = {}
     former = {
@@ -704,8 +704,10 @@ def rows_of_texts(
     extra: str = "",
     ready: Collection[str] = (),
 ) -> DataFrame:
-    """Return rows of the contract from columns of text, named TEXT with their position in the
-    header, `_corrupt_record` and `_datamaster_file`.
+    """Return rows of the contract from columns of text.
+
+    These are named TEXT with their position in the header; `_corrupt_record` and `_datamaster_file`
+    are there too.
 
     `extra` is a column with more that the contract does not know, as a JSON object, or NULL.
     `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
@@ -740,8 +742,8 @@ def rows_of_texts(
         *map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file"
     ).selectExpr(
         *map(quote, types),
-        f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN "
-        f"{alone} ELSE {both} END AS {RESCUE_COLUMN}",
+        f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL "
+        f"THEN {alone} ELSE {both} END AS {RESCUE_COLUMN}",
         "_datamaster_file",
     )
 
@@ -756,8 +758,10 @@ def rest_of_row(
     values: Mapping[int, str],
     more: Mapping[str, str] | None = None,
 ) -> str:
-    """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields
-    `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`.
+    """Return SQL for a struct of a row's texts, of the values of some fields, and of `more`.
+
+    Texts are TEXT, by position. The values of the fields `to_cast` (READY) are those in `values`,
+    or else what the texts are cast to.
     """
     found = [f"'{TEXT_COLUMN.format(position)}', {text}" for position, text in texts.items()]
     parts = {

@@ -58,14 +58,12 @@ def _column_text(column: str, type: DataType) -> str:
             return f"coalesce({', '.join(texts)}, NULL)"
         case LogicalNumber():
             return (
-                f"CASE WHEN {_is_logical_number_sql(column, type)} THEN "
-                f"{_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+                f"CASE WHEN {_is_logical_number_sql(column, type)} "
+                f"THEN {_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
             )
         case Scalar("binary" | "string"):
-            return (
-                f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS "
-                "BINARY)))"
-            )
+            text = f"try_validate_utf8(CAST({column} AS STRING))"
+            return f"coalesce({text}, base64(CAST({column} AS BINARY)))"
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
@@ -94,9 +92,8 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
             return (
                 f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
             )
-        case Map(
-            Field(type=Scalar("string")), value
-        ):  # a key may stand twice, which `map_from_arrays` refuses
+        case Map(Field(type=Scalar("string")), value):
+            # a key may stand twice, which `map_from_arrays` refuses
             return (
                 f"transform_values({column}, ({key}, {item}) -> "
                 f"{_json_value_sql(item, value.type, depth + 1)})"
@@ -131,8 +128,9 @@ def _is_logical_number_sql(column: str, type: LogicalNumber) -> str:
 
 
 def _logical_number_text(column: str, type: LogicalNumber) -> str:
-    """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a
-    number.
+    """Return SQL for the text of a time, or of a moment, that is there as a number.
+
+    The moment is in nanoseconds.
     """
     start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
     if type.meaning.startswith("time-"):
@@ -158,8 +156,9 @@ _RAW_COLUMN = "_datamaster_raw_{}"
 
 
 def _number_members(type: DataType) -> DataType:
-    """Return the type, as Spark has it, with numbers for the names of its members, which a file may
-    give names that no SQL can say.
+    """Return the type, as Spark has it, with numbers for the names of its members.
+
+    A file may give them names that no SQL can say.
     """
     match type:
         case LogicalNumber(name):
@@ -228,8 +227,10 @@ def _is_valid_value_sql(value: str, type: DataType, depth: int = 0) -> str:
 
 
 def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
-    """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it
-    is: read as its text would be, and a number only where it is the same number.
+    """Return SQL for a value of another type as a scalar one.
+
+    NULL where it would not stay what it is: it is read as its text would be, and a number only
+    where it is the same number.
     """
     kind = sql_type(wanted)
     match there, wanted:
@@ -242,8 +243,8 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             return value if name == other else _cast_scalar(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
             return (
-                f"CASE WHEN {_is_logical_number_sql(value, there)} THEN "
-                f"{_logical_number_text(value, there)} END"
+                f"CASE WHEN {_is_logical_number_sql(value, there)} "
+                f"THEN {_logical_number_text(value, there)} END"
             )
         case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
@@ -270,9 +271,10 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
 
 
 def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
-    """Return SQL that is true where a value of another type fits one that bronze stores, with all
-    of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth
-    but the first.
+    """Return SQL that is true where a value of another type fits, and SQL for it as such.
+
+    It fits one that bronze stores with all of its parts; what a struct does not know stays out of
+    it at no depth but the first.
     """
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
     if _is_same_type(there, wanted):
@@ -311,8 +313,8 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
             are_keys = let_sql(
                 key_cast,
                 keys,
-                f"NOT exists({keys}, {key} -> {key} IS NULL) AND "
-                f"cardinality(array_distinct({keys})) = cardinality({keys})",
+                f"NOT exists({keys}, {key} -> {key} IS NULL) "
+                f"AND cardinality(array_distinct({keys})) = cardinality({keys})",
             )
             return (
                 f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> "
@@ -371,14 +373,15 @@ def _fit_members(
 def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
     """Return SQL for the entries of a map whose keys no member has for a name."""
     return (
-        f"map_filter({value}, (name, part) -> name NOT IN "
-        f"({', '.join(sql_literal(item.column) for item in wanted)}))"
+        f"map_filter({value}, (name, part) -> name NOT "
+        f"IN ({', '.join(sql_literal(item.column) for item in wanted)}))"
     )
 
 
 def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it
-    (`fit_value`).
+    """Return SQL for a column as a type that bronze stores.
+
+    NULL where a value does not fit it (`fit_value`).
     """
     fits, cast = fit_value(column, there, wanted)
     return (
@@ -432,8 +435,9 @@ def _has_text(kind: DataType) -> bool:
 
 
 def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
-    """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of
-    name, SQL and type, has bytes that are no UTF-8.
+    """Return SQL for `_datamaster_file` that ends with an error where bytes are no UTF-8.
+
+    At a row in which a column, of name, SQL and type, has such.
 
     Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro,
     *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
@@ -451,8 +455,8 @@ def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
     first = f"element_at(filter(array({named}), item -> NOT is_valid_utf8(item.text)), 1).name"
     error = f"raise_error('the text of the column ' || {first} || ' has bytes that are no UTF-8')"
     return (
-        f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN "
-        f"_datamaster_file ELSE {error} END"
+        f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) "
+        f"THEN _datamaster_file ELSE {error} END"
     )
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #fbc6d045
@@ -495,15 +499,15 @@ def read_columnar(
             continue
         column, kind = _RAW_COLUMN.format(positions[name]), there[positions[name]].type
         columns.append(
-            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} AS "
-            f"{quote(name)}"
+            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} "
+            f"AS {quote(name)}"
         )
         if positions[name] not in same:
             misfits.append(
                 (
                     name,
-                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} ELSE "
-                    f"{_unknown_text(column, kind, wanted)} END",
+                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} "
+                    f"ELSE {_unknown_text(column, kind, wanted)} END",
                 )
             )
     misfits += [
@@ -511,7 +515,7 @@ def read_columnar(
         for index, name in extras.items()
     ]
     every = [_RAW_COLUMN.format(index) for index in range(len(there))]
-    # a file may have a column of that name, or of none
+    # a file may have a column called `_metadata`, or one without a name
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(
         *every, "_metadata"
     )
@@ -539,8 +543,9 @@ def read_columnar(
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #2d92874d
 def _with_moments(there: DataType, said: Any) -> DataType:
-    """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads
-    as whole numbers; `said` is Arrow's type, None where it is not known.
+    """Return the type of a parquet file's column with its moments in nanoseconds.
+
+    Spark reads those as whole numbers; `said` is Arrow's type, None where it is not known.
     """
     from pyarrow import types
 
@@ -596,17 +601,18 @@ def _fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field,
 
 
 def _find_lossy_moments(path: Path) -> str:
-    """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps
-    the microseconds, or an empty text.
+    """Return the name of a parquet file's column of whose moments Spark keeps too little.
+
+    They are in nanoseconds, and Spark keeps the microseconds; an empty text where there is none.
     """
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
     written = (file.schema.column(index) for index in range(len(file.schema)))
     names = [column.path for column in written if column.physical_type == "INT96"]
-    if not names or b"org.apache.spark.version" in (
-        file.metadata.metadata or {}
-    ):  # Spark writes none
+    # Spark itself writes no moments that it would lose something of
+    is_of_spark = b"org.apache.spark.version" in (file.metadata.metadata or {})
+    if not names or is_of_spark:
         return ""
     with (
         parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse,
@@ -625,8 +631,9 @@ def _find_lossy_moments(path: Path) -> str:
 
 
 def _moments(found: Any) -> list[Any]:
-    """Return the moments within a table of Arrow, as whole numbers that go round at their end, as
-    those of nanoseconds do for a year that is far away.
+    """Return the moments within a table of Arrow, as whole numbers that go round at their end.
+
+    As those of nanoseconds do for a year that is far away.
     """
     import numpy as np
     import pyarrow as pa
@@ -637,21 +644,21 @@ def _moments(found: Any) -> list[Any]:
         if pa.types.is_timestamp(part.type):
             numbers.append(part.drop_null().cast(pa.int64()).to_numpy().astype(np.uint64))
         elif part.type.num_fields:
-            held += (
-                part.flatten()
-                if pa.types.is_struct(part.type)
-                else [part.keys, part.items]
-                if pa.types.is_map(part.type)
-                else [part.flatten()]
-            )
+            if pa.types.is_struct(part.type):
+                held += part.flatten()
+            elif pa.types.is_map(part.type):
+                held += [part.keys, part.items]
+            else:
+                held.append(part.flatten())
     return numbers
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #1290eb7b
 def group_by_schema(
     spark: SparkSession, files: Iterable[str], format: str
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return parquet or avro files by their schema, and the reasons of those that cannot be
-    read.
+    """Return parquet or avro files by their schema.
+
+    And the reasons of those that cannot be read.
     """
     groups: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}

@@ -207,8 +207,10 @@ def _last_line(content: bytes) -> tuple[int, int]:
 def cut_totals_record(
     path: Path, control: ControlTotals, options: Mapping[str, Any], copy: Path
 ) -> str | None:
-    """Return the record with totals of a plain csv file in UTF-8, having written the file without
-    it to `copy`; None where it has no such record, and nothing is written.
+    """Return the record with totals of a plain csv file in UTF-8.
+
+    The file without it is written to `copy`; None where it has no such record, and nothing is
+    written.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -55,8 +55,9 @@ def is_whole_file(source: FileSource) -> bool:
 
 
 def text_read_options(source: FileSource) -> tuple[str, str, dict[str, str]]:
-    """Return the format of Spark, the schema and the options that a source's files are read by as
-    they are; another encoding than UTF-8 is decoded later.
+    """Return the format of Spark, the schema and the options that JSON files are read by.
+
+    They are read as they are; another encoding than UTF-8 is decoded later.
     """
     if is_utf8(source.options):
         ends = (
@@ -88,8 +89,9 @@ def read_json_records(
 
 
 def json_record_rows(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
-    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as
-    `text_read_options` says.
+    """Return `value`, a record's text, and `_datamaster_file`.
+
+    Of files that are read as `text_read_options` says.
     """
     line = "value"
     if not is_utf8(source.options):
@@ -110,9 +112,10 @@ JSON_BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 def json_items(text: str) -> str:
-    """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of
-    surrogate pairs as they are written; NULL where the text is no list, anything stands behind it,
-    or it has the mark of a number.
+    """Return SQL for the items of a list in JSON, each as JSON.
+
+    With numbers and halves of surrogate pairs as they are written; NULL where the text is no list,
+    anything stands behind it, or it has the mark of a number.
     """
     hidden = (
         f"CASE WHEN contains(_list, {sql_literal(UNICODE_ESCAPE)}) THEN regexp_replace(_list, "
@@ -144,13 +147,14 @@ def strip_byte_order_mark(value: str) -> str:
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #144cb5e3
 def _only_members_sql(names: Sequence[str]) -> str:
-    """Return SQL over `value` and `_keys` that is true for an object with members of these names,
-    each at most once, and nothing behind it.
+    """Return SQL that is true for an object with members of these names, each at most once.
+
+    It is over `value` and `_keys`. Nothing stands behind the object.
     """
     known = f"array({', '.join(map(sql_literal, names))})"
     same = (
-        f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND "
-        f"cardinality(array_except(_keys, {known})) = 0)"
+        f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) "
+        f"AND cardinality(array_except(_keys, {known})) = 0)"
     )
     is_alone = (
         "get_json_object(concat('[', value, ',', hash(value), ']'), '$[1]') = CAST(hash(value) "
@@ -165,8 +169,9 @@ def _colon_count(text: str) -> str:
 
 
 def has_only_fields_sql(types: Mapping[str, DataType]) -> str:
-    """Return SQL over `value` and `_typed`, its parse, that is true where a flat object has no
-    member but the fields that were found; it may be false for others.
+    """Return SQL that is true where a flat object has no member but the fields that were found.
+
+    It is over `value` and `_typed`, its parse; it may be false for others.
     """
     found = " + ".join(f"CAST(_typed.{quote(name)} IS NOT NULL AS INT)" for name in types)
     texts = ", ".join(
@@ -209,8 +214,9 @@ def exact_parse_type(type: DataType) -> str:
 
 
 def _is_exact_value_sql(record: str, name: str, type: DataType, parsed: str) -> str:
-    """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`,
-    is what was written; empty where it always is.
+    """Return SQL that is true where a field's value in a parsed record is what was written.
+
+    The value is of the SQL type `parsed`; empty where it always is.
     """
     value = f"{record}.{quote(name)}"
     match bronze_type(type):
@@ -251,15 +257,17 @@ _CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
 
 
 def _has_escape_sql() -> str:
-    """Return SQL that is true for a record that has an escape, so that a name may be written in
-    another way.
+    """Return SQL that is true for a record that has an escape.
+
+    A name may be written in another way then.
     """
     return f"contains(value, {sql_literal(chr(92))})"
 
 
 def _member_pattern(name: str) -> str:
-    """Return the pattern of a member of a name whose value is no text, and is written in another
-    way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0.
+    """Return the pattern of a member that is written in another way than a parse copies it.
+
+    It has a name, and a value that is no text: `1.50` and `1e2` become 1.5 and 100.0.
     """
     return rf'"{_java_literal_pattern(name)}"\s*:\s*{_CHANGED_VALUE_PATTERN}'
 
@@ -292,8 +300,9 @@ def _is_parsed_sql(record: str, types: Mapping[str, DataType], parsed: Mapping[s
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #1cc81d48
 def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
-    """Return SQL for the name of the record's member that belongs to a field, under its name or
-    else a former one, NULL where there is none.
+    """Return SQL for the name of the record's member that belongs to a field.
+
+    Under its name or else a former one, NULL where there is none.
     """
     own = _exact_member_sql(name, names)
     if not aliases:
@@ -309,12 +318,12 @@ def _exact_member_sql(name: str, names: Sequence[str]) -> str:
     """
     nearly = (
         "filter(map_keys(_record), key -> lower(trim(key)) = "
-        f"{sql_literal(name.strip().lower())} AND key NOT IN "
-        f"({', '.join(map(sql_literal, names))}))"
+        f"{sql_literal(name.strip().lower())} AND key NOT "
+        f"IN ({', '.join(map(sql_literal, names))}))"
     )
     return (
-        f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE "
-        f"try_element_at({nearly}, 1) END"
+        f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} "
+        f"ELSE try_element_at({nearly}, 1) END"
     )
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #0788d701
@@ -352,8 +361,9 @@ def _lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
 
 
 def _inner_text_patterns(type: DataType, before: str = "") -> list[str]:
-    """Return patterns of what is no text where a nested type has one, and is written in another way
-    than a parse copies it (`_member_pattern`); `before` is that of what stands before such a value.
+    """Return patterns of what is no text in a nested type, and is not written as a parse copies.
+
+    See `_member_pattern`; `before` is that of what stands before such a value.
     """
     match type:
         case Array(element):
@@ -396,8 +406,8 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
         "value",
         "_datamaster_file",
-        f"CASE WHEN _fits AND (coalesce({has_only_fields_sql(types)}, false) OR {is_known}) THEN "
-        "_typed END AS _typed",
+        f"CASE WHEN _fits AND (coalesce({has_only_fields_sql(types)}, false) OR {is_known}) "
+        "THEN _typed END AS _typed",
     )
     to_cast = {
         index: type
@@ -410,9 +420,10 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
 
 
 def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
-    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as
-    it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and
-    `_datamaster_extra`.
+    """Return SQL for the texts and values of a record that is not as it should be.
+
+    The values are of the fields `to_cast` (`rest_of_row` of `rest_of_record`), with
+    `_corrupt_record` and `_datamaster_extra`.
     """
     types = types_of(source)
     texts, decimals = {}, {}
@@ -444,8 +455,8 @@ def rest_of_record(
     """
     second = {name: plain_parse_type(type) for name, type in types.items()}
     plain = (
-        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} THEN "
-        f"{_parse_record_sql(second)} END"
+        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} "
+        f"THEN {_parse_record_sql(second)} END"
     )
     both = (
         "named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT "
@@ -461,8 +472,9 @@ def rest_of_record(
 
 
 def _digit_conditions(types: Mapping[str, DataType]) -> str:
-    """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no
-    number with more digits than a parse keeps.
+    """Return the conditions by which `value` is kept by a parse, each after AND.
+
+    It has no half of a surrogate pair, and no number with more digits than a parse keeps.
     """
     return f" AND NOT {has_half_pair_sql('value')}" + "".join(
         f" AND NOT value RLIKE {sql_literal(pattern)}"
@@ -518,8 +530,9 @@ def _any_record(
 
 
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
-    """Return records of JSON, whose text is `value` and whose place is `_datamaster_file`, as rows
-    of the contract.
+    """Return records of JSON as rows of the contract.
+
+    Their text is `value`, and their place `_datamaster_file`.
     """
     types = types_of(source)
     there = {name: f"_typed.{quote(name)}" for name in types}

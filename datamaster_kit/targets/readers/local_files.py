@@ -132,7 +132,7 @@ class BatchFile:
 
 
 _UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
-# of a plain file with such a name, Spark reads nothing
+# Spark unpacks what has such a name, and reads nothing of a plain file that is called so
 _UNPACKED_BY_NAME = (
     ".gz",
     ".bz2",
@@ -255,9 +255,7 @@ def _stat(item: BatchFile) -> tuple[int, int]:
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #258c32b9
 def _unreadable_row(item: BatchFile, source: FileSource) -> str:
-    """Return the SELECT of the row that stands for a file which cannot be read, or not to its
-    end.
-    """
+    """Return the SELECT of the row that stands for a file that cannot be read to its end."""
     return refusal_query(
         source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason
     )
@@ -266,8 +264,9 @@ def _unreadable_row(item: BatchFile, source: FileSource) -> str:
 def _raw_line_rows(
     spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str
 ) -> DataFrame:
-    """Return the lines of a csv file of which no record can be taken, each as it is written and
-    with the reason.
+    """Return the lines of a csv file of which no record can be taken.
+
+    Each as it is written and with the reason.
     """
     raw = spark.read.text(escape_glob(str(look.copy) if look.copy else look.file)).where(
         "trim(value) != ''"
@@ -308,8 +307,9 @@ def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFil
 
 
 def _contradicting_mark(path: Path, source: FileSource) -> str:
-    """Return that a file's byte order mark is that of another encoding than its source says, and
-    what to write; an empty text where it is not.
+    """Return that a file's byte order mark is that of another encoding than its source says.
+
+    And what to write; an empty text where it is not.
     """
     with path.open("rb") as file:
         head = file.read(4)
@@ -355,8 +355,9 @@ def prepare_csv_file(
 
 
 def _cut_control_record(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
-    """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it
-    has one.
+    """Return a csv file in UTF-8 with a copy that lacks the record of its control totals.
+
+    Where it has one.
     """
     control, copy = source.control, copies / f"{item.number}-data.csv"
     record = (
@@ -479,8 +480,9 @@ def _read_with_copies(
 def _read_columnar_files(
     spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
 ) -> tuple[list[DataFrame], list[BatchFile]]:
-    """Return the rows of files of parquet or avro, in parts, and the files with what was found of
-    them.
+    """Return the rows of files of parquet or avro, in parts.
+
+    And the files with what was found of them.
     """
     of = {item.address: item for item in items}
     groups, reasons = group_by_schema(spark, of, source.format)
@@ -511,8 +513,10 @@ def read_batch(
     copies: Path,
     refused: Mapping[str, str] | None = None,
 ) -> tuple[DataFrame | None, list[BatchFile]]:
-    """Return the rows of a batch's files, None where every file is empty, and each file with what
-    is to be said of it; `refused` are those that are known not to be readable, with the reason.
+    """Return the rows of a batch's files, and each file with what is to be said of it.
+
+    None where every file is empty. `refused` are those that are known not to be readable, with the
+    reason.
     """
     known = refused or {}
     items = [
@@ -567,8 +571,9 @@ def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:
 
 
 def read_stream_files(checkpoint: Path) -> dict[str, int]:
-    """Return the files that a checkpoint's stream has read, each with its modification in
-    milliseconds then; what was cleared away is left out.
+    """Return the files that a checkpoint's stream has read.
+
+    Each with its modification in milliseconds then; what was cleared away is left out.
     """
     return {entry["path"]: int(entry["timestamp"]) for entry in _log_entries(checkpoint)}
 
@@ -593,8 +598,9 @@ def list_landing_files(folder: Path) -> frozenset[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """A file or folder of the name is passed over by Spark, which lists some of them (`_metadata`,
-    `_common_metadata`) and reads none.
+    """A file or folder of the name is passed over by Spark.
+
+    It lists some of them (`_metadata`, `_common_metadata`) and reads none.
     """
     return (
         (name.startswith("_") and "=" not in name)
@@ -643,8 +649,9 @@ def _is_newer(path: Path, then: tuple[int, int] | None) -> bool:
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #cb6beb62
 def _data_name(file: str, source: FileSource) -> str:
-    """Return the name of the file whose totals a file has, without its suffix where that is not
-    known; an empty text for a file with data.
+    """Return the name of the file whose totals a file has.
+
+    Without its suffix where that is not known; an empty text for a file with data.
     """
     return source.control.data_name(local_path(file).name) if source.control else ""
 
@@ -681,8 +688,9 @@ def _with_side_files(
 def _check_batch_totals(
     rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource
 ) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
-    """Return the control totals of a batch's files that are read, and of those that have not what
-    they say, why; nothing where the contract names none.
+    """Return the control totals of a batch's files, and of those that differ, why.
+
+    Of files that are read; nothing where the contract names none.
     """
     control = source.control
     if control is None:
@@ -709,8 +717,9 @@ _OF_ANY_AGE = (
 def read_new_local_files(
     spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
 ) -> None:
-    """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until
-    no new file is left.
+    """Hand the rows of every new file to `handle(rows, batch_id, files)`.
+
+    In micro-batches, until no new file is left.
     """
 
     def batch(listing: DataFrame, batch_id: int) -> None:
@@ -739,8 +748,9 @@ def read_new_local_files(
 
 
 def _batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tuple[int, int]]:
-    """Return the files below a folder that a stream listed for a batch and that are not hidden, by
-    path with size and modification in milliseconds; the size of one that has gone is 0.
+    """Return the files below a folder that a stream listed for a batch and that are not hidden.
+
+    By path with size and modification in milliseconds; the size of one that has gone is 0.
 
     They are those of the stream's own list: what Spark makes of it leaves out empty files, and ends
     with an error at one that has gone.
@@ -773,8 +783,9 @@ def _names_below(path: str, folder: Path) -> tuple[str, ...]:
 
 
 def _log_offset(checkpoint: Path, batch_id: int) -> int:
-    """Return the number of the last entry in the stream's list of files that belongs to a batch, by
-    the checkpoint's plan of it.
+    """Return the number of the last entry in the stream's list of files that is of a batch.
+
+    By the checkpoint's plan of it.
     """
     lines = (checkpoint / "offsets" / str(batch_id)).read_text(encoding="utf-8").splitlines()
     return int(json.loads(lines[2])["logOffset"])
@@ -787,10 +798,11 @@ def _hand_over_files(
     folder: Path,
     handle: Callable[[DataFrame, Files], None],
 ) -> None:
-    """Hand the rows of listed files, by path with size and modification in milliseconds, to
-    `handle(rows, files)`; where a file ends the reading, or has not what its control totals say,
-    once more without it. So it is with one that is cut off, where the model has no key
-    (`_find_cut_off_files`).
+    """Hand the rows of listed files to `handle(rows, files)`.
+
+    The files are given by path with size and modification in milliseconds. Where a file ends the
+    reading, or has not what its control totals say, it is done once more without it. So it is with
+    one that is cut off, where the model has no key (`_find_cut_off_files`).
     """
     refused: dict[str, str] = {}
     totals: dict[str, tuple[TotalComparison, ...]] = {}
@@ -809,9 +821,9 @@ def _hand_over_files(
                 is_begun = True
                 compared, differing = _check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = _find_cut_off_files(items, source) | (
-                    differing if source.control and source.control.is_strict else {}
-                )
+                kept_out = _find_cut_off_files(items, source)
+                if source.control and source.control.is_strict:
+                    kept_out |= differing
                 if kept_out:
                     refused |= kept_out
                     continue
@@ -826,19 +838,18 @@ def _hand_over_files(
                 is_of_another = (
                     is_begun and not is_file_error(error) and (rows is None or _is_readable(rows))
                 )
-                broken = (
-                    {}
-                    if is_known or is_of_another
-                    else _find_broken_files(spark, items, source, copies / "each")
-                )
+                if is_known or is_of_another:
+                    raise
+                broken = _find_broken_files(spark, items, source, copies / "each")
                 if not broken:
                     raise
                 refused |= broken
 
 
 def _find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[str, str]:
-    """Return the files of a batch that are not read to their end, with the reason, where no key
-    tells their rows from those of the mended file; nothing where the model has a key.
+    """Return the files of a batch that are not read to their end, with the reason.
+
+    Where no key tells their rows from those of the mended file; nothing where the model has a key.
     """
     if any(item.primary_key for item in source.fields):
         return {}
@@ -857,8 +868,10 @@ def read_mended_local_files(
     checkpoint: str,
     handle: HandleMended,
 ) -> None:
-    """Hand the rows of each refused file, by encoded path with size and modification in
-    milliseconds then, that has been written to since to `handle(rows, key, files)`.
+    """Hand the rows of each refused file that has been written to since to `handle`.
+
+    The files are given by encoded path with size and modification in milliseconds then. It is
+    called with (rows, key, files).
     """
     for address, before in refused.items():
         path = Path(plain_path(address))
@@ -902,8 +915,9 @@ def _is_readable(rows: DataFrame) -> bool:
 def _find_broken_files(
     spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path
 ) -> dict[str, str]:
-    """Return the files whose reading ends with an error, with what is said of each, by trying each
-    alone; raises an error that is the machine's.
+    """Return the files whose reading ends with an error, with what is said of each.
+
+    By trying each alone; raises an error that is the machine's.
     """
     broken = {}
     for item in (item for item in items if not item.is_refused):
@@ -969,8 +983,9 @@ def _batch_files(
     source: FileSource,
     totals: Mapping[str, tuple[TotalComparison, ...]],
 ) -> Files:
-    """Return the files of a batch as they were listed, with what is to be said of each, and their
-    control totals.
+    """Return the files of a batch as they were listed, with what is to be said of each.
+
+    And with their control totals.
     """
     root = str(local_path(source.folder)).rstrip("/") + "/"
     entries = tuple(

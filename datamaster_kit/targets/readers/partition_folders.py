@@ -35,8 +35,9 @@ _FOLDER_COLUMN = "_datamaster_folder_{}"
 
 
 def _folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
-    """Return the names that a folder may have for a field, composed and decomposed (Unicode, NFC
-    and NFD).
+    """Return the names that a folder may have for a field, composed and decomposed.
+
+    Unicode, NFC and NFD.
     """
     others = {other.lower() for other in types_of(source)}
     known = (
@@ -71,8 +72,9 @@ def _path_below(file: str, root: str) -> str:
 
 
 def _folder_texts(names: Sequence[str], root: str) -> str:
-    """Return SQL for what the folders of a row's file say of a field of these names, by
-    `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text
+    """Return SQL for what the folders of a row's file say of a field of these names.
+
+    By `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text
     stays as it is written.
     """
     known = "|".join(rf"\Q{name}\E" for name in names if "\\E" not in name) or ".^"
@@ -113,13 +115,14 @@ def _folder_misfits(name: str, index: int) -> list[str]:
 
 
 def _folder_struct(name: str, type: DataType, index: int, source: FileSource, root: str) -> str:
-    """Return SQL for a struct of a folder's text, its value, and whether it is none, or another
-    than the file's or than that of a second folder.
+    """Return SQL for a struct of a folder's text, its value, and whether that is bad.
+
+    It is where it is none, or another than the file's or than that of a second folder.
     """
     value = exact_cast("_text", type, source.options)
     is_bad = (
-        "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR "
-        f"{_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
+        "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 "
+        f"OR {_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
         "_value)))"
     )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
@@ -154,9 +157,9 @@ def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource)
         f"ELSE {both} END AS {RESCUE_COLUMN}"
     )
     columns = [
-        f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad THEN "
-        f"coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS "
-        f"{quote(name)}"
+        f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad "
+        f"THEN coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END "
+        f"AS {quote(name)}"
         if name in numbered
         else quote(name)
         for name in types

@@ -46,8 +46,9 @@ _MACHINE_ERROR_PATTERN = re.compile(
 
 
 def is_machine_error(error: BaseException) -> bool:
-    """An error comes from the machine or from Spark itself, so that the same file may be read
-    without it.
+    """An error comes from the machine or from Spark itself.
+
+    The same file may be read without it.
     """
     return (
         isinstance(error, (ConnectionError, MemoryError))
