@@ -188,8 +188,9 @@ class LocalTarget:
         version: int,
         is_small: bool = False,
     ) -> None:
-        """Append rows to a table in one commit, exactly once an application and version; few of
-        them without Spark's commit, where the table allows it.
+        """Append rows to a table in one commit, exactly once an application and version.
+
+        Few of them without Spark's commit, where the table allows it.
         """
         if not (is_small and append_arrow(self.folder(table), rows, application, version)):
             append_frame_by_spark(rows, self.sql_name(table), application, version)

@@ -292,8 +292,9 @@ def _asks_nothing(kind: Any) -> bool:
 
 
 def _has_part_of_nothing(kind: Any, is_optional: bool = False) -> bool:
-    """A type of Spark's JSON form has what must be there within what may be NULL, which pyspark
-    (4.1) does not bring to Arrow.
+    """A type of Spark's JSON form has what must be there within what may be NULL.
+
+    pyspark (4.1) does not bring it to Arrow.
     """
     if isinstance(kind, str):
         return False
@@ -311,9 +312,7 @@ def _has_part_of_nothing(kind: Any, is_optional: bool = False) -> bool:
 
 
 def _names_and_types(kind: Any) -> Any:
-    """Return a type of Spark's JSON form as nested pairs of names and types, without what else is
-    said of them.
-    """
+    """Return a type of Spark's JSON form as nested pairs of names and types, and nothing else."""
     if isinstance(kind, str):
         return kind
     if kind["type"] == "struct":
@@ -374,8 +373,9 @@ _MOST_FILES_IN_CHECKSUM = 50  # spark.databricks.delta.allFilesInCrc.thresholdNu
 
 
 def _checksum_after(before: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> Any:
-    """Return the checksum of a commit of its actions, given its predecessor's, or None where they
-    do more than append (Delta, *Transaction log protocol*, version checksum file).
+    """Return the checksum of a commit of its actions, given its predecessor's.
+
+    None where they do more than append (Delta, *Transaction log protocol*, version checksum file).
     """
     kinds = {kind for action in actions for kind in action}
     if not kinds <= {"commitInfo", "txn", "add"}:
@@ -397,8 +397,9 @@ def _checksum_after(before: Mapping[str, Any], actions: Sequence[Mapping[str, An
 
 
 def _write_checksum(log: Path, version: int) -> None:
-    """Write the checksum of a commit into its log, where the one before it has one; it is only of
-    use to who reads, so that its lack harms nobody.
+    """Write the checksum of a commit into its log, where the one before it has one.
+
+    It spares who reads some work; its lack harms nobody.
     """
     before, commit = log / f"{version - 1:020}.crc", log / f"{version:020}.json"
     if not before.exists() or commit.with_suffix(".crc").exists():
@@ -442,9 +443,9 @@ def append_by_spark(
 def append_frame_by_spark(
     rows: DataFrame, name: str, application: str = "", version: int = 0
 ) -> None:
-    """Append rows to a table by its quoted name in one commit, and, with an application, exactly
-    once a version (Delta, *Idempotent table writes in foreachBatch*).
+    """Append rows to a table by its quoted name in one commit.
 
+    With an application, exactly once a version (Delta, *Idempotent table writes in foreachBatch*).
     Columns are found by name.
     """
     writer = rows.write.format("delta").mode("append")

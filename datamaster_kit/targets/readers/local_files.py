@@ -1014,14 +1014,14 @@ def _batch_files(
         sum(entry.size for entry in entries),
         max(entry.modified_millis for entry in entries),
         entries,
-        _is_small(items, source),
+        _is_small_text(items, source),
     )
 
 
 _MOST_SMALL_BYTES = 1_000_000
 
 
-def _is_small(items: Sequence[BatchFile], source: FileSource) -> bool:
+def _is_small_text(items: Sequence[BatchFile], source: FileSource) -> bool:
     """The text of a batch's files is at most a megabyte.
 
     A file of another kind, or one that is packed, may have any number of rows.
