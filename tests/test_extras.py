@@ -145,13 +145,12 @@ def test_the_wheel_has_a_list_of_what_it_is_made_of(wheel: Path) -> None:
     assert set(needs) == {*versions, root["bom-ref"]} and "hypothesis" not in versions
 
 
-def installer(extra: str, python: Path) -> list[str]:
-    """Return the words that install.
+def installer(is_pip: bool, python: Path) -> list[str]:
+    """Return the words that install: pip's, or those of uv, which is a second opinion of what fits.
 
-    Pip's where there is no extra, and elsewhere those of uv, which is a second opinion of what
-    fits, and need not unpack the same wheels again.
+    uv need not unpack the same wheels again.
     """
-    if not extra:
+    if is_pip:
         return [str(python), "-m", "pip", "install"]
     return [str(Path(sys.executable).with_name("uv")), "pip", "install", "--python", str(python)]
 
@@ -179,14 +178,15 @@ class Installed:
         self.environment["NO_COLOR"] = "1"
         self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         wanted = f"datamaster_kit{f'[{extra}]' if extra else ''} @ {wheel.as_uri()}"
+        is_pip = not extra and python == sys.executable
         subprocess.run(
-            [python, "-m", "venv", *(["--without-pip"] if extra else []), str(folder / "venv")],
+            [python, "-m", "venv", *([] if is_pip else ["--without-pip"]), str(folder / "venv")],
             check=True,
             env=self.environment,
         )
         done = subprocess.run(
             [
-                *installer(extra, self.bin / "python"),
+                *installer(is_pip, self.bin / "python"),
                 "--quiet",
                 "--constraint",
                 str(ROOT / "tools" / "constraints.txt"),
