@@ -21,10 +21,18 @@ from .lakehouse import (
     JsonOption,
     ProjectFile,
     TargetName,
+    YesOption,
     count_phrase,
     line_printer,
 )
-from .output import visible_line, print_json, print_table
+from .output import (
+    confirm_change,
+    is_interactive,
+    outcome_printer,
+    print_json,
+    print_table,
+    visible_line,
+)
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from datamaster_kit.project.project_file import Project
     from datamaster_kit.lakehouse.runs import Run
     from datamaster_kit.targets.base import Target
+    from datamaster_kit.targets.landing import Landing, LandingPlace
 
 # %% auto #0
 __all__ = ['app', 'ContractOption', 'load_target_project', 'contracts_with_model',
@@ -201,6 +210,7 @@ def _run_advice(runs: Sequence[Run], landing_folder: Callable[[str], str]) -> It
     if idle := [run.model for run in ingests if run.result == "nothing new"]:
         folder = landing_folder(idle[0]).removesuffix(idle[0]) + "<model>"
         yield f"nothing new for {', '.join(idle)}: files are looked for in {folder}"
+        yield "to bring files in: datamaster ingest run --from FILE"
     for run in ingests:
         counts = [(rule.value, rule.rule) for rule in run.rules if rule.severity == "quarantine"]
         broken = sorted(((value, rule) for value, rule in counts if value), reverse=True)
@@ -210,6 +220,97 @@ def _run_advice(runs: Sequence[Run], landing_folder: Callable[[str], str]) -> It
             yield f"{run.model}: {amount} kept out of silver: {words}"
     if any(run.rows_quarantined for run in ingests):
         yield "to mend them: datamaster ingest replay --to-csv corrections"
+
+# %% ../../nbs/cli/05_ingest.ipynb #4b9dccf7
+_SOURCES_NOT_NAMED = code(
+    "files-without-from", "Files are named, and no --from.", "write --from before the first of them"
+)
+
+
+def _refused_names(target: Target, catalog: str, model: str) -> frozenset[str]:
+    """Return the names of the files of a model that ingest refused when it last looked at them."""
+    from datamaster_kit.lakehouse.ledger import STATE_REFUSED, read_entries
+
+    entries = read_entries(target, catalog, "model = {model}", model=model)
+    newest = {entry.name: entry for entry in entries}
+    return frozenset(name for name, entry in newest.items() if entry.result == STATE_REFUSED)
+
+
+def _land_sources(
+    target: Target,
+    catalog: str,
+    contracts: Sequence[Contract],
+    sources: tuple[Sequence[str], Sequence[str]],
+    model: str,
+) -> None:
+    """Put files into the landing folders of their models, and tell where each is.
+
+    Args:
+        sources: Those of --from, and those that stand behind it.
+
+    Raises BadInput, before a file is copied, with every one that no model takes.
+    """
+    from datamaster_kit.targets.landing import find_files_to_land, land_files, plan_landings
+
+    named, more = sources
+    if more and not named:
+        raise BadInput(_SOURCES_NOT_NAMED.fault(f"{more[0]} is named without --from"))
+    if not named:
+        return
+    landings = plan_landings(find_files_to_land([*named, *more]), contracts, model)
+    folders = {item.model.name: target.landing_folder(item.model.name) for item in landings}
+    if remote := next((folder for folder in folders.values() if "://" in folder), ""):
+        message = f"files of this machine are not copied to {remote}"
+        raise BadInput(
+            WORKSPACE_SPARK_ONLY.fault(
+                message, path="--from", hint="upload them there, then run it without --from"
+            )
+        )
+    done = land_files(
+        landings,
+        lambda name: Path(folders[name]),
+        lambda name: _refused_names(target, catalog, name),
+    )
+    for landing, place in done:
+        typer.echo(visible_line(_landing_line(landing, place)), err=True)
+
+
+def _landing_line(landing: Landing, place: LandingPlace) -> str:
+    """Return where a file is, in some words."""
+    name, model = landing.file.name, landing.model.name
+    if place.is_taken:
+        return f"{name}: {model} has it already, with the same content; not taken again"
+    if place.is_mended:
+        return f"{name}: taken for {model}, in place of the one that was refused"
+    renamed = f", as {place.path.name}: the name had other content" if place.is_renamed else ""
+    return f"{name}: taken for {model}{renamed}"
+
+# %% ../../nbs/cli/05_ingest.ipynb #b9e90084
+def _lacks_tables(target: Target, project: Project, contracts: Sequence[Contract]) -> bool:
+    """Some table is missing that the ingest of contracts writes to."""
+    from datamaster_kit.lakehouse.runs import runs_name
+
+    models = [model for contract in contracts for model in contract.ingested_models]
+    needed = [project.names.table("bronze", model.table) for model in models]
+    needed.append(runs_name(project.names.catalog))
+    return not all(map(target.has_table, needed))
+
+
+def _make_missing_tables(
+    target: Target, project: Project, contracts: Sequence[Contract], applies: bool
+) -> None:
+    """Make tables that are missing, where `applies` says so or a person does."""
+    if not (applies or is_interactive()) or not _lacks_tables(target, project, contracts):
+        return
+    from datamaster_kit.plan.plan import plan_summary
+    from datamaster_kit.unity.catalog import apply_catalog, plan_catalog
+
+    found = plan_catalog(target, project, contracts, only_tables=True)
+    summary = plan_summary(found.plan)
+    typer.echo(f"Tables are missing: {summary}", err=True)
+    confirm_change("Make them now?", applies, is_usual=True)
+    with outcome_printer(len(found.plan.pending)) as report:
+        apply_catalog(found, report)
 
 # %% ../../nbs/cli/05_ingest.ipynb #30ecaf5d
 def _run_contract_steps(
@@ -267,6 +368,26 @@ def ingest_run_command(
     target: TargetName = "local",
     contract: ContractOption = "",
     model: _ModelName = "",
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="PATH|GLOB",
+            help="Copy files into the model's landing folder first, each whole and once.",
+            show_default=False,
+        ),
+    ] = None,
+    more_sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="More files of --from, as a shell makes them of *.csv.",
+            show_default=False,
+        ),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make what is missing of the tables first.")
+    ] = False,
     every: Annotated[
         str,
         typer.Option(
@@ -289,12 +410,25 @@ def ingest_run_command(
     It can be stopped and started at any time: nothing is lost, nothing is there twice. SIGTERM ends
     it after the running batch, a second one at once.
 
-    Example: datamaster ingest run --contract contracts/account.yaml
+    With --from, a file belongs to the only model, to that of --model, or to the one that its name
+    begins with.
+
+    Example: datamaster ingest run --from orders.csv --apply
     """
     from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest_files, keep_ingesting
 
     to, described, contracts = load_target_project(project, target, contract)
     contracts = contracts_with_model(contracts, model)
+    if to.is_outside and apply:
+        raise BadInput(
+            WORKSPACE_SPARK_ONLY.fault(
+                "--apply makes tables where the command runs",
+                path="--apply",
+                hint=f"datamaster unity apply --target {target}",
+            )
+        )
+    named = (sources or (), more_sources or ())
+    _land_sources(to, described.names.catalog, contracts, named, model)
     if to.is_outside and every:
         hint = (
             "a contract whose frequency is streaming or micro-batching has such a job: "
@@ -315,6 +449,7 @@ def ingest_run_command(
         ]
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
+    _make_missing_tables(to, described, contracts, apply)
     if every:
         print_runs(keep_ingesting(to, described, contracts, every), as_json)
         return
@@ -361,6 +496,7 @@ def replay_command(
             "--from-csv", help="Take the corrected rows from this folder.", show_default=False
         ),
     ] = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look at quarantined rows again, and move the good ones on to bronze and silver.
@@ -389,6 +525,8 @@ def replay_command(
                 message, path="--to-csv" if to_csv else "--from-csv", hint=hint
             )
         )
+    if to_csv is None:
+        confirm_change("Move the quarantined rows that are good now to bronze and silver?", yes)
     if to.is_outside:
         run_cli_in_workspace(to, described, contracts, contract, ["ingest", "replay"], as_json)
         return
@@ -479,6 +617,7 @@ def retention_command(
             "--apply", help="Delete the rows, then vacuum; without it, they are only counted."
         ),
     ] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the rows that are older than the contract's retention; with --apply delete them.
@@ -490,6 +629,8 @@ def retention_command(
     from datamaster_kit.ingest.ingest import enforce_retention
 
     to, described, contracts = load_target_project(project, target, contract)
+    if apply:
+        confirm_change("Delete the rows that are older than the retention?", yes)
     if to.is_outside:
         words = ["ingest", "retention", *_render_options(apply=apply)]
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)

@@ -16,9 +16,10 @@ from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT',
-           'WORKSPACE_SPARK_ONLY', 'doctor_command', 'parse_parameters', 'count_phrase',
-           'run_steps_command', 'line_printer', 'report_command']
+__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'YesOption',
+           'DEFAULT_PROJECT', 'WORKSPACE_SPARK_ONLY', 'doctor_command',
+           'parse_parameters', 'count_phrase', 'run_steps_command', 'line_printer',
+           'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -33,6 +34,9 @@ SummaryFile = Annotated[
         help="Append the plan as Markdown to a file, such as $GITHUB_STEP_SUMMARY.",
         show_default=False,
     ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask before something is changed.")
 ]
 DEFAULT_PROJECT = Path("datamaster.yaml")
 

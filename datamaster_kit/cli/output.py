@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ..contract.fault import Fault
 from ..contract.visible import DEVOPS_COMMAND, visible_text
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults',
-           'print_plan', 'append_summary', 'outcome_printer']
+           'print_plan', 'append_summary', 'outcome_printer', 'is_interactive',
+           'confirm_change']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def visible_line(value: Any) -> str:
@@ -300,3 +303,24 @@ def outcome_printer(total: int) -> Iterator[Callable[[ChangeOutcome], None]]:
                 )
 
         yield report
+
+# %% ../../nbs/cli/00_output.ipynb #649e77a2
+def is_interactive() -> bool:
+    """Somebody can be asked: both ends of a question are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm_change(question: str, is_certain: bool, is_usual: bool = False) -> None:
+    """Ask a person whether something is to be changed, where there is one.
+
+    Args:
+        is_certain: It was said already, by an option.
+        is_usual: Yes is what Enter says.
+
+    Raises typer.Exit with 1 where the answer is no.
+    """
+    if is_certain or not is_interactive():
+        return
+    if not typer.confirm(question, default=is_usual, err=True):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Exit(1)

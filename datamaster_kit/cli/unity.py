@@ -17,8 +17,14 @@ from .lakehouse import (
     ProjectFile,
     SummaryFile,
     TargetName,
+    YesOption,
 )
-from .output import append_summary, print_plan, outcome_printer
+from .output import (
+    append_summary,
+    confirm_change,
+    outcome_printer,
+    print_plan,
+)
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
@@ -110,10 +116,11 @@ def unity_apply_command(
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
     only_tables: _OnlyTables = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show the plan, then apply it.
+    """Show the plan, then apply it; on a terminal after a question.
 
     A second apply changes nothing; after a failure it goes on from what is there.
 
@@ -124,6 +131,8 @@ def unity_apply_command(
     found = _build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
     print_plan(found.plan, as_json)
     append_summary(summary, "Apply: unity", target, found.plan)
+    if not found.plan.is_empty and not found.plan.problems:
+        confirm_change(f"Apply this to {target}?", yes)
     with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)
 

@@ -127,7 +127,11 @@ class Step:
         )
 
 # %% ../../nbs/ingest/01_step.ipynb #44c5d822
-NO_TABLE = code("no-table", "A table that the step needs is not there.", "datamaster unity apply")
+NO_TABLE = code(
+    "no-table",
+    "A table that the step needs is not there.",
+    "datamaster unity apply, or: datamaster ingest run --apply",
+)
 TABLE_DIFFERS = code(
     "table-differs",
     "A table lacks a column, or has one of another type, than the contract asks for.",

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..contract.check import folder_name
-from ..contract.model import Contract, Workflow
+from ..contract.model import Contract
 from ..plan.plan import Change, Plan
 from ..project.private import make_private
 from ..project.project_file import Project
+from ..targets.landing import file_models
 from .events import ResourceProgress
 from .lock import hold_setup_folder
 from .backend import PartPlan, ProgressReport
@@ -30,14 +31,7 @@ def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path
     Of each model that comes in files, of the catalog and of its volumes; raises BadInput where a
     model's name is not one of a folder.
     """
-    models = sorted(
-        {
-            model.name
-            for contract in contracts
-            if (contract.workflow or Workflow()).source.type == "adls"
-            for model in contract.ingested_models
-        }
-    )
+    models = sorted(file_models(contracts))
     return (
         *(project.state_folder / "landing" / folder_name(model) for model in models),
         *(project.state_folder / kind / project.names.catalog for kind in ("warehouse", "volumes")),

@@ -14,6 +14,7 @@ __all__ = ['KILL_AT', 'POINTS', 'failpoint']
 # %% ../../nbs/targets/07_failpoints.ipynb #24f34b94
 KILL_AT = "DATAMASTER_KILL_AT"
 POINTS = (
+    "landing.copied",
     "bronze.claimed",
     "bronze.begun",
     "bronze.appended",

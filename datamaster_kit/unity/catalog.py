@@ -42,6 +42,7 @@ from ..plan.resources import (
 )
 from ..targets.databricks import DatabricksTarget
 from ..targets.base import Target
+from ..targets.landing import file_models
 from ..targets.clients.warehouse import find_warehouse
 from .masks import FUNCTION_COMMENT_PREFIX
 from .tables import (
@@ -80,7 +81,8 @@ class CatalogPlan:
 
     `workspace` and `state` are those that the first was made from.
 
-    `plan_again` makes the plan of tables anew.
+    `plan_again` makes the plan of tables anew. `landing_models` are those whose files arrive in
+    folders of this machine.
     """
 
     target: Target
@@ -90,6 +92,7 @@ class CatalogPlan:
     objects: Plan = _EMPTY_PLAN
     workspace: Workspace | None = None
     state: WorkspaceState = _EMPTY_STATE
+    landing_models: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -128,7 +131,10 @@ def plan_catalog(
     def tables() -> Plan:
         return plan_project_tables(target, project, contracts, drops, allow_delete)
 
-    if only_tables or not isinstance(target, DatabricksTarget):
+    if not isinstance(target, DatabricksTarget):
+        models = tuple(file_models(contracts))
+        return CatalogPlan(target, project, tables(), tables, landing_models=models)
+    if only_tables:
         return CatalogPlan(target, project, tables(), tables)
     return _plan_workspace(target, project, contracts, drops, allow_delete)
 
@@ -316,6 +322,8 @@ def apply_catalog(
         attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, report_object))
     if workspace is not None and not failed:
         attempt(lambda: give_ownership(workspace, found.objects, report_object))
+    for model in found.landing_models:
+        found.target.landing_folder(model)  # which makes it
     faults += _table_refusal_faults(found)
     if faults:
         raise DatamasterError(*faults)

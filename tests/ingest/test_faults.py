@@ -111,7 +111,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = project(tmp_path_factory.mktemp("killed"))
     assert ended(start(folder, "apply"))[0] == 0
-    points = [point for point in POINTS if not point.startswith(("retention.", "hold."))]
+    points = [
+        point for point in POINTS if not point.startswith(("landing.", "retention.", "hold."))
+    ]
     for number, point in enumerate(points):
         land(
             folder,
