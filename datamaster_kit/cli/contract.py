@@ -50,10 +50,14 @@ FILE_EXISTS = code(
 
 # %% ../../nbs/cli/03_contract.ipynb #91df6efe
 def write_output(text: str, output: Path | None) -> None:
-    """Write text to a new file, or to standard output; raises BadInput where the file exists."""
+    """Write text to a new file, whose folder is made, or to standard output.
+
+    Raises BadInput where the file exists.
+    """
     if output is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
+    output.parent.mkdir(parents=True, exist_ok=True)
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(text if text.endswith("\n") else text + "\n")
@@ -165,6 +169,13 @@ class _ContractExportFormat(StrEnum):
     html = "html"
 
 
+def _default_catalog(project_file: Path) -> str:
+    """Return the catalog of a project, or `main` where there is no project file."""
+    from datamaster_kit.project.project_file import read_project
+
+    return read_project(project_file).names.catalog if project_file.is_file() else "main"
+
+
 @app.command("export")
 def export_command(
     contract: _ContractArgument,
@@ -172,7 +183,12 @@ def export_command(
         _ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")
     ] = _ContractExportFormat.odcs,
     model: Annotated[str, typer.Option(help="One model; empty: every model.")] = "",
-    catalog: Annotated[str, typer.Option(help="The catalog named in SQL.")] = "main",
+    catalog: Annotated[
+        str, typer.Option(help="The catalog named in SQL; empty: the project's, or main.")
+    ] = "",
+    project: Annotated[
+        Path, typer.Option("--project", help="The project file, if there is one.")
+    ] = Path("datamaster.yaml"),
     version: Annotated[
         str,
         typer.Option(
@@ -184,7 +200,7 @@ def export_command(
 ) -> None:
     """Export a contract as ODCS, a Spark schema, Databricks SQL, JSON schema or an HTML page.
 
-    Example: datamaster contract export contracts/account.yaml --format sql --catalog crisk
+    Example: datamaster contract export contracts/account.yaml --format sql
     """
     from datamaster_kit.contract.read import read_contract, read_unchecked_contract
 
@@ -193,7 +209,7 @@ def export_command(
         if form is _ContractExportFormat.sql
         else read_unchecked_contract(contract, lenient=lenient)
     )
-    text, lost = _render_export(read, form, model, catalog, version)
+    text, lost = _render_export(read, form, model, catalog or _default_catalog(project), version)
     write_output(text, output)
     for address in lost:
         typer.echo(

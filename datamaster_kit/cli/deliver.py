@@ -17,10 +17,12 @@ from .lakehouse import (
     JsonOption,
     ProjectFile,
     SummaryFile,
+    YesOption,
     parse_parameters,
 )
 from .output import (
     append_summary,
+    confirm_change,
     visible_line,
     print_json,
     print_plan,
@@ -154,12 +156,13 @@ def deliver_apply_command(
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
     purpose: _Purposes = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show the plan, then apply it: jobs are changed in place, and keep their id and their runs.
 
-    A second apply changes nothing.
+    On a terminal it asks before. A second apply changes nothing.
 
     With --contract or --purpose, only those jobs and topics are looked at: others stay as they are.
 
@@ -173,6 +176,8 @@ def deliver_apply_command(
     append_summary(
         summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults))
     )
+    if not plan.is_empty and not plan.problems:
+        confirm_change(f"Apply this to {target}?", yes)
     with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 

@@ -5,7 +5,7 @@
 # %% ../../nbs/cli/12_setup.ipynb #4627fe2b
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import setup_doctor
-from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile
-from .output import append_summary, visible_line, print_json, print_plan
+from .lakehouse import (
+    DEFAULT_PROJECT,
+    JsonOption,
+    ProjectFile,
+    SummaryFile,
+    YesOption,
+)
+from .output import (
+    append_summary,
+    confirm_change,
+    visible_line,
+    print_json,
+    print_plan,
+)
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
@@ -77,29 +89,41 @@ def progress_line(found: ResourceProgress) -> str:
     return visible_line(f"{found.state}: {found.action} {found.address}{time}")
 
 
+class _ProgressPrinter:
+    """Prints how far resources are on standard error, the one at work in a line that moves."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True)
+        moving = self.console if self.console.is_terminal else Console(quiet=True)
+        self.status = moving.status("")
+
+    def __call__(self, found: ResourceProgress) -> None:
+        """Print a resource's progress."""
+        from rich.text import Text
+
+        line = progress_line(found)
+        self.status.update(Text(line))
+        is_start = found.state == "started" and not self.console.is_terminal
+        if is_start or found.state in ("done", "failed", "interrupted"):
+            style = "" if found.state in ("started", "done") else "red"
+            self.console.print(Text(line, style=style), soft_wrap=True)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Keep the line that moves away while a person reads and answers."""
+        self.status.stop()
+        yield
+        self.status.start()
+
+
 @contextmanager
-def _resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]:
+def _resource_progress_printer() -> Iterator[_ProgressPrinter]:
     """Give a report of progress on standard error."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True)
-    with console.status("") if console.is_terminal else Console(quiet=True).status("") as status:
-
-        def report(found: ResourceProgress) -> None:
-            status.update(Text(progress_line(found)))
-            if found.state in ("done", "failed", "interrupted") or (
-                found.state == "started" and not console.is_terminal
-            ):
-                console.print(
-                    Text(
-                        progress_line(found),
-                        style="" if found.state in ("started", "done") else "red",
-                    ),
-                    soft_wrap=True,
-                )
-
-        yield report
+    printer = _ProgressPrinter()
+    with printer.status:
+        yield printer
 
 # %% ../../nbs/cli/12_setup.ipynb #b4ee5f38
 @app.command("plan")
@@ -167,10 +191,11 @@ def setup_apply_command(
     target: _BackendName = "azure",
     part: _PartNames = None,
     allow_delete: _SetupAllowDelete = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
-    """Show the plan of each part, then apply that very plan.
+    """Show the plan of each part, then apply that very plan; on a terminal after a question.
 
     A second apply changes nothing; after a failure it goes on from what is there.
 
@@ -185,6 +210,9 @@ def setup_apply_command(
             typer.echo(f"{planned.part}:")
             print_plan(planned.plan)
         append_summary(summary, "Apply: setup", f"{target}, {planned.part}", planned.plan)
+        if not planned.plan.is_empty:
+            with report.pause():
+                confirm_change(f"Apply {planned.part} of {side.name}?", yes)
 
     with _open_backend(project, target) as side, _resource_progress_printer() as report:
         parts = _backend_parts(side, part)
