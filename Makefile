@@ -45,10 +45,8 @@ infra: tools  ## the checks and tests of infra/ alone
 	$(BIN)/python -m pytest tests/setup/test_infra.py
 
 demo: setup  ## sample contracts and raw files -> Delta tables, executed notebooks and a report
-	$(BIN)/python tools/sample_data.py .datamaster/landing
 	$(BIN)/datamaster contract lint contracts
-	$(BIN)/datamaster run setup unity ingest deliver silver quality explore -p target=local
-	$(BIN)/datamaster report
+	$(BIN)/datamaster demo .
 
 test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest $(PARALLEL)

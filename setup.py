@@ -11,6 +11,7 @@ settings = parser["DEFAULT"]
 folders = {
     "steps": "nbs/steps",
     "web": "nbs/web",
+    "samples": "contracts",
     "standards": "nbs/standards",
     "infra": "infra",
     "templates": "templates",
@@ -18,12 +19,13 @@ folders = {
     "requirements": ".github/requirements",
 }
 extras = ("local", "forms", "databricks", "dev")
-# Step notebooks, the web page, Terraform's files and what new projects begin with ship in the
-# package; a checkout reads them in place.
+# Step notebooks, the web page, sample contracts, Terraform's files and what new projects begin with
+# ship in the package; a checkout reads them in place.
 shipped = {
     "steps": ["*.ipynb"],
     "web": ["*.ipynb", "*.j2"],
     "web.static": ["*"],
+    "samples": ["*.yaml"],
     "standards": ["*.json", "LICENSE", "NOTICE"],
     "infra.state": ["*.tf", ".terraform.lock.hcl"],
     "infra.entra": ["*.tf", ".terraform.lock.hcl"],

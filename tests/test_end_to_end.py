@@ -69,39 +69,12 @@ def environment(home: Path) -> dict[str, str]:
 def lakehouse(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, dict[str, object], dict[str, str]]:
-    """Return a project after the steps ran once, what they answered, and the environment they ran
-    in.
-    """
+    """Return the folder of the demo, what its steps answered, and the environment it ran in."""
     project = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "datamaster.yaml", project)
-    shutil.copytree(ROOT / "contracts", project / "contracts")
     (project / ".datamaster").mkdir()
     shutil.copytree(ROOT / ".datamaster" / "jars", project / ".datamaster" / "jars")
-    subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / "tools" / "sample_data.py"),
-            str(project / ".datamaster" / "landing"),
-        ],
-        check=True,
-    )
     variables = environment(tmp_path_factory.mktemp("home"))
-    return (
-        project,
-        datamaster(
-            project,
-            variables,
-            "run",
-            "setup",
-            "unity",
-            "ingest",
-            "silver",
-            "quality",
-            "explore",
-            "--json",
-        ),
-        variables,
-    )
+    return (project, datamaster(project, variables, "demo", ".", "--json"), variables)
 
 
 def datamaster(project: Path, variables: dict[str, str], *arguments: str) -> dict[str, object]:

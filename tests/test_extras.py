@@ -5,9 +5,11 @@ process of its own; and what is missing is told with the extra that has it.
 from __future__ import annotations
 
 import ast
+import csv
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -258,27 +260,91 @@ def does_without_an_extra(here: Installed) -> None:
     here.lacks("databricks", "deliver", "plan", "--target", "production")
 
 
+def write_orders(file: Path) -> None:
+    """Write the file of 2,000 orders that README speaks of.
+
+    Three amounts have a comma, and a status is misspelt.
+    """
+    chance = random.Random(1)
+    rows = [
+        {
+            "order_id": 1000 + number,
+            "customer_email": f"c{chance.randint(1, 700)}@example.com",
+            "ordered_at": f"2026-0{chance.randint(1, 9)}-{chance.randint(10, 28)} 10:30:00",
+            "amount": f"{chance.uniform(1, 500):.2f}".replace(
+                ".", "," if number in (100, 400, 900) else "."
+            ),
+            "status": "piad" if number == 1500 else chance.choice(("open", "paid", "sent")),
+        }
+        for number in range(2000)
+    ]
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def five_minutes(page: str) -> tuple[list[str], list[str]]:
+    """Return the commands of a page's first part, and the lines that it shows of their output."""
+    text = (ROOT / page).read_text(encoding="utf-8").split("\n## ")[1]
+    written, shown = re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL)
+    commands = [line.partition("  #")[0].strip() for line in written.strip().splitlines()]
+    return commands, [line for line in shown.splitlines() if not line.startswith("$ ")]
+
+
+def as_shown(text: str) -> list[list[str]]:
+    """Return the lines of an output without the times that differ from run to run."""
+    return [re.sub(r"\d+\.\d(?= +succeeded)", "0.0", line).split() for line in text.splitlines()]
+
+
 def does_local(here: Installed) -> None:
-    """Files are ingested by Spark on this machine."""
-    shutil.copytree(ROOT / ".datamaster" / "jars", here.folder / ".datamaster" / "jars")
-    here.run("doctor")
-    for other in ("account.yaml", "flights.odcs.yaml"):
-        (here.folder / "contracts" / other).unlink()
-    here.run("unity", "apply")
-    here.run(
-        "mock",
-        "contracts/consents.yaml",
-        "--rows",
-        "50",
-        "--seed",
-        "1",
-        "--out",
-        ".datamaster/landing/consents",
+    """README's first part is followed word for word, in an empty folder and an empty home."""
+    commands, shown = five_minutes("README.md")
+    assert commands[0] == "pip install 'datamaster_kit[local]'"  # as `Installed` has done
+    assert len(commands) <= 6 and five_minutes("README.pt-BR.md")[0] == commands
+    folder, home = here.folder.parent / "shop", here.folder.parent / "home"
+    home.mkdir()
+    jars = folder / ".datamaster" / "jars"
+    shutil.copytree(
+        ROOT / ".datamaster" / "jars", jars, ignore=shutil.ignore_patterns("*.jsa")
+    )  # which would be fetched
+    code = "from datamaster_kit.targets.jvm.class_archive import project_archive as found; "
+    key = here.python(
+        f"{code}from pathlib import Path; print(found(Path({str(jars.parent)!r}))[1])"
     )
-    runs = json.loads(
-        here.run("ingest", "run", "--contract", "contracts/consents.yaml", "--json")[0]
-    )["runs"]
-    assert sum(run["rows_written"] for run in runs) >= 50, runs
+    (jars / f"classes-{key}-0.jsa").touch(0o600)  # made in a minute, by a test of its own
+    write_orders(folder / "orders.csv")
+    path = f"{here.bin}{os.pathsep}{here.environment['PATH']}"
+    environment = {**here.environment, "HOME": str(home), "PATH": path, "COLUMNS": "80"}
+    output = ""
+    for command in commands[1:]:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        output += done.stdout + done.stderr
+        assert done.returncode == 0, f"{command}: {output[-3000:]}"
+    missing = [line for line in as_shown("\n".join(shown)) if line not in as_shown(output)]
+    assert missing == [], output
+    assert (folder / "runs" / "report" / "index.html").is_file()
+    again = subprocess.run(
+        "datamaster ingest run --from orders.csv",
+        shell=True,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0 and "not taken again" in again.stderr, again.stderr
+    here.run("mock", "contracts/consents.yaml", "--rows", "50", "--out", "mocked")
+    assert list((here.folder / "mocked" / "consents").glob("*.csv"))
 
 
 def does_forms(here: Installed) -> None:

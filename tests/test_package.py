@@ -353,6 +353,10 @@ def test_the_wheel_carries_every_package_the_step_notebooks_and_the_web_page(
     assert {f"datamaster_kit/{name}" for name in templates} == {
         name for name in names if name.startswith("datamaster_kit/templates/")
     }
+    samples = {
+        f"datamaster_kit/samples/{path.name}" for path in (ROOT / "contracts").glob("*.yaml")
+    }
+    assert samples and samples <= set(names)
     assert {f"datamaster_kit/workflows/{name}" for name in WORKFLOW_FILES} | {
         "datamaster_kit/requirements/databricks.txt"
     } == {

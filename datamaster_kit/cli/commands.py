@@ -46,6 +46,11 @@ def _show_type_word(parameter: Any) -> None:
         parameter.display_type = display_type
 
 
+def _unwrapped_text(text: str) -> str:
+    """Return a docstring's text with a line a paragraph, which the terminal's width wraps."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 class Commands(TyperGroup):
     """A group of commands whose help shows types as words, and that Ctrl-C ends with 130."""
 
@@ -68,6 +73,8 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return one of the group's commands, or None."""
         command = super().get_command(ctx, cmd_name)
+        if command and command.help:
+            command.help = _unwrapped_text(command.help)
         for parameter in command.get_params(ctx) if command else ():
             _show_type_word(parameter)
         return command

@@ -220,6 +220,8 @@ def _run_advice(runs: Sequence[Run], landing_folder: Callable[[str], str]) -> It
             yield f"{run.model}: {amount} kept out of silver: {words}"
     if any(run.rows_quarantined for run in ingests):
         yield "to mend them: datamaster ingest replay --to-csv corrections"
+    if any(run.rows_read for run in runs):
+        yield "to see tables, rules and runs: datamaster report"
 
 # %% ../../nbs/cli/05_ingest.ipynb #4b9dccf7
 _SOURCES_NOT_NAMED = code(
@@ -380,7 +382,7 @@ def ingest_run_command(
     more_sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE...",
             help="More files of --from, as a shell makes them of *.csv.",
             show_default=False,
         ),

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -212,6 +213,21 @@ def _append_gitignore(file: Path, lines: Sequence[str]) -> None:
         opened.write(start + b"".join(line.encode() + end for line in lines))
 
 # %% ../../nbs/cli/10_init.ipynb #e38b25a8
+def _make_project_folders(project_file: Path) -> None:
+    """Make the folder of the contracts, and the landing folders of those that are there."""
+    from datamaster_kit.project.private import make_private
+    from datamaster_kit.project.project_file import read_contracts, read_project
+    from datamaster_kit.targets.landing import file_models
+    from datamaster_kit.targets.local import LocalTarget
+
+    project = read_project(project_file)
+    (project.root / "contracts").mkdir(exist_ok=True)
+    make_private(project.state_folder / "landing")
+    with suppress(BadInput):  # none yet, or one that lint speaks of
+        for model in file_models(read_contracts(project)):
+            LocalTarget(project).landing_folder(model)
+
+
 def _answer_option(help: str) -> Any:
     """Return the option of an answer."""
     return typer.Option(help=help, show_default=False)
@@ -311,6 +327,7 @@ def init_command(
     }
     answers = collect_answers(given, _detect_answers(folder), not no_input)
     write_output(project_text(answers), output)
+    _make_project_folders(output)
     lines, file = _missing_gitignore_lines(folder), output.parent / ".gitignore"
     if lines:
         what = "has a new line for" if file.exists() else "is written, with a line for"
@@ -323,8 +340,9 @@ def init_command(
         )
     typer.echo(
         visible_line(
-            f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`"
-            + (", `datamaster setup doctor`" if answers.get("subscription") else "")
+            f"{output} is written. Next: `datamaster doctor --install`, and a contract: "
+            "`datamaster contract import FILE -o contracts/NAME.odcs.yaml`, or `contract new`"
+            + ("; for Azure `datamaster setup doctor`" if answers.get("subscription") else "")
             + "."
         )
     )

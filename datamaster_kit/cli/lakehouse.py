@@ -6,20 +6,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, code
 
+if TYPE_CHECKING:
+    from datamaster_kit.lakehouse.step_notebooks import StepResult
+
 # %% auto #0
 __all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'YesOption',
            'DEFAULT_PROJECT', 'WORKSPACE_SPARK_ONLY', 'doctor_command',
-           'parse_parameters', 'count_phrase', 'run_steps_command', 'line_printer',
-           'report_command']
+           'parse_parameters', 'print_steps', 'count_phrase', 'run_steps_command',
+           'line_printer', 'step_printer', 'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -125,6 +128,30 @@ def parse_parameters(texts: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #fdfc36f0
+def print_steps(results: Sequence[StepResult], as_json: bool) -> None:
+    """Print what steps gave: a row each, or all of them as JSON."""
+    if as_json:
+        print_json(
+            {
+                "steps": [
+                    {
+                        "name": result.name,
+                        "notebook": str(result.notebook),
+                        "seconds": result.seconds,
+                        "result": result.result,
+                    }
+                    for result in results
+                ]
+            }
+        )
+        return
+    rows = (
+        (result.name, _step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook)
+        for result in results
+    )
+    print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
+
+
 def _step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
@@ -211,28 +238,10 @@ def run_steps_command(
         return
     given = parse_parameters(parameters or [])
     _require_target(names, given)
-    progress = None if as_json else _step_progress_printer()
-    results = run_step_notebooks(names, given, output, progress, listener=line_printer())
-    if as_json:
-        print_json(
-            {
-                "steps": [
-                    {
-                        "name": result.name,
-                        "notebook": str(result.notebook),
-                        "seconds": result.seconds,
-                        "result": result.result,
-                    }
-                    for result in results
-                ]
-            }
-        )
-        return
-    rows = (
-        (result.name, _step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook)
-        for result in results
+    progress = None if as_json else step_printer()
+    print_steps(
+        run_step_notebooks(names, given, output, progress, listener=line_printer()), as_json
     )
-    print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #356ea959
 def line_printer() -> Callable[[str], None]:
@@ -244,7 +253,7 @@ def line_printer() -> Callable[[str], None]:
     return lambda line: typer.echo(visible_line(line), file=stream)
 
 
-def _step_progress_printer() -> Callable[[str, int, int, str], None]:
+def step_printer() -> Callable[[str, int, int, str], None]:
     """Return a callback (step, cell, cells, heading) that tells the progress on standard error."""
     from rich.console import Console
 

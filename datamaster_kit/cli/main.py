@@ -18,6 +18,7 @@ from .. import __version__
 from . import (
     contract,
     deliver,
+    demo,
     forms,
     ingest,
     init,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.add_typer(contract.app, name="contract", cls=Commands)
 app.command("init")(init.init_command)
+app.command("demo")(demo.demo_command)
 app.command("doctor")(lakehouse.doctor_command)
 app.command("run")(lakehouse.run_steps_command)
 app.add_typer(new.app, name="new", cls=Commands)

@@ -55,18 +55,37 @@ def print_json(value: Any) -> None:
 _MAX_TABLE_WIDTH = 400
 
 
-_MIN_TEXT_WIDTH = 12
+_MAX_WORD_WIDTH = 38
+_MIN_BROKEN_WIDTH = 20  # of a longer word, such as an address
 
 
 def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
     """Return the width in which a column can be read.
 
-    A number is not broken, and a text is folded no narrower than some characters.
+    A number is not broken, and of a text no word that is not very long.
     """
     from rich.cells import cell_len
 
-    whole = max(map(cell_len, (name, *cells)))
-    return whole if is_number else max(*map(cell_len, name.split()), min(whole, _MIN_TEXT_WIDTH))
+    texts = (name, *cells)
+    if is_number:
+        return max(map(cell_len, texts))
+    words = (cell_len(word) for text in texts for word in text.split())
+    widths = (width if width <= _MAX_WORD_WIDTH else _MIN_BROKEN_WIDTH for width in words)
+    return max(widths, default=1)
+
+
+def _column_widths(least: Sequence[int], whole: Sequence[int], room: int) -> list[int]:
+    """Return the widths of columns, each at least as wide as it must be.
+
+    What room is left is shared out, to those first that lack least.
+    """
+    widths, spare = list(least), room - sum(least)
+    by_lack = sorted(range(len(widths)), key=lambda place: whole[place] - least[place])
+    for number, place in enumerate(by_lack):
+        extra = min(whole[place] - least[place], spare // (len(widths) - number))
+        widths[place] += extra
+        spare -= extra
+    return widths
 
 
 def print_table(
@@ -83,18 +102,18 @@ def print_table(
         is_wide: The table is not folded, so that an address stays in one piece.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(width=_MAX_TABLE_WIDTH if is_wide else None)
     texts = [[visible_line(cell) for cell in row] for row in rows]
-    least = sum(
-        _min_column_width(name, (row[place] for row in texts), name in numbers)
-        for place, name in enumerate(columns)
-    )
+    by_column = [[name, *(row[place] for row in texts)] for place, name in enumerate(columns)]
+    least = [_min_column_width(cells[0], cells[1:], cells[0] in numbers) for cells in by_column]
+    needed = sum(least) + len(columns) + 1
     blanks = next(
-        (blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0
+        (blanks for blanks in (2, 1) if needed + blanks * len(columns) <= console.width), 0
     )
     heading = Text(visible_line(title), style="bold")
     if not blanks:
@@ -103,9 +122,12 @@ def print_table(
     table = Table(
         title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, blanks - 1)
     )
-    for column in columns:
+    whole = [max(map(cell_len, cells)) for cells in by_column]
+    room = console.width - (blanks + 1) * len(columns) - 1
+    for column, width in zip(columns, _column_widths(least, whole, room), strict=True):
         table.add_column(
             column,
+            width=width,
             justify="right" if column in numbers else "left",
             overflow="fold",
             no_wrap=column in numbers,

@@ -8,9 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datamaster_kit.cli.output import print_table
 from datamaster_kit.cli.start import STOPPED_MESSAGE
@@ -184,8 +189,8 @@ def test_an_import_tells_what_it_made_of_each_column_beside_the_draft(tmp_path: 
         "  kind: text, one of A (50), B (50)",
         "  email: text, because no value is a number, a date or a truth value, sounds personal",
         "  key: amount (0.0% duplicates), email (0.0% duplicates), id (2.0% duplicates)",
-        "Next: write it with -o FILE, fill in what is marked TODO, then `datamaster contract "
-        "lint FILE`.",
+        "Next: write it with -o FILE, fill in what is marked TODO, which `datamaster contract "
+        "lint FILE` lists, then `datamaster ingest run --from FILE`.",
     ]
     draft = tmp_path / "payment.odcs.yaml"
     result = datamaster("contract", "import", str(data), "--model", "paid", "-o", str(draft))
@@ -355,6 +360,47 @@ def test_no_number_and_no_heading_of_one_is_broken_however_narrow_the_terminal(
     assert all(len(line.rstrip()) <= width for line in shown.splitlines())
 
 
+def test_a_word_is_not_broken_where_the_table_has_room_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    jars = "delta-spark_4.1_2.13-4.4.0.jar, spark-avro_2.13-4.1.1.jar"
+    rows = [("jars", "missing", jars, "datamaster doctor --install")]
+    print_table("This machine", ("what", "state", "detail", "what to do"), rows)
+    shown = capsys.readouterr().out
+    assert {*jars.split(), "--install"} <= {*shown.split()}
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+CELLS = st.text(st.sampled_from("abc 1/é漢"), max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(20, 120), st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=3))
+def test_a_table_loses_no_character_however_wide_the_terminal(
+    width: int, rows: list[tuple[str, str, str]]
+) -> None:
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        redirect_stdout(StringIO()) as shown,
+    ):
+        environment.setenv("COLUMNS", str(width))
+        print_table("T", ("x", "y", "z"), rows)
+    expected = Counter("".join(cell for row in rows for cell in row))
+    seen = Counter(shown.getvalue())
+    assert all(seen[character] == expected[character] for character in "abc1/é漢")
+
+
+def test_the_help_of_a_verb_fills_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from datamaster_kit.cli.main import app
+
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = CliRunner().invoke(app, ["ingest", "run", "--help"], prog_name="datamaster").stdout
+    assert "\n twice. SIGTERM ends it after the running batch, a second one at once." in shown
+
+
 def test_the_steps_table_is_a_table_in_eighty_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -368,4 +414,4 @@ def test_the_steps_table_is_a_table_in_eighty_columns(
     )
     lines = capsys.readouterr().out.splitlines()
     assert re.search(r"step +result +seconds +executed notebook", lines[2]) and "1209.4" in lines[4]
-    assert path in "".join(line[-30:].strip() for line in lines[4:])
+    assert path in "".join(line.split()[-1] for line in lines[4:] if line.strip())

@@ -258,3 +258,11 @@ def test_a_file_with_the_totals_of_another_comes_with_it_and_is_replaced(project
         totals.write_text(f"{count}\n", encoding="utf-8")
         assert faults(ran("ingest", "run", "--from", "note-1.*")) == ["no-table"]
     assert landed(project, "note") == {"note-1.csv": "id\n1\n", "note-1.ctl": "1\n"}
+
+
+def test_init_makes_the_folders_of_the_contracts_that_are_there(project: Path) -> None:
+    (project / "datamaster.yaml").unlink()
+    done = ran("init", "--domain", "shop", "--no-input")
+    assert done.exit_code == 0, done.output
+    made = {path.name for path in (project / ".datamaster" / "landing").iterdir()}
+    assert made == {"order", "note"} and "contract import" in done.output

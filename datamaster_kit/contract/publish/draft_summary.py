@@ -96,6 +96,6 @@ def summary_lines(samples: Sequence[ModelSample], output: Path | None = None) ->
         )
     written = str(output) if output else "FILE"
     yield (
-        f"Next: {'' if output else 'write it with -o FILE, '}fill in what is marked TODO, then "
-        f"`datamaster contract lint {written}`."
+        f"Next: {'' if output else 'write it with -o FILE, '}fill in what is marked TODO, which "
+        f"`datamaster contract lint {written}` lists, then `datamaster ingest run --from FILE`."
     )
