@@ -64,6 +64,20 @@ def test_a_target_that_the_project_does_not_name_is_refused_before_a_notebook_ru
     assert not (project / "runs").exists()
 
 
+def test_sql_names_the_catalog_of_the_project_that_is_there(project: Path) -> None:
+    asked = ["contract", "export", "contracts/shop.yaml", "--format", "sql"]
+    assert "`cshop`.`bronze`" in CliRunner().invoke(app, asked).stdout
+    assert "`mine`.`bronze`" in CliRunner().invoke(app, [*asked, "--catalog", "mine"]).stdout
+    (project / "datamaster.yaml").unlink()
+    assert "`main`.`bronze`" in CliRunner().invoke(app, asked).stdout
+
+
+def test_the_folder_of_a_draft_is_made(project: Path) -> None:
+    (project / "order.csv").write_text("id\n1\n", encoding="utf-8")
+    said = CliRunner().invoke(app, ["contract", "import", "order.csv", "-o", "new/order.yaml"])
+    assert said.exit_code == 0 and (project / "new" / "order.yaml").is_file()
+
+
 @pytest.mark.parametrize(
     "command",
     [

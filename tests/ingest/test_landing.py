@@ -182,7 +182,17 @@ def test_tables_are_made_with_the_landing_folders_of_models_that_come_in_files(
     assert made == {*names} == {"order", "note"}
 
 
-@pytest.mark.parametrize("words", [("unity", "apply"), ("ingest", "run"), ("ingest", "replay")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("unity", "apply"),
+        ("setup", "apply", "--target", "local"),
+        ("ingest", "run"),
+        ("ingest", "replay"),
+        ("ingest", "retention", "--apply"),
+    ],
+    ids=" ".join,
+)
 def test_who_says_no_at_a_terminal_changes_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
@@ -191,6 +201,7 @@ def test_who_says_no_at_a_terminal_changes_nothing(
     done = ran(*words, answer="n\n")
     assert done.exit_code == 1 and "Nothing was changed." in done.stderr
     assert not list((project / ".datamaster").glob("warehouse/*/*"))
+    assert not list((project / ".datamaster").glob("landing/*"))
 
 
 def test_yes_and_a_missing_terminal_ask_nothing(
