@@ -329,7 +329,7 @@ def outcome_printer(total: int) -> Iterator[Callable[[ChangeOutcome], None]]:
 # %% ../../nbs/cli/00_output.ipynb #649e77a2
 def is_interactive() -> bool:
     """Somebody can be asked: both ends of a question are a terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def confirm_change(question: str, is_certain: bool, is_usual: bool = False) -> None:
