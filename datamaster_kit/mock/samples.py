@@ -152,8 +152,9 @@ def _write_accounts(folder: Path) -> list[dict[str, str]]:
 
 
 def _write_consents(folder: Path, accounts: Sequence[Mapping[str, str]]) -> None:
-    """Write the consents of accounts, with a status that does not exist and an identifier that is
-    missing.
+    """Write the consents of accounts.
+
+    One has a status that does not exist, and one has no identifier.
     """
     chance = random.Random(7)  # noqa: S311 - the same rows everywhere
     found = []
