@@ -166,7 +166,8 @@ def _append_bronze_batch(
         return aggregate_values(_batch_rows(step, claim, batch_id), counted)
     # Spark Connect tells observations of one session apart by their names alone
     observation = Observation()
-    append(passing.observe(observation, *aggregate_columns(counted)))
+    appended = append(passing.observe(observation, *aggregate_columns(counted)))
+    step.note_rows(claim.stream, batch_id, appended)
     return dict(observation.get)
 
 

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from ..contract.fault import DatamasterError, code
 from ..contract.model import Model
+from ..contract.sql.sqltype import quote
 from ..contract.quality.rule import Rule, render_query, is_rule_met
-from .quarantine import is_in_delivery_sql
+from .quarantine import is_in_delivery_sql, read_batch_ranges
 from .rows import IS_GOOD_ROW
 from .step import Step
 from ..lakehouse.names import TableName
@@ -113,7 +116,35 @@ def _query_number(step: Step, query: str) -> float | None:
 # %% ../../nbs/ingest/07_checks.ipynb #5d203ada
 def set_rule_results(step: Step, built: str = "") -> tuple[RuleResult, ...]:
     """Return what every set rule of the model says, and every rule that is not executed."""
-    return tuple(rule_result(step, rule, built) for rule in step.rules if not rule.is_row_rule)
+    rules = [rule for rule in step.rules if not rule.is_row_rule]
+    is_asked = any(rule.sees == "delivery" and not rule.not_executed for rule in rules)
+    with _delivery_view(step) if is_asked and not built else nullcontext("") as view:
+        return tuple(
+            rule_result(step, rule, built or (view if rule.sees == "delivery" else ""))
+            for rule in rules
+        )
+
+
+@contextmanager
+def _delivery_view(step: Step) -> Iterator[str]:
+    """Give the quoted name of a view of the delivery's rows, where all of them are in memory.
+
+    Empty where they are not.
+    """
+    ranges = read_batch_ranges(step, (step.run_id, *step.resumed))
+    tables = [rows for batch, rows in step.log.rows.items() if batch[0] == step.model.name]
+    if not tables or sum(map(len, tables)) != sum(part.rows for part in ranges):
+        yield ""
+        return
+    import pyarrow
+
+    view, session = f"delivery_{uuid.uuid4().hex}", step.target.spark
+    rows = pyarrow.concat_tables(tables, promote_options="default")
+    session.createDataFrame(rows).createOrReplaceTempView(view)
+    try:
+        yield quote(view)
+    finally:
+        session.catalog.dropTempView(view)
 
 # %% ../../nbs/ingest/07_checks.ipynb #c3a667de
 RULE_FAILED = code(

@@ -26,6 +26,7 @@ from ..lakehouse.runs import Run
 from ..targets.base import FileSource, Target
 
 if TYPE_CHECKING:
+    import pyarrow
     from pyspark.sql import SparkSession
 
 # %% auto #0
@@ -35,10 +36,14 @@ __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'BatchLog', 'Step', 'require_tables', 'r
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
 class BatchLog:
-    """What this process recorded of a step's batches, so that it need not read it again."""
+    """What this process recorded of a step's batches, so that it need not read it again.
+
+    `rows` are those of small batches, by model, stream and batch.
+    """
 
     runs: list[Run] = field(default_factory=list)
     entries: list[FileEntry] = field(default_factory=list)
+    rows: dict[tuple[str, str, int], pyarrow.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,11 @@ class Step:
         if not self.interval:
             self.log.runs.extend(item for item in items if isinstance(item, Run))
             self.log.entries.extend(item for item in items if isinstance(item, FileEntry))
+
+    def note_rows(self, stream: str, batch_id: int, rows: pyarrow.Table | None) -> None:
+        """Keep a batch's rows, where they are in memory; a step without an end keeps nothing."""
+        if rows is not None and not self.interval:
+            self.log.rows[self.model.name, stream, batch_id] = rows
 
     @property
     def batch_runs(self) -> tuple[Run, ...]:

@@ -20,6 +20,7 @@ from ..project.project_file import Project
 from .records import Detail, RecordRows, QueryValue
 
 if TYPE_CHECKING:
+    import pyarrow
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
@@ -139,10 +140,11 @@ class Target(Protocol):
         application: str,
         version: int,
         is_small: bool = False,
-    ) -> None:
+    ) -> pyarrow.Table | None:
         """Append rows to a table in one commit, exactly once an application and version.
 
-        Columns are found by name. Rows that are said to be small may pass through memory.
+        Columns are found by name. Rows that are said to be small may pass through memory: they are
+        returned then, none where the version was there.
         """
 
     def append_records(

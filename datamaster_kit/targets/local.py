@@ -37,6 +37,7 @@ from .table_creation import can_write_commit, create_by_commit
 from .base import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
+    import pyarrow
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
@@ -187,13 +188,16 @@ class LocalTarget:
         application: str,
         version: int,
         is_small: bool = False,
-    ) -> None:
+    ) -> pyarrow.Table | None:
         """Append rows to a table in one commit, exactly once an application and version.
 
         Few of them without Spark's commit, where the table allows it.
         """
-        if not (is_small and append_arrow(self.folder(table), rows, application, version)):
+        folder = self.folder(table)
+        appended = append_arrow(folder, rows, application, version) if is_small else None
+        if appended is None:
             append_frame_by_spark(rows, self.sql_name(table), application, version)
+        return appended
 
     def append_records(
         self,

@@ -238,21 +238,24 @@ def append_stored_rows(
 
 def _commit_rows(
     table: DeltaTable, make_rows: Callable[[], pyarrow.Table], application: str, version: int
-) -> None:
+) -> pyarrow.Table:
     """Append rows to a table in one commit, and, with an application, exactly once a version.
 
-    They are not made where the version is there.
+    Returns the rows; they are not made, and there are none, where the version is there.
     """
+    import pyarrow
     from deltalake import CommitProperties, Transaction, write_deltalake
 
     last = table.transaction_version(application) if application else None
     if last is not None and last >= version:
-        return
+        return pyarrow.schema(table.schema()).empty_table()
     mark = CommitProperties(
         app_transactions=[Transaction(application, version)] if application else None,
         max_commit_retries=_MOST_TRIES,
     )
-    write_deltalake(table, make_rows(), mode="append", commit_properties=mark)
+    rows = make_rows()
+    write_deltalake(table, rows, mode="append", commit_properties=mark)
+    return rows
 
 
 def _compact_table(folder: Path) -> None:
@@ -340,18 +343,22 @@ def _takes_arrow(table: DeltaTable, schema: Mapping[str, Any]) -> bool:
     )
 
 
-def append_arrow(folder: Path, rows: DataFrame, application: str, version: int) -> bool:
+def append_arrow(
+    folder: Path, rows: DataFrame, application: str, version: int
+) -> pyarrow.Table | None:
     """Append a few rows of Spark's to a folder's table, exactly once an application and version.
 
-    Columns are found by name; one that the rows have not is NULL. Returns False, with nothing done,
-    where only Spark can.
+    Columns are found by name; one that the rows have not is NULL. Returns the rows as they are in
+    the table, none where the version was there; or None, with nothing done, where only Spark can.
     """
     table = _open_delta_table(folder)
     if table is None or not _takes_arrow(table, rows.schema.jsonValue()):
-        return False
-    _commit_rows(table, lambda: _rows_of_table(rows.toArrow(), table), application, version)
+        return None
+    appended = _commit_rows(
+        table, lambda: _rows_of_table(rows.toArrow(), table), application, version
+    )
     _write_checksum(folder / "_delta_log", table.version())
-    return True
+    return appended
 
 
 def _rows_of_table(rows: pyarrow.Table, table: DeltaTable) -> pyarrow.Table:
