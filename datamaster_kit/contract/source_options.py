@@ -85,7 +85,9 @@ def option_names(format: str, *roles: OptionRole) -> frozenset[str]:
     return frozenset(option.name for option in options if not roles or option.role in roles)
 
 
-VALUE_OPTIONS = tuple(option.name for option in _VALUE_OPTIONS)
+VALUE_OPTIONS = tuple(
+    dict.fromkeys(option.name for option in _EVERY_OPTION if option.role == "values")
+)
 CSV_READER_OPTIONS = option_names("csv", "reader") - _OPTION_SYNONYMS.keys()
 ARROW_CSV_OPTIONS = frozenset(
     option.name for option in READER_OPTIONS["csv"] if option.is_for_arrow
