@@ -36,10 +36,11 @@ lock: $(STAMP)  ## bring tools/constraints.txt and the hashed requirements of th
 	(head -1 tools/constraints.txt; .datamaster/lock/bin/python -m pip freeze --exclude-editable) > .datamaster/constraints.txt && mv .datamaster/constraints.txt tools/constraints.txt
 	$(BIN)/python tools/lock.py
 
-tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint into .datamaster, and Chromium, where they are missing
+tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint into .datamaster, Chromium and the broker of the tests, where they are missing
 	$(BIN)/python tools/terraform.py
 	$(BIN)/python tools/actionlint.py
 	$(BIN)/python tools/chromium.py
+	$(BIN)/python tools/kafka_broker_jars.py
 
 infra: tools  ## the checks and tests of infra/ alone
 	$(BIN)/python -m pytest tests/setup/test_infra.py

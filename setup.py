@@ -18,7 +18,7 @@ folders = {
     "workflows": ".github/workflows",
     "requirements": ".github/requirements",
 }
-extras = ("local", "forms", "databricks", "dev")
+extras = ("local", "forms", "events", "databricks", "dev")
 # Step notebooks, the web page, sample contracts, Terraform's files and what new projects begin with
 # ship in the package; a checkout reads them in place.
 shipped = {

@@ -35,6 +35,7 @@ LONGEST = (
     "test_life",
     "test_setup",
     "test_faults",
+    "test_kafka",
     "test_lakehouse",
     "test_end_to_end",
     "test_infra",

@@ -166,6 +166,7 @@ class _ContractExportFormat(StrEnum):
     spark = "spark"
     sql = "sql"
     json_schema = "json-schema"
+    avro = "avro"
     html = "html"
 
 
@@ -198,7 +199,7 @@ def export_command(
     lenient: _Lenient = False,
     output: _Output = None,
 ) -> None:
-    """Export a contract as ODCS, a Spark schema, Databricks SQL, JSON schema or an HTML page.
+    """Export a contract as ODCS, Databricks SQL, an HTML page, or a schema: Spark, JSON, Avro.
 
     Example: datamaster contract export contracts/account.yaml --format sql
     """
@@ -262,6 +263,7 @@ def _render_export(
     """
     from dataclasses import replace
 
+    from datamaster_kit.contract.avro_schema import avro_record
     from datamaster_kit.contract.document import nearest_name_hint
     from datamaster_kit.contract.publish.export import ddl, json_schema, spark_schema
     from datamaster_kit.contract.publish.markup import escape_log_page
@@ -287,12 +289,11 @@ def _render_export(
             return ddl(chosen, catalog), ()
         case _ContractExportFormat.html:
             return escape_log_page(contract_page(chosen)), ()
-    schemas = {
-        item.name: spark_schema(item)
-        if form is _ContractExportFormat.spark
-        else json_schema(chosen, item)
-        for item in chosen.models
-    }
+    schema_of = {
+        _ContractExportFormat.spark: spark_schema,
+        _ContractExportFormat.avro: lambda item: avro_record(item.fields),
+    }.get(form, lambda item: json_schema(chosen, item))
+    schemas = {item.name: schema_of(item) for item in chosen.models}
     return visible_json(next(iter(schemas.values())) if model else schemas), ()
 
 # %% ../../nbs/cli/03_contract.ipynb #0b32fbc3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -201,13 +201,21 @@ def print_runs(runs: Sequence[Run], as_json: bool) -> None:
 _MAX_ADVICE_RULES = 5
 
 
-def _run_advice(runs: Sequence[Run], landing_folder: Callable[[str], str]) -> Iterator[str]:
+def _run_advice(
+    runs: Sequence[Run],
+    landing_folder: Callable[[str], str],
+    topics: Collection[str] = (),
+) -> Iterator[str]:
     """Yield what a person may want to know next of some runs, a line each.
 
-    `landing_folder` gives the folder in which a model's files are looked for.
+    `landing_folder` gives the folder in which a model's files are looked for; `topics` are the
+    models whose events a broker hands out.
     """
     ingests = [run for run in runs if run.step == "ingest"]
-    if idle := [run.model for run in ingests if run.result == "nothing new"]:
+    nothing = [run.model for run in ingests if run.result == "nothing new"]
+    if silent := [model for model in nothing if model in topics]:
+        yield f"nothing new for {', '.join(silent)}: no event has come to the topic since"
+    if idle := [model for model in nothing if model not in topics]:
         folder = landing_folder(idle[0]).removesuffix(idle[0]) + "<model>"
         yield f"nothing new for {', '.join(idle)}: files are looked for in {folder}"
         yield "to bring files in: datamaster ingest run --from FILE"
@@ -351,7 +359,13 @@ def _run_contract_steps(
     if is_recorded:
         runs = read_runs(target, project.names.catalog, run_id)
         print_runs(runs, as_json)
-        for line in () if as_json else _run_advice(runs, target.landing_folder):
+        topics = {
+            model.name
+            for contract in contracts
+            if contract.workflow and contract.workflow.source.is_broker
+            for model in contract.ingested_models
+        }
+        for line in () if as_json else _run_advice(runs, target.landing_folder, topics):
             typer.echo(visible_line(line))
         faults += [
             fault

@@ -18,7 +18,8 @@ from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
-    from datamaster_kit.mock.request import MockOutput
+    from datamaster_kit.contract.model import Contract
+    from datamaster_kit.mock.request import MockOutput, MockRequest
 
 # %% auto #0
 __all__ = ['workspace_fs_utility', 'volume_of', 'mock_output_folder', 'mock_command']
@@ -87,6 +88,40 @@ def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
         files.cp(folder if volume else f"file:{folder}", out, recurse=True)
 
 # %% ../../nbs/cli/06_mock.ipynb #8b909a8e
+_SENT_COUNTS = ("rows", "sent", "broken", "duplicates", "late", "seconds")
+
+
+def _send_events(
+    contract: Contract,
+    request: MockRequest,
+    to: str,
+    shares: tuple[float, float, float],
+    as_json: bool,
+) -> None:
+    """Send rows to a topic at a rate, some twice and some late, and print what was sent."""
+    from datamaster_kit.mock.producer import parse_sending, send_mock
+
+    found = send_mock(contract, request, parse_sending(to, *shares))
+    counts = [{name: getattr(item, name) for name in _SENT_COUNTS} for item in found]
+    if as_json:
+        print_json(
+            {
+                "models": [
+                    {"model": item.model, "topic": item.topic, **count}
+                    for item, count in zip(found, counts, strict=True)
+                ]
+            }
+        )
+        return
+    cells = (
+        (item.model, item.topic, *count.values()) for item, count in zip(found, counts, strict=True)
+    )
+    shown = (
+        tuple(f"{cell:.1f}" if isinstance(cell, float) else cell for cell in row) for row in cells
+    )
+    print_table(f"Events sent to {to}", ("model", "topic", *_SENT_COUNTS), shown, _SENT_COUNTS)
+
+
 def mock_command(
     contract: Annotated[
         Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)
@@ -133,9 +168,30 @@ def mock_command(
             help="The folder to write to; in a workspace also one of Azure storage, abfss://….",
         ),
     ] = "mock",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="Send the rows as events to HOST:PORT/TOPIC in place of writing files; {model} in "
+            "the topic's name is the model's.",
+            show_default=False,
+        ),
+    ] = "",
+    rate: Annotated[
+        float,
+        typer.Option("--rate", help="Events a second with --to; 0: as many as the broker takes."),
+    ] = 0.0,
+    duplicates: Annotated[
+        float,
+        typer.Option("--duplicates", help="The share of events with --to that are sent twice."),
+    ] = 0.0,
+    late: Annotated[
+        float,
+        typer.Option("--late", help="The share of events with --to whose moment is an hour ago."),
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Write rows that satisfy a contract.
+    """Write rows that satisfy a contract, or send them to a topic.
 
     Every type and rule, keys and references between its models.
 
@@ -145,6 +201,10 @@ def mock_command(
     from datamaster_kit.mock.request import MockRequest, write_mock
 
     ids = tuple(id.strip() for id in rules.split(",") if id.strip())
+    if to:
+        request = MockRequest(rows, seed, tuple(models or ()), format, bad_ratio, ids)
+        _send_events(read_contract(contract), request, to, (rate, duplicates, late), as_json)
+        return
     with mock_output_folder(out, contract) as folder:
         found = write_mock(
             read_contract(contract),

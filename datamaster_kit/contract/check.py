@@ -54,6 +54,7 @@ from .source_options import (
     other_format_options,
 )
 from .sql.table import DELETED_SUFFIX, QUARANTINE_SUFFIX, envelope_columns
+from .topic_options import TOPIC_FORMATS, topic_option_problems
 
 # %% auto #0
 __all__ = ['ContractFinding', 'BAD_WORKFLOW', 'SOURCE_OPTION', 'CONTRACT_WITHOUT_MODEL',
@@ -842,6 +843,7 @@ def _missing_target_findings(
 
 # %% ../../nbs/contract/13_check.ipynb #6d93e61a
 CONTRACT_SOURCE_FORMATS = ("csv", "json", "avro", "parquet")
+_SOURCE_TYPES = ("adls", "eventhub", "kafka")
 SCHEMA_EVOLUTION_MODES = ("rescue", "add", "widen", "fail")
 
 
@@ -1007,26 +1009,27 @@ def _workflow_findings(contract: Contract) -> Iterator[ContractFinding]:
                 nearest_name_hint(item, models[name]),
             )
     yield from _table_lifecycle_findings(contract, models)
-    if workflow.source.type not in ("adls", "eventhub"):
+    if workflow.source.type not in _SOURCE_TYPES:
         yield (
             BAD_WORKFLOW,
-            f"the source type {workflow.source.type!r} is neither adls nor eventhub",
+            f"the source type {workflow.source.type!r} is none of {', '.join(_SOURCE_TYPES)}",
             "",
             "workflow.source.type",
-            nearest_name_hint(workflow.source.type, ("adls", "eventhub")),
+            nearest_name_hint(workflow.source.type, _SOURCE_TYPES),
         )
-    if workflow.source.format not in CONTRACT_SOURCE_FORMATS:
+    formats = TOPIC_FORMATS if workflow.source.is_broker else CONTRACT_SOURCE_FORMATS
+    if workflow.source.format not in formats:
         yield (
             BAD_WORKFLOW,
-            f"the source format {workflow.source.format!r} is not one of "
-            f"{', '.join(CONTRACT_SOURCE_FORMATS)}",
+            f"the source format {workflow.source.format!r} is not one of {', '.join(formats)}",
             "",
             "workflow.source.format",
-            nearest_name_hint(workflow.source.format, CONTRACT_SOURCE_FORMATS),
+            nearest_name_hint(workflow.source.format, formats),
         )
-    elif workflow.source.type in ("adls", "eventhub"):
+    elif workflow.source.type in _SOURCE_TYPES:
         yield from _source_findings(workflow.source)
         yield from _envelope_findings(contract)
+        yield from _avro_name_findings(contract, workflow.source)
     if workflow.source.type == "adls" and workflow.source.format in CONTRACT_SOURCE_FORMATS:
         yield from _control_total_findings(contract, workflow.source)
     yield from _compute_findings(workflow)
@@ -1041,6 +1044,13 @@ def _compute_findings(workflow: Workflow) -> Iterator[ContractFinding]:
 
 def _source_findings(source: Source) -> Iterator[ContractFinding]:
     """Yield what is wrong with how the contract says that its files are read."""
+    if source.is_broker:
+        for message, name, hint in topic_option_problems(
+            source.type, source.format, source.options
+        ):
+            yield SOURCE_OPTION, message, "", f"workflow.source.{name}", hint
+        yield from _guessed_century_findings(source)
+        return
     format, shown = (
         ("events", "events")
         if source.type == "eventhub"
@@ -1056,6 +1066,11 @@ def _source_findings(source: Source) -> Iterator[ContractFinding]:
             f"workflow.source.{name}",
             "",
         )
+    yield from _guessed_century_findings(source)
+
+
+def _guessed_century_findings(source: Source) -> Iterator[ContractFinding]:
+    """Yield the patterns of moments whose century is guessed."""
     for name in VALUE_OPTIONS:
         if guess := century_problem(str(source.options.get(name, ""))):
             yield (
@@ -1083,6 +1098,22 @@ def _envelope_findings(contract: Contract) -> Iterator[ContractFinding]:
                     "",
                     "workflow.source.keep_envelope",
                     "give the field another physicalName, or leave keep_envelope out",
+                )
+
+
+def _avro_name_findings(contract: Contract, source: Source) -> Iterator[ContractFinding]:
+    """Yield the fields of events in avro whose names avro does not take (Avro, *Names*)."""
+    if not source.is_broker or source.format != "avro":
+        return
+    for model in _find_ingested_models(contract):
+        for path, item in walk_fields(model.fields):
+            if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", item.column):
+                yield (
+                    SOURCE_OPTION,
+                    f"no field of avro is called {item.column!r}",
+                    model.name,
+                    path,
+                    "give the field a physicalName of letters, digits and underscores",
                 )
 
 

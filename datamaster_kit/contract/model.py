@@ -361,7 +361,7 @@ class EmailNotifications:
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from: `type` is adls (files) or eventhub.
+    """Where rows come from: `type` is adls (files), eventhub or kafka.
 
     `options` are the reader's (header, delimiter, encoding ...).
 
@@ -377,7 +377,18 @@ class Source:
     def keeps_envelope(self) -> bool:
         """Bronze has the columns of a captured event beside those of its record."""
         said = str(self.options.get("keep_envelope", "")).lower()
-        return self.type == "eventhub" and said == "true"
+        return self.is_topic and said == "true"
+
+    @property
+    def is_topic(self) -> bool:
+        """Rows are events of a topic, which Event Hubs captures to files, or a broker hands out."""
+        return self.type in ("eventhub", "kafka")
+
+    @property
+    def is_broker(self) -> bool:
+        """Events are read from a broker as they happen, by the protocol of Kafka."""
+        said = str(self.options.get("endpoint", "")).lower()
+        return self.type == "kafka" or (self.type == "eventhub" and said == "kafka")
 
 
 @dataclass(frozen=True)
@@ -519,7 +530,7 @@ class Contract:
     def arrives_as_events(self, model: Model) -> bool:
         """A model's rows are events of a topic, whichever contract brings them to bronze."""
         source = (self.workflow or Workflow()).source
-        return source.type == "eventhub" or model.name in self.events
+        return source.is_topic or model.name in self.events
 
     def keeps_history(self, model: Model) -> bool:
         """Silver keeps every version of the model's rows."""

@@ -72,8 +72,12 @@ READER_OPTIONS = {
     ),
     "parquet": (_CONTROL,),
     "avro": (_CONTROL,),
-    # events of a topic are JSON
-    "events": (*_VALUE_OPTIONS, SourceOption("keep_envelope", "toolkit", "boolean")),
+    # events of a topic that is captured are JSON
+    "events": (
+        *_VALUE_OPTIONS,
+        SourceOption("keep_envelope", "toolkit", "boolean"),
+        SourceOption("endpoint", "toolkit"),
+    ),
 }
 _EVERY_OPTION = tuple(chain.from_iterable(READER_OPTIONS.values()))
 _OPTION_SYNONYMS = {"sep": "delimiter"}
@@ -128,6 +132,7 @@ _EVOLUTION_MODES = (
     "addNewColumnsWithTypeWidening",
 )
 _CLEAN_MODES = ("OFF", "DELETE", "MOVE")
+_ENDPOINTS = ("capture", "kafka")
 
 # %% ../../nbs/contract/12_source_options.ipynb #698c8eaa
 _ENCODINGS = {
@@ -370,7 +375,11 @@ def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionP
             nearest_name_hint(said["encoding"], _USUAL_ENCODING_NAMES)
             or "write UTF-8, latin-1 or windows-1252",
         )
-    for name, values in (("schemaEvolutionMode", _EVOLUTION_MODES), ("cleanSource", _CLEAN_MODES)):
+    for name, values in (
+        ("schemaEvolutionMode", _EVOLUTION_MODES),
+        ("cleanSource", _CLEAN_MODES),
+        ("endpoint", _ENDPOINTS),
+    ):
         if name in said and said[name].lower() not in {value.lower() for value in values}:
             yield (
                 f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected",

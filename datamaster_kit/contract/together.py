@@ -59,9 +59,7 @@ def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
         }
 
     topics = [
-        contract
-        for contract in contracts
-        if (contract.workflow or Workflow()).source.type == "eventhub"
+        contract for contract in contracts if (contract.workflow or Workflow()).source.is_topic
     ]
     as_events = {name for contract in topics for name in workflow_model_names(contract)}
 

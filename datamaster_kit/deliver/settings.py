@@ -51,8 +51,9 @@ def start_settings(project: Project, contract: Contract, landing: str) -> dict[s
     """
     kind, _ = _frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
-    source = (contract.workflow or Workflow()).source.type
-    if kind == "streaming" and source == "eventhub":
+    source = (contract.workflow or Workflow()).source
+    is_endless = (kind == "streaming" and source.is_topic) or source.is_broker
+    if kind in _STREAMING_FREQUENCIES and is_endless:
         return {**never, "continuous": {"pause_status": "PAUSED"}}
     if kind in _STREAMING_FREQUENCIES:
         return {

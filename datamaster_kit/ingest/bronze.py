@@ -19,6 +19,7 @@ from ..contract.sql.table import bronze_table, envelope_columns, quarantine_tabl
 from .checkpoint import StreamState, claim_stream, finish_rebuild
 from .files import FILE_LOST, MOST_FILES_IN_NOTES as NAMED_FILES, file_entries
 from .evolution import SchemaDrift, evolve_tables, rows_with_drift
+from .offsets import range_entries
 from .quarantine import quarantine_batch
 from .rows import (
     row_metadata_sql,
@@ -29,6 +30,7 @@ from .rows import (
     rule_breaches,
     batch_aggregates,
     dirty_path_aggregates,
+    event_aggregates,
     exemptions,
     file_aggregates,
     is_in_batch_sql,
@@ -37,6 +39,7 @@ from .rows import (
 from .step import (
     Step,
     file_source,
+    reads_broker,
     require_same_key,
     require_tables,
 )
@@ -44,7 +47,7 @@ from ..lakehouse.ledger import files_table, record_files
 from ..lakehouse.runs import RuleResult, Run, record_runs
 from ..targets.failpoints import failpoint
 from ..targets.stream import STOP_REQUESTED
-from ..targets.base import Files
+from ..targets.base import Files, FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -87,6 +90,14 @@ def _batch_run(
     rows, newest = observed["rows"], files.newest_millis
     results = row_rule_results(step.rules, observed["broken"], rows)
     seconds = (datetime.now(UTC) - begun).total_seconds()
+    now = datetime.now(UTC).timestamp()
+    latencies = {
+        name: None if (millis := observed.get(moment)) is None else now - millis / 1000
+        for name, moment in (
+            ("latency_p50_seconds", "median_millis"),
+            ("latency_p99_seconds", "oldest_millis"),
+        )
+    }
     return step.run(
         begun,
         stream=stream,
@@ -100,6 +111,8 @@ def _batch_run(
         files=files.count,
         latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None,
         rows_per_second=rows / seconds if seconds else None,
+        events_behind=files.behind,
+        **latencies,
     )
 
 # %% ../../nbs/ingest/06_bronze.ipynb #54d76e8b
@@ -203,7 +216,12 @@ def _read_batch_dirt(
 
 # %% ../../nbs/ingest/06_bronze.ipynb #a90df23c
 def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
-    """Return the rows of files that bronze has no row of, other than by this stream."""
+    """Return the rows of files that bronze has no row of, other than by this stream.
+
+    Of a topic those behind the last offset that it has of their partition.
+    """
+    if reads_broker(step):
+        return _rows_behind_known_offsets(step, rows, claim)
     known = step.target.spark.sql(
         "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known "
         f"FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> "
@@ -216,11 +234,33 @@ def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataF
     )
 
 
+def _rows_behind_known_offsets(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
+    """Return the rows behind the last offset that bronze has of their partition.
+
+    Rows of this stream do not count. A batch's events are written in one commit, in their order.
+    """
+    last = step.target.spark.sql(
+        "SELECT carlton_metadata.file_path AS _datamaster_known, "
+        f"max(carlton_metadata.block_start) AS _datamaster_last FROM {step.sql('bronze')} "
+        f"WHERE NOT (carlton_metadata.stream <=> {sql_literal(claim.stream)}) GROUP BY 1"
+    )
+    found = rows.withColumn("_datamaster_known", rows["_datamaster_file.path"])
+    return (
+        found.join(last, "_datamaster_known", "left")
+        .where("_datamaster_file.block_start > coalesce(_datamaster_last, -1)")
+        .drop("_datamaster_known", "_datamaster_last")
+    )
+
+
 def _record_batch_files(
     step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None
 ) -> None:
     """Bring a batch's files to the ledger, exactly once."""
-    entries = file_entries(step, claim, batch_id, observed, files)
+    entries = (
+        range_entries(step, claim, batch_id, files.ranges)
+        if files and files.ranges
+        else file_entries(step, claim, batch_id, observed, files)
+    )
     record_files(step.target, step.names.catalog, entries)
     step.note(*entries)
 
@@ -237,16 +277,23 @@ def _write_bronze_batch(
     failpoint("bronze.begun")
     there, notes = evolve_tables(step, rows)
     listed, is_small = files, bool(files and files.is_small)
-    files = None if claim.leaves_out_known else files
+    is_broker = reads_broker(step)
+    files = None if claim.leaves_out_known and not is_broker else files
+    counted = batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()}
+    if step.contract.arrives_as_events(step.model):
+        counted |= event_aggregates(is_broker)
     observed = _append_bronze_batch(
         step,
         _rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows,
         claim,
         batch_id,
         there,
-        batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()},
+        counted,
         is_small,
     )
+    if files and is_broker:
+        newest, size = observed["newest_millis"], observed["bytes"] or 0
+        files = replace(files, bytes=size, newest_millis=newest)
     failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
         asked = pool.submit(_read_batch_dirt, step, claim, batch_id, observed)
@@ -288,6 +335,9 @@ def write_bronze(step: Step) -> None:
     )
     require_same_key(step)
     source, claim = file_source(step), claim_stream(step)
+    if source.topic:
+        _write_events(step, source, claim)
+        return
     waiting = step.target.find_unlisted_files(source, claim.checkpoint)
     if waiting or waiting is None or step.interval or claim.pending is not None:
         step.target.read_new_files(
@@ -313,6 +363,19 @@ def write_bronze(step: Step) -> None:
                     for name in unlisted[:NAMED_FILES]
                 )
             )
+
+
+def _write_events(step: Step, source: FileSource, claim: StreamState) -> None:
+    """Bring every new event of a model's topic to bronze; with an interval, until asked to stop.
+
+    A stream that was rebuilt begins with the oldest event, whatever the contract says.
+    """
+    if claim.leaves_out_known and source.topic:
+        source = replace(source, topic=replace(source.topic, starting_offsets="earliest"))
+    handle = partial(_write_bronze_batch, step, claim)
+    step.target.read_new_events(source, claim.checkpoint, handle, step.interval)
+    if not STOP_REQUESTED.is_set():
+        finish_rebuild(claim)
 
 
 def _write_mended_file(

@@ -79,6 +79,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         else []
     )
     said = json.loads(lines[2]) if len(lines) > 2 and lines[2].startswith("{") else {}
+    # of a stream of topics, what is said is by their names
+    said = {name: value for name, value in said.items() if not isinstance(value, dict)}
     return Checkpoint(
         stream,
         offsets,

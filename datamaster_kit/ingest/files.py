@@ -17,6 +17,7 @@ from .checkpoint import StreamState
 from .rows import is_in_batch_sql
 from .step import Step
 from ..lakehouse.ledger import (
+    STATE_EXPIRED,
     STATE_LOST,
     STATE_READ,
     STATE_REFUSED,
@@ -155,6 +156,12 @@ FILE_LOST = code(
     "put it into the landing folder under another name; if it is lost again, report it with "
     "the file",
 )
+_OFFSETS_EXPIRED = code(
+    "offsets-expired",
+    "Events of a topic had expired before they were read.",
+    "ask the sender for them again; give the topic a longer retention, or run the ingest more "
+    "often, so that it is never away for as long",
+)
 MOST_FILES_IN_NOTES = 20
 
 
@@ -181,8 +188,15 @@ def file_notes(entries: Sequence[FileEntry]) -> tuple[str, ...]:
 
 
 def file_faults(entries: Sequence[FileEntry]) -> tuple[Fault, ...]:
-    """Return the faults of files that were lost or refused, each by its name and reason."""
-    kinds = {STATE_LOST: FILE_LOST, STATE_REFUSED: _FILE_REFUSED}
+    """Return the faults of files that were lost or refused, each by its name and reason.
+
+    So it does those of offsets that had expired.
+    """
+    kinds = {
+        STATE_LOST: FILE_LOST,
+        STATE_REFUSED: _FILE_REFUSED,
+        STATE_EXPIRED: _OFFSETS_EXPIRED,
+    }
     return tuple(
         kinds[item.result].fault(f"{item.model}: {item.name}: {item.reason}")
         for item in entries

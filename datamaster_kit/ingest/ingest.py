@@ -49,7 +49,13 @@ from .quarantine import BAD_SHARE_KEY, TOO_MANY_BAD_ROWS
 from .replay import replay_model
 from .retention import enforce_model_retention
 from .silver import write_silver
-from .step import BatchLog, Step, checkpoint_folder, require_tables
+from .step import (
+    BatchLog,
+    Step,
+    checkpoint_folder,
+    reads_broker,
+    require_tables,
+)
 from ..project.project_file import Project
 from ..lakehouse.runs import (
     Run,
@@ -80,6 +86,7 @@ _SUM_COLUMNS = (
     "bytes",
     "files",
 )
+_LATENCY_COLUMNS = ("latency_seconds", "latency_p50_seconds", "latency_p99_seconds")
 Batches = list[dict[str, Any]]
 
 
@@ -91,7 +98,8 @@ def _batch_record(run: Run) -> dict[str, Any]:
         "stream",
         "batch",
         *_SUM_COLUMNS,
-        "latency_seconds",
+        *_LATENCY_COLUMNS,
+        "events_behind",
         "result",
         "notes",
     )
@@ -163,16 +171,21 @@ def _add_batch_sums(step: Step, run: Run, recorded: Batches) -> Run:
     notes = dict.fromkeys(
         note for batch in batches if batch["result"] == "succeeded" for note in batch["notes"] or ()
     )
-    latency = max(
-        (batch["latency_seconds"] for batch in batches if batch["latency_seconds"] is not None),
-        default=run.latency_seconds,
-    )
+    worst = {
+        name: max(
+            (batch[name] for batch in batches if batch[name] is not None),
+            default=getattr(run, name),
+        )
+        for name in _LATENCY_COLUMNS
+    }
+    last = max(batches, key=lambda batch: batch["batch"], default={})
     has_done = run.result != "failed" and (total or sums["rows_written"] or sums["rows_deleted"])
     return replace(
         run,
         **{name: value or getattr(run, name) for name, value in sums.items()},
         rules=results,
-        latency_seconds=latency,
+        **worst,
+        events_behind=last.get("events_behind"),
         notes=(*run.notes, *notes),
         resumed=step.resumed,
         rows_per_second=total / run.duration_seconds
@@ -249,7 +262,7 @@ def _add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     checkpoint = checkpoint_folder(step)
     changed = (
         step.target.find_changed_files(checkpoint, files_to_read_again(step))
-        if step.target.find_changed_files(checkpoint)
+        if not reads_broker(step) and step.target.find_changed_files(checkpoint)
         else ()
     )
     run = replace(run, notes=(*run.notes, *file_notes(entries), *changed))
@@ -444,6 +457,7 @@ def build_steps(
             name,
             interval=interval,
             rebuilds_checkpoint=rebuilds_checkpoint,
+            broker=project.kafka,
             log=log,
         )
         for model in models

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied_sql',
            'is_deletion_sql', 'is_one_of_sql', 'exemptions', 'rule_breaches',
            'is_quarantined_sql', 'batch_aggregates', 'file_aggregates',
-           'dirty_path_aggregates', 'aggregate_columns', 'aggregate_values',
-           'breach_count_aggregates', 'row_metadata_sql', 'bronze_rows',
-           'is_in_batch_sql']
+           'event_aggregates', 'dirty_path_aggregates', 'aggregate_columns',
+           'aggregate_values', 'breach_count_aggregates', 'row_metadata_sql',
+           'bronze_rows', 'is_in_batch_sql']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING_SEVERITIES = ("quarantine", "fail")
@@ -145,6 +145,21 @@ def file_aggregates() -> dict[str, str]:
         "files": f"size({files})",
         "bytes": f"aggregate({files}, 0L, (bytes, file) -> bytes + file.size)",
     }
+
+
+def event_aggregates(is_broker: bool) -> dict[str, str]:
+    """Return the aggregates of a batch's events as SQL over bronze rows, by name.
+
+    When the topic took those of which 50 and 99 of 100 are newer, and of a topic that is read from
+    its broker the newest, and the bytes of the records.
+    """
+    moment = "unix_millis(carlton_metadata.event.enqueued_at)"
+    found = {
+        "median_millis": f"percentile_approx({moment}, 0.5, 1000)",
+        "oldest_millis": f"percentile_approx({moment}, 0.01, 1000)",
+    }
+    more = {"newest_millis": f"max({moment})", "bytes": "sum(carlton_metadata.file_size)"}
+    return {**found, **more} if is_broker else found
 
 
 def dirty_path_aggregates() -> dict[str, str]:

@@ -13,17 +13,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..contract.check import MODEL_WITHOUT_FIELDS, folder_name
+from ..contract.check import MODEL_WITHOUT_FIELDS, SOURCE_OPTION, folder_name
 from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
 from ..contract.quality.rules import Rule
 from ..contract.source_options import reader_options
 from ..contract.sql.table import QUARANTINE_SUFFIX, Table
+from ..contract.topic_options import (
+    MODEL_PLACEHOLDER,
+    body_options,
+    parse_login,
+    topic_option_problems,
+)
 from ..lakehouse.names import Names, TableName
 from ..lakehouse.ledger import FileEntry
 from ..lakehouse.runs import Run
-from ..targets.base import FileSource, Target
+from ..targets.base import FileSource, Target, TopicAddress
 
 if TYPE_CHECKING:
     import pyarrow
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'BatchLog', 'Step', 'require_tables', 'require_same_key',
-           'require_fields', 'file_source', 'checkpoint_folder']
+           'require_fields', 'reads_broker', 'file_source', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Step:
     `log` is that of all models of the step, `resumed` are the interrupted runs whose batches it
     takes as its own, `last_batches` the last recorded batch of each stream, `refused` the model's
     files that were refused when they were last looked at, by path with
-    size and modification in milliseconds then.
+    size and modification in milliseconds then. `broker` is what the project says of topics, where
+    the contract says nothing.
     """
 
     target: Target
@@ -68,6 +75,7 @@ class Step:
     interval: str = ""
     rebuilds_checkpoint: bool = False
     refused: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    broker: Mapping[str, Any] = field(default_factory=dict)
     log: BatchLog = field(default_factory=BatchLog, compare=False)
 
     def table(self, schema: str, suffix: str = "") -> TableName:
@@ -150,7 +158,8 @@ TABLE_DIFFERS = code(
 _NOT_FILES = code(
     "source-not-supported",
     "The source of the contract is not read by this step.",
-    "use `source: {type: adls}` with csv, json, avro or parquet files, or `{type: eventhub}`",
+    "use `source: {type: adls}` with csv, json, avro or parquet files, `{type: eventhub}`, or "
+    "`{type: kafka}`",
 )
 
 
@@ -240,14 +249,62 @@ def require_fields(step: Step) -> None:
         )
 
 
+def _source_of(step: Step) -> Source:
+    """Return the source of a step's contract."""
+    return step.contract.workflow.source if step.contract.workflow else Source()
+
+
+def reads_broker(step: Step) -> bool:
+    """The model's rows come from a broker as they happen, and not from files."""
+    return _source_of(step).is_broker
+
+
+def _topic_source(step: Step, source: Source) -> FileSource:
+    """Return the topic of a model, and how its messages are written.
+
+    Raises BadInput with everything that is wrong with what the contract says of it.
+    """
+    said = {**step.broker, **source.options}
+    problems = topic_option_problems(source.type, source.format, said, needs_servers=True)
+    if problems:
+        raise BadInput(
+            *(
+                SOURCE_OPTION.fault(message, path=f"$.workflow.source.{name}", hint=hint)
+                for message, name, hint in problems
+            )
+        )
+    is_hub = source.type == "eventhub"
+    hub = f"{step.names.eventhub_namespace}.servicebus.windows.net:9093"
+    topic = str(said.get("topic") or step.names.topic(step.model.name))
+    address = TopicAddress(
+        str(said.get("servers") or hub).replace(" ", ""),
+        topic.replace(MODEL_PLACEHOLDER, step.model.name),
+        parse_login(said.get("security"), "connection-string" if is_hub else "none"),
+        str(said.get("startingOffsets", "earliest")),
+        int(said.get("maxOffsetsPerTrigger", TopicAddress.most_offsets)),
+        int(said.get("minPartitions", 0)),
+    )
+    return FileSource(
+        source.format,
+        "",
+        step.model.fields,
+        body_options(source.format, source.options),
+        is_captured=True,
+        keeps_envelope=source.keeps_envelope,
+        topic=address,
+    )
+
+
 def file_source(step: Step) -> FileSource:
     """Return where the model's raw files are and how they are read.
 
-    A topic's are those that Event Hubs captures; raises BadInput for a model without fields,
-    DatamasterError for a source that is no files.
+    A topic's are those that Event Hubs captures, or its messages; raises BadInput for a model
+    without fields, DatamasterError for a source of another kind.
     """
     require_fields(step)
-    source = step.contract.workflow.source if step.contract.workflow else Source()
+    source = _source_of(step)
+    if source.is_broker:
+        return _topic_source(step, source)
     if source.type not in ("adls", "eventhub"):
         raise DatamasterError(
             _NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'FileEntry', 'files_name', 'files_table',
-           'record_files', 'read_entries']
+__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'STATE_EXPIRED', 'FileEntry', 'files_name',
+           'files_table', 'record_files', 'read_entries']
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #7b3aaec5
-STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
+STATE_READ, STATE_REFUSED, STATE_LOST, STATE_EXPIRED = "read", "refused", "lost", "expired"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class FileEntry:
     `result` is read; refused, where it cannot be read or not to its end, and a row of bronze says
     so; or lost, where it was listed and neither read nor refused. `reason` says what is wrong with
     it; `totals` are its control totals, where the contract names them.
+
+    Of a topic a range of a partition's offsets stands in a file's place: `path` is the partition's,
+    `name` has the offsets, and `result` is read, or expired where the broker had not all of them.
     """
 
     run_id: str
@@ -68,7 +71,7 @@ _LEDGER_COLUMNS = {
     "good": ("BIGINT", "Those that are not quarantined."),
     "rescued": ("BIGINT", "Those with a value that did not fit."),
     "quarantined": ("BIGINT", ""),
-    "result": ("STRING", "read, refused or lost."),
+    "result": ("STRING", "read, refused, lost or expired."),
     "reason": ("STRING", "What is wrong with it."),
     "recorded_at": ("TIMESTAMP", ""),
     "totals": (

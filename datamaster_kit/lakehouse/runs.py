@@ -73,6 +73,9 @@ class Run:
     resumed: tuple[str, ...] = ()
     rows_deleted: int = 0
     notes: tuple[str, ...] = ()
+    latency_p50_seconds: float | None = None
+    latency_p99_seconds: float | None = None
+    events_behind: int | None = None
 
     def _repr_html_(self) -> str:
         """Return the run as a notebook shows it."""
@@ -139,6 +142,12 @@ _COLUMN_TYPES = {
         "Keys that a marker deleted, or rows that were older than the retention.",
     ),
     "notes": ("ARRAY<STRING>", "What else happened: columns added or widened, files that changed."),
+    "latency_p50_seconds": (
+        "DOUBLE",
+        "From when the topic took an event to when it was in bronze: half of them were quicker.",
+    ),
+    "latency_p99_seconds": ("DOUBLE", "The same, for 99 of 100."),
+    "events_behind": ("BIGINT", "Events that were known to be in the topic and not taken yet."),
 }
 
 

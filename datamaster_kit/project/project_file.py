@@ -25,6 +25,7 @@ from .sections import (
     STEM,
     Jobs,
     Unity,
+    broker_conflicts,
     jobs_conflicts,
     setup_conflicts,
     unity_conflicts,
@@ -44,7 +45,8 @@ class Project:
     """The project.
 
     `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup`
-    is for Azure, `topics` has settings of topics whose contract says none.
+    is for Azure, `topics` has settings of topics whose contract says none, and `kafka` where
+    brokers are, and how to log in to them, whose contract does not say it.
     """
 
     root: Path
@@ -56,6 +58,7 @@ class Project:
     unity: Unity = field(default_factory=Unity)
     jobs: Jobs = field(default_factory=Jobs)
     topics: Mapping[str, Any] = field(default_factory=dict)
+    kafka: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_folder(self) -> Path:
@@ -146,6 +149,8 @@ def _find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
         yield from unity_conflicts(data["unity"], Names.group)
     if isinstance(data.get("jobs"), Mapping):
         yield from jobs_conflicts(data["jobs"])
+    if isinstance(data.get("kafka"), Mapping):
+        yield from broker_conflicts(data["kafka"])
     for older, section, key in (
         ("project", "tags", "project"),
         ("user_principal_name", "unity", "principal_user"),
@@ -306,6 +311,7 @@ def build_project(data: Mapping[str, Any], environment: str, root: Path) -> Proj
         parse_unity(_drop_valueless_keys({**user, **said.get("unity", {})}), derived.group),
         Jobs(**_drop_valueless_keys(said.get("jobs", {}))),
         _drop_valueless_keys(said.get("topics", {})),
+        _drop_valueless_keys(said.get("kafka", {})),
     )
 
 

@@ -23,6 +23,7 @@ from ..contract.compute import (
     missing_key_problems,
 )
 from ..contract.period import parse_period
+from ..contract.topic_options import topic_option_problems
 from ..contract.value_form import (
     POSITIVE_FORM,
     STRING_FORM,
@@ -51,7 +52,7 @@ from .values import (
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'AZURE_KEYS', 'SETUP_KEYS', 'TARGET_KEYS', 'UNITY_KEYS',
            'CLUSTER_KEYS', 'JOBS_KEYS', 'STEM', 'ENVIRONMENT_KEYS', 'PROJECT_FILE_KEYS',
            'setup_conflicts', 'Metastore', 'Unity', 'parse_unity', 'unity_conflicts',
-           'Jobs', 'jobs_conflicts']
+           'Jobs', 'jobs_conflicts', 'broker_conflicts']
 
 # %% ../../nbs/project/03_sections.ipynb #103a32ba
 def _is_public_range(value: Any) -> bool:
@@ -390,6 +391,9 @@ def jobs_conflicts(said: Mapping[str, Any]) -> Iterator[ProjectFinding]:
         yield ProjectFinding(PROJECT_VALUE, message, ("jobs", "cluster", *path), hint)
 
 # %% ../../nbs/project/03_sections.ipynb #82f638dd
+_KAFKA_KEYS = FixedKeys(
+    {"servers": TEXT_FORM, "security": OpenKeys(TEXT_FORM, by=TEXT_FORM, most=8)}
+)
 STEM = text_form("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")
 _GLOB = ValueForm(
     "a pattern inside the project",
@@ -401,6 +405,15 @@ _GLOB = ValueForm(
     ),
     lambda _: "from the project's folder on: contracts/*.yaml",
 )
+
+
+def broker_conflicts(kafka: Mapping[str, Any]) -> Iterator[ProjectFinding]:
+    """Yield what is wrong with where brokers are, and with how to log in to them."""
+    said = {name: value for name, value in kafka.items() if value is not None}
+    for message, name, hint in topic_option_problems("kafka", "json", said):
+        yield ProjectFinding(PROJECT_VALUE, message, ("kafka", *name.split(".")), hint)
+
+
 ENVIRONMENT_KEYS = FixedKeys(
     {
         "tags": OpenKeys(TAG_VALUE, by=TAG_NAME, most=47),
@@ -409,6 +422,7 @@ ENVIRONMENT_KEYS = FixedKeys(
         "unity": UNITY_KEYS,
         "jobs": JOBS_KEYS,
         "topics": _TOPICS_KEYS,
+        "kafka": _KAFKA_KEYS,
     }
 )
 _OLDER_KEYS = FixedKeys(

@@ -15,6 +15,7 @@ from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..contract.model import Field
 from ..contract.sql.table import Dialect, Table
+from ..contract.topic_options import Login
 from ..lakehouse.names import TableName
 from ..project.project_file import Project
 from .records import Detail, RecordRows, QueryValue
@@ -24,15 +25,36 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'FileSource', 'ListedFile',
-           'Files', 'Target', 'target_of']
+__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'TopicAddress', 'FileSource',
+           'ListedFile', 'OffsetRange', 'Files', 'Target', 'target_of']
 
 # %% ../../nbs/targets/02_base.ipynb #b6497fb4
+@dataclass(frozen=True)
+class TopicAddress:
+    """A topic that a broker has, and how its events are asked for.
+
+    `servers` are host:port, several with commas; `starting_offsets`, earliest or latest, are those
+    of the first batch; `most_offsets` is how many a batch takes at most, `min_partitions` how many
+    parts Spark reads them in at least, 0 where it decides.
+    """
+
+    servers: str
+    topic: str
+    login: Login = field(default_factory=Login)
+    starting_offsets: str = "earliest"
+    most_offsets: int = 1_000_000
+    min_partitions: int = 0
+
+    def path_of(self, partition: int | str) -> str:
+        """Return the address of a partition, which its rows have as others have their file's."""
+        return f"kafka://{min(self.servers.split(','))}/{self.topic}/{partition}"
+
+
 @dataclass(frozen=True)
 class FileSource:
     """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's.
 
-    `options` are the reader's.
+    `options` are the reader's. With a `topic` there are no files: its messages are of the format.
 
     With `is_captured` the files are avro files of events that Event Hubs captured, and a record is
     the JSON object that an event is, or one of the list that it is; `keeps_envelope` has the
@@ -46,6 +68,7 @@ class FileSource:
     is_captured: bool = False
     control: ControlTotals | None = None
     keeps_envelope: bool = False
+    topic: TopicAddress | None = None
 
 
 TOTALS_OF = "control totals of "  # what is said of a file that has those of another
@@ -71,11 +94,34 @@ class ListedFile:
 
 
 @dataclass(frozen=True)
+class OffsetRange:
+    """The offsets of a partition that a batch takes, from the first up to, and without, `until`.
+
+    `path` is what its rows have as their file's. With `may_lack` the broker has said that it has
+    not all of them any more.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    until: int
+    path: str
+    may_lack: bool = False
+
+    @property
+    def name(self) -> str:
+        """The range as people read it."""
+        return f"{self.topic}/{self.partition} offsets {self.first} to {self.until - 1}"
+
+
+@dataclass(frozen=True)
 class Files:
     """The files of a batch.
 
     Their number, their bytes, when the newest was modified, in milliseconds since 1970, and each of
-    them where the target lists them. The rows of a batch that `is_small` fit well into memory.
+    them where the target lists them. The rows of a batch that `is_small` fit well into memory. Of a
+    topic the ranges of offsets in their place, and how many events were `behind` them: known to be
+    there, and not taken yet.
     """
 
     count: int
@@ -83,6 +129,8 @@ class Files:
     newest_millis: int | None = None
     listed: tuple[ListedFile, ...] = ()
     is_small: bool = False
+    ranges: tuple[OffsetRange, ...] = ()
+    behind: int | None = None
 
 
 Handle = Callable[["DataFrame", int, Files | None], None]
@@ -220,6 +268,14 @@ class Target(Protocol):
         STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start
         BIGINT>; of events with the members `event` and, where it is kept, `envelope`
         (`rows_of_events`).
+        """
+
+    def read_new_events(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
+        """Hand every new event's rows of a source's topic over, as `read_new_files` does of files.
+
+        `_datamaster_file` is then the partition, and its `block_start` the offset.
         """
 
 # %% ../../nbs/targets/02_base.ipynb #346d57e0

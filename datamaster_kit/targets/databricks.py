@@ -5,6 +5,7 @@
 # %% ../../nbs/targets/05_databricks.ipynb #4d6bd832
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -301,3 +302,21 @@ class DatabricksTarget:
         from datamaster_kit.targets.readers.auto_loader import read_new_cloud_files
 
         read_new_cloud_files(self.spark, source, checkpoint, handle, interval)
+
+    def read_new_events(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
+        """Hand every new event's rows of a topic over, by the runtime's own reader."""
+        from datamaster_kit.targets.readers.topic_connection import connection_options
+        from datamaster_kit.targets.readers.topics import read_topic
+
+        assert source.topic is not None
+        connection = connection_options(source.topic, self.read_secret, is_workspace=True)
+        read_topic(self.spark, source, connection, checkpoint, handle, interval)
+
+    def read_secret(self, scope: str, key: str) -> str:
+        """Return a secret of a scope.
+
+        Its value comes in base 64 (Databricks, *Secrets - Get a secret*).
+        """
+        return base64.b64decode(self.client.secrets.get_secret(scope, key).value or "").decode()

@@ -15,7 +15,7 @@ from typing import Literal
 from ..contract.fault import BadInput, DatamasterError
 from ..project.project_file import read_project
 from .jvm.class_archive import project_archive, has_room
-from .jvm.jars import PINS, install_jars, is_intact
+from .jvm.jars import KAFKA_PINS, PINS, install_jars, is_intact
 from .jvm.java import find_java
 
 # %% auto #0
@@ -73,12 +73,13 @@ def java_check() -> DoctorCheck:
 # %% ../../nbs/targets/06_doctor.ipynb #91fa707a
 def _jars_check(state_folder: Path) -> DoctorCheck:
     """Return whether the pinned jars are there and intact."""
-    lacking = [pin.file for pin in PINS if not is_intact(state_folder / "jars" / pin.file, pin)]
+    pins = (*PINS, *KAFKA_PINS)
+    lacking = [pin.file for pin in pins if not is_intact(state_folder / "jars" / pin.file, pin)]
     if lacking:
         return DoctorCheck(
             "jars", "missing", f"{', '.join(lacking)}", "datamaster doctor --install"
         )
-    return DoctorCheck("jars", "ok", ", ".join(pin.file for pin in PINS))
+    return DoctorCheck("jars", "ok", ", ".join(pin.file for pin in pins))
 
 
 def archive_check(state_folder: Path) -> DoctorCheck:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -32,6 +33,7 @@ from .records import (
     read_table_detail,
     query_stored_rows,
 )
+from .jvm.jars import require_kafka_jars
 from .jvm.session import local_session, process_session
 from .table_creation import can_write_commit, create_by_commit
 from .base import FileSource, Handle, HandleMended
@@ -80,6 +82,25 @@ def _register_table(spark: SparkSession, folder: Path) -> None:
 _MODEL_IN_USE = code(
     "model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again"
 )
+
+
+_NO_LOCAL_SECRET = code(
+    "no-local-secret",
+    "A secret is not where the contract or the project says.",
+    "in a workspace, put it into the secret scope; on this machine, into the variable of the "
+    "environment that the message names",
+)
+
+
+def _read_local_secret(scope: str, key: str) -> str:
+    """Return a secret that a workspace keeps in a scope, of a variable of the environment.
+
+    Raises DatamasterError with the variable's name where there is none.
+    """
+    name = "DATAMASTER_SECRET_" + re.sub("[^A-Z0-9]", "_", f"{scope}_{key}".upper())
+    if not os.environ.get(name):
+        raise DatamasterError(_NO_LOCAL_SECRET.fault(f"the variable {name} is not set"))
+    return os.environ[name]
 
 
 class LocalTarget:
@@ -302,3 +323,15 @@ class LocalTarget:
         from datamaster_kit.targets.readers.local_files import read_new_local_files
 
         read_new_local_files(self.spark, source, checkpoint, handle, interval)
+
+    def read_new_events(
+        self, source: FileSource, checkpoint: str, handle: Handle, interval: str = ""
+    ) -> None:
+        """Hand every new event's rows of a topic over."""
+        from datamaster_kit.targets.readers.topic_connection import connection_options
+        from datamaster_kit.targets.readers.topics import read_topic
+
+        assert source.topic is not None
+        connection = connection_options(source.topic, _read_local_secret)
+        require_kafka_jars(self.project.state_folder)
+        read_topic(self.spark, source, connection, checkpoint, handle, interval)

@@ -73,17 +73,21 @@ def _drain_query(query: Any) -> None:
 
 # %% ../../nbs/targets/08_stream.ipynb #0784f169
 def run_stream(
-    rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = ""
+    rows: DataFrame,
+    handle: Callable[[DataFrame, int], None],
+    checkpoint: str,
+    interval: str = "",
+    watch: Callable[[Any], None] | None = None,
 ) -> None:
     """Hand a stream's batches to `handle(rows, batch_id)`.
 
-    All that is there, or with an interval ('10 seconds') until asked to stop.
+    All that is there, or with an interval ('10 seconds') until asked to stop. `watch` is given the
+    query that has begun.
     """
     writer = rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint)
-    _await_query(
-        (
-            writer.trigger(processingTime=interval)
-            if interval
-            else writer.trigger(availableNow=True)
-        ).start()
-    )
+    query = (
+        writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)
+    ).start()
+    if watch:
+        watch(query)
+    _await_query(query)

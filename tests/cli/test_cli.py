@@ -108,6 +108,7 @@ def test_a_path_that_leads_nowhere_exits_with_2(tmp_path: Path) -> None:
         ("sql", "CREATE TABLE"),
         ("spark", '"type": "struct"'),
         ("json-schema", "https://json-schema.org/draft/2020-12/schema"),
+        ("avro", '"logicalType"'),
         ("html", "<!doctype html>"),
     ],
 )

@@ -53,6 +53,7 @@ unity:
 jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", \
   ingest_per: contract, cluster: {CLUSTER}}}
 topics: {{partitions: 4, retention: 2 days, capture_window: PT5M, capture_megabytes: 300}}
+kafka: {{servers: "broker.example.com:9093", security: {{way: tls}}}}
 environments:
   prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{\
     pool: , driver_pool: , node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, \
@@ -470,7 +471,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         .replace("bob@example.com", "bob")
         .replace("  compute:", "  computer:")
     )
-    assert [fault.line for fault in refused(tmp_path, text)] == [14, 18, 25, 29, 2]
+    assert [fault.line for fault in refused(tmp_path, text)] == [14, 18, 26, 30, 2]
 
 
 def test_a_bad_name_is_told_beside_a_missing_one(tmp_path: Path) -> None:

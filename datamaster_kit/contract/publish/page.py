@@ -465,7 +465,7 @@ def _arrival_words(contract: Contract) -> str:
     if contract.workflow is None:
         return ""
     source = contract.workflow.source
-    kind = "messages of a topic" if source.type == "eventhub" else f"{source.format} files"
+    kind = "messages of a topic" if source.is_topic else f"{source.format} files"
     versions = ", ".join(
         f"{'every model' if model == '*' else model}: {' and '.join(names)}"
         for model, names in contract.workflow.latest_by.items()

@@ -41,8 +41,8 @@ SOURCE_QUESTIONS = (
         "choice",
         "source",
         "type",
-        help="adls: as files; eventhub: as events.",
-        suggestions=("adls", "eventhub"),
+        help="adls: as files; eventhub and kafka: as events.",
+        suggestions=("adls", "eventhub", "kafka"),
     ),
     _workflow_question(
         "format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ChunkWriter', 'open_csv_output', 'open_json_output', 'open_parquet_output',
-           'avro_number', 'avro_bytes', 'open_avro_output', 'open_capture_output',
-           'model_file_name']
+__all__ = ['ChunkWriter', 'csv_chunk', 'json_chunk', 'open_csv_output', 'open_json_output',
+           'open_parquet_output', 'avro_number', 'avro_bytes', 'open_avro_output',
+           'open_capture_output', 'model_file_name']
 
 # %% ../../../nbs/mock/files/01_files.ipynb #121ffe70
 def _with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
@@ -67,7 +67,7 @@ def _chunk_texts(model: Model, damage: DamagedChunk, options: Mapping[str, Any])
     ]
 
 
-def _csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
+def csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as lines of csv."""
     cells = [
         _with_misfits(
@@ -79,7 +79,7 @@ def _csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -
     return csv_lines(cells, options)
 
 
-def _json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
+def json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as JSON objects, a line each."""
     import pyarrow as pa
 
@@ -155,7 +155,7 @@ def open_csv_output(path: Path, model: Model, options: Mapping[str, Any]) -> Ite
                     options,
                 )
             )
-        yield lambda damage: put(_csv_chunk(model, damage, options))
+        yield lambda damage: put(csv_chunk(model, damage, options))
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def open_json_output(path: Path, model: Model, options: Mapping[str, Any]) -> It
 
         def put(damage: DamagedChunk) -> None:
             nonlocal count
-            lines = _json_chunk(model, damage, options)
+            lines = json_chunk(model, damage, options)
             separator = ",\n" if is_list and count else ""
             count += len(lines)
             if is_list:
@@ -316,7 +316,7 @@ def open_capture_output(
 
         def add(damage: DamagedChunk) -> None:
             nonlocal count
-            lines = _json_chunk(model, damage, options).to_pylist()
+            lines = json_chunk(model, damage, options).to_pylist()
             put([_capture_record(count + place, line) for place, line in enumerate(lines)])
             count += len(lines)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from .jars import require_jars
+from .jars import session_jars
 from .java import java_home
 
 # %% auto #0
@@ -89,7 +89,7 @@ def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
     is no Java.
     """
     return jars_archive(
-        [file.resolve() for file in require_jars(state_folder)], java_home(state_folder)
+        [file.resolve() for file in session_jars(state_folder)], java_home(state_folder)
     )
 
 

@@ -12,6 +12,7 @@ import ssl
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,8 @@ from ...contract.fault import DatamasterError, code
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['PINS', 'Pin', 'is_intact', 'require_jars', 'install_jars']
+__all__ = ['PINS', 'KAFKA_PINS', 'Pin', 'is_intact', 'require_jars', 'require_kafka_jars',
+           'session_jars', 'install_jars']
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #bfd1ec61
 @dataclass(frozen=True)
@@ -58,11 +60,38 @@ PINS = (
         "6a19d90bc3b6e88d8db0fa36a19273aa10fea2dbd7a62bb60e4cedd73051b32d",
     ),
 )
+# what a session needs that reads a topic; in a workspace the runtime has it
+KAFKA_PINS = (
+    Pin(
+        "org.apache.spark",
+        "spark-sql-kafka-0-10_2.13",
+        "4.1.1",
+        "9c1ce986f548e6b1dcb0e2dfe2f253a0bc58f2232a32a0c9c6c674dd25a8570c",
+    ),
+    Pin(
+        "org.apache.spark",
+        "spark-token-provider-kafka-0-10_2.13",
+        "4.1.1",
+        "e510adc37b03d01d0a190d0dab472b5538e05eaa77454f7e9477156d7a6820ae",
+    ),
+    Pin(
+        "org.apache.kafka",
+        "kafka-clients",
+        "3.9.1",
+        "7568b998572d256f0b7bc0afdc1b7a2588b8b08415c62ce314c864a6851ae9d9",
+    ),
+    Pin(
+        "org.apache.commons",
+        "commons-pool2",
+        "2.12.1",
+        "5273c8bc8c0dca2211175c0d27efbd7228efae99689aac001a8e1ef8e872e9ef",
+    ),
+)
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #22c4545c
 _NO_JARS = code(
     "no-jars",
-    "Delta's jars are not in the project's .datamaster folder, or are damaged.",
+    "Spark's jars are not in the project's .datamaster folder, or are damaged.",
     "datamaster doctor --install",
 )
 _FETCH_FAILED = code(
@@ -82,13 +111,35 @@ def require_jars(state_folder: Path) -> tuple[Path, ...]:
 
     That is 10 MB, some 20 ms. Raises DatamasterError naming every one that is missing or another.
     """
-    files = tuple(state_folder / "jars" / pin.file for pin in PINS)
+    return _require_pins(state_folder, PINS)
+
+
+def require_kafka_jars(state_folder: Path) -> tuple[Path, ...]:
+    """Return the jars by which a session reads a topic, as `require_jars` does those of Delta."""
+    return _require_pins(state_folder, KAFKA_PINS)
+
+
+def session_jars(state_folder: Path) -> tuple[Path, ...]:
+    """Return the jars that a session has: those of Delta, and those for topics where they are.
+
+    Raises DatamasterError as `require_jars` does.
+    """
+    files = require_jars(state_folder)
+    try:
+        return files + require_kafka_jars(state_folder)
+    except DatamasterError:
+        return files
+
+
+def _require_pins(state_folder: Path, pins: Sequence[Pin]) -> tuple[Path, ...]:
+    """Return the jars of some pins; raises DatamasterError naming those that are not there."""
+    files = tuple(state_folder / "jars" / pin.file for pin in pins)
     faults = [
         _NO_JARS.fault(
             f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}",
             file=str(file.parent),
         )
-        for file, pin in zip(files, PINS, strict=True)
+        for file, pin in zip(files, pins, strict=True)
         if not is_intact(file, pin)
     ]
     if faults:
@@ -197,7 +248,7 @@ def install_jars(state_folder: Path, java: Path) -> tuple[Path, ...]:
     Raises DatamasterError where one cannot be had.
     """
     folder = make_private(state_folder / "jars")
-    for pin in PINS:
+    for pin in (*PINS, *KAFKA_PINS):
         if not is_intact(folder / pin.file, pin):
             with tempfile.TemporaryDirectory(dir=state_folder) as draft:
                 _fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(

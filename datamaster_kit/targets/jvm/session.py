@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...project.private import make_private
 from .class_archive import jars_archive, archive_options
-from .jars import require_jars
+from .jars import session_jars
 from .java import java_home
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ _COMPILER_OPTIONS = (
     "-XX:Tier4CompileThreshold=750000",
     "-XX:Tier4BackEdgeThreshold=2000000",
 )
+# what a length that is none, in a message of avro, may ask for; by itself 2 GB (Avro,
+# SystemLimitException)
+_AVRO_LIMITS = {"bytes": 1 << 28, "string": 1 << 28, "collectionItems": 1 << 25}
 _FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
@@ -47,6 +50,10 @@ def session_settings(
         "-XX:+UseSerialGC",
         "-XX:-DontCompileHugeMethods",
         *_COMPILER_OPTIONS,
+        *(
+            f"-Dorg.apache.avro.limits.{name}.maxLength={limit}"
+            for name, limit in _AVRO_LIMITS.items()
+        ),
         "-Darrow.enable_unsafe_memory_access=true",
         "-Darrow.enable_null_check_for_get=false",
         f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"',
@@ -128,7 +135,7 @@ def local_session(state_folder: Path) -> SparkSession:
     if active is not None:
         return active
     state_folder = state_folder.resolve()
-    files = tuple(file.resolve() for file in require_jars(state_folder))
+    files = tuple(file.resolve() for file in session_jars(state_folder))
     home = java_home(state_folder)
     _, _, archive = jars_archive(files, home)
     prepare_spark_folders(state_folder)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CAPTURE_COLUMNS', 'avro_header_size', 'avro_damage', 'avro_schema', 'Union',
-           'LogicalNumber', 'types_by_name', 'with_logical_types',
-           'read_captured_events', 'rows_of_events']
+__all__ = ['CAPTURE_COLUMNS', 'CAPTURE_VALUE', 'avro_header_size', 'avro_damage', 'avro_schema',
+           'Union', 'LogicalNumber', 'types_by_name', 'with_logical_types',
+           'event_place', 'read_captured_events', 'rows_of_events', 'json_event_rows']
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
 def _read_varint(file: IO[bytes]) -> int:
@@ -253,7 +253,7 @@ _CAPTURE_VALUE = (
     "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', "
     "hex(Body)) END"
 )
-_CAPTURE_VALUE = f"coalesce({_CAPTURE_VALUE}, '') AS value"
+CAPTURE_VALUE = f"coalesce({_CAPTURE_VALUE}, '') AS value"
 _BLOCK_START = "_metadata.file_block_start"
 _ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
 _ENQUEUED_AT = (
@@ -280,14 +280,33 @@ def _properties_json(column: str) -> str:
     )
 
 
-_EVENT_STRUCT = (
-    f"named_struct('enqueued_at', {_ENQUEUED_AT}, 'sequence_number', SequenceNumber, "
-    "'offset', Offset, "
-    "'partition', nullif(regexp_extract(_datamaster_file.path, "
-    f"{sql_literal(_PARTITION_PATTERN)}, 1), ''), "
-    f"'properties', {_properties_json('Properties')}, 'system_properties', "
-    f"{_properties_json('SystemProperties')})"
-)
+def event_place(
+    source: FileSource, own: str, partition: str = _PARTITION_PATTERN, size: str = ""
+) -> str:
+    """Return the SQL of `_datamaster_file` with the event that a record is of.
+
+    `own` is SQL for the record's bytes, `partition` the pattern of the partition in the path, and
+    `size` SQL for the record's own size where the place has none.
+    """
+    event = (
+        f"named_struct('enqueued_at', {_ENQUEUED_AT}, 'sequence_number', SequenceNumber, "
+        "'offset', Offset, "
+        "'partition', nullif(regexp_extract(_datamaster_file.path, "
+        f"{sql_literal(partition)}, 1), ''), "
+        f"'properties', {_properties_json('Properties')}, 'system_properties', "
+        f"{_properties_json('SystemProperties')})"
+    )
+    place = "_datamaster_file.*"
+    if size:
+        place = (
+            "_datamaster_file.path, _datamaster_file.name, "
+            f"CAST({size} AS BIGINT) AS size, "
+            "_datamaster_file.modification_time, _datamaster_file.block_start"
+        )
+    names = [column.name for column in ENVELOPE_COLUMNS]
+    kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in names)
+    envelope = f", named_struct({kept}) AS envelope" if source.keeps_envelope else ""
+    return f"struct({place}, {event} AS event{envelope}) AS _datamaster_file"
 
 
 def read_captured_events(
@@ -311,21 +330,26 @@ def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT
     `_datamaster_file` has `event`, and `envelope` where it is kept.
     """
     columns = [column.name for column in ENVELOPE_COLUMNS]
+    return json_event_rows(
+        read.selectExpr(*columns, CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber")),
+        source,
+    )
+
+
+def json_event_rows(
+    events: DataFrame, source: FileSource, partition: str = _PARTITION_PATTERN, size: str = ""
+) -> DataFrame:
+    """Return events, whose text is `value`, as rows of the contract: one for each record of JSON.
+
+    `partition` and `size` are those of `event_place`; a record's text is `_record`.
+    """
     items = (
         f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') "
         f"THEN {json_items(strip_byte_order_mark('value'))} END"
-    )
-    events = read.selectExpr(
-        *columns, _CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber")
     )
     listed = events.selectExpr("*", f"{items} AS _items").selectExpr(
         "*", "explode(coalesce(_items, array(value))) AS _record"
     )
     own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
-    kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in columns)
-    members = f"_datamaster_file.*, {_EVENT_STRUCT} AS event" + (
-        f", named_struct({kept}) AS envelope" if source.keeps_envelope else ""
-    )
-    return rows_of_json(
-        listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source
-    )
+    place = event_place(source, own, partition, size)
+    return rows_of_json(listed.selectExpr("_record AS value", place), source)

@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from datamaster_kit.targets.jvm.class_archive import archive_options, jars_archive
-from datamaster_kit.targets.jvm.jars import require_jars
+from datamaster_kit.targets.jvm.jars import session_jars
 from datamaster_kit.targets.jvm.java import java_home
 from datamaster_kit.targets.jvm.session import prepare_spark_folders, session_settings
 
@@ -175,7 +175,7 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     prepare_spark_folders(folder)
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
-    files = tuple(file.resolve() for file in require_jars(state))
+    files = tuple(file.resolve() for file in session_jars(state))
     _, _, archive = jars_archive(files, java_home(state))
     options = [*QUICK_COMPILER, *archive_options(archive)]
     known = {
