@@ -319,7 +319,7 @@ def test_a_stream_goes_on_over_a_restart_of_the_broker_and_takes_a_partition_tha
 
 def wait_for_rows(spark, folder: Path, count: int) -> None:
     """Wait until bronze has so many rows."""
-    end = time.monotonic() + 240
+    end = time.monotonic() + 400
     while (there := len(rows(spark, folder, "bronze/visit"))) < count:
         assert time.monotonic() < end, there
         time.sleep(0.5)
