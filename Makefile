@@ -8,7 +8,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # IPython would put the packages of the shell's own environment before those of .venv.
 unexport VIRTUAL_ENV
 SHELL := /bin/bash
-PROCESSES ?= 2
+# Python compiles what it imports; pip would compile all that is installed.
+export PIP_NO_COMPILE := 1
+# tests at a time: a process for each core, at least two, at most four
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(4, max(2, os.cpu_count() or 2)))')
 FORMATTED := nbs tests tools benchmarks templates setup.py
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 

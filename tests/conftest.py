@@ -62,6 +62,8 @@ os.environ.setdefault(
     " ".join([*(f"--conf {name}={setting}" for name, setting in NO_CODE.items()), "pyspark-shell"]),
 )
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
+# Python compiles what it imports; pip would compile all that is installed
+os.environ.setdefault("PIP_NO_COMPILE", "1")
 # how long an example may take is no promise
 tried.register_profile("on a busy machine", deadline=None)
 tried.load_profile("on a busy machine")
