@@ -239,9 +239,8 @@ def test_a_missing_table_is_told_with_its_remedy_and_nothing_is_read(shop) -> No
     shutil.rmtree(target.folder(project.names.table("bronze", "order")))
     with pytest.raises(DatamasterError) as raised:
         ingest_files(target, project, contract)
-    assert {fault.code for fault in raised.value.faults} == {"no-table"} and raised.value.faults[
-        0
-    ].hint == "datamaster unity apply"
+    assert {fault.code for fault in raised.value.faults} == {"no-table"}
+    assert "datamaster unity apply" in raised.value.faults[0].hint
 
 
 def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
