@@ -317,7 +317,7 @@ def _make_missing_tables(
 
     found = plan_catalog(target, project, contracts, only_tables=True)
     summary = plan_summary(found.plan)
-    typer.echo(f"Tables are missing: {summary}", err=True)
+    typer.echo(f"Tables are missing: {visible_line(summary)}", err=True)
     confirm_change("Make them now?", applies, is_usual=True)
     with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)
