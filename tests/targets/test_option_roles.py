@@ -43,6 +43,7 @@ VALUES = {
     "timestampFormat": "dd/MM/yyyy HH:mm",
     "control": {"in": "file", "name": "{stem}.ctl", "count": "records"},
     "keep_envelope": "true",
+    "endpoint": "kafka",
 }
 # a type that an option changes, with a text that is a value of it by the option alone
 WRITTEN = {
