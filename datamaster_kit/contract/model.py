@@ -527,10 +527,14 @@ class Contract:
         said = (self.workflow or Workflow()).delete_when
         return said.get(model.name, said.get("*", {}))
 
+    @property
+    def source(self) -> Source:
+        """Where the models' rows come from; as nothing is said of it where there is no workflow."""
+        return (self.workflow or Workflow()).source
+
     def arrives_as_events(self, model: Model) -> bool:
         """A model's rows are events of a topic, whichever contract brings them to bronze."""
-        source = (self.workflow or Workflow()).source
-        return source.is_topic or model.name in self.events
+        return self.source.is_topic or model.name in self.events
 
     def keeps_history(self, model: Model) -> bool:
         """Silver keeps every version of the model's rows."""

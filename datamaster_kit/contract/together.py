@@ -58,9 +58,7 @@ def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
             if _has_source(contract) and model.name.lower() in prepared
         }
 
-    topics = [
-        contract for contract in contracts if (contract.workflow or Workflow()).source.is_topic
-    ]
+    topics = [contract for contract in contracts if contract.source.is_topic]
     as_events = {name for contract in topics for name in workflow_model_names(contract)}
 
     def events_of(contract: Contract) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from .document import nearest_name_hint
 from .source_options import OptionProblem, option_problems
 
 # %% auto #0
-__all__ = ['TOPIC_FORMATS', 'MODEL_PLACEHOLDER', 'body_options', 'Login', 'parse_login',
-           'topic_option_problems']
+__all__ = ['TOPIC_FORMATS', 'MODEL_PLACEHOLDER', 'body_options', 'Login', 'secret_variable',
+           'parse_login', 'topic_option_problems']
 
 # %% ../../nbs/contract/17_topic_options.ipynb #38e937a6
 TOPIC_FORMATS = ("json", "avro", "csv")
@@ -101,6 +101,11 @@ class Login:
     def secret_place(self) -> tuple[str, str] | None:
         """The scope and the key of the secret, or None for a way without one."""
         return (self.said["scope"], self.said["key"]) if "key" in self.said else None
+
+
+def secret_variable(scope: str, key: str) -> str:
+    """Return the variable of the environment in which a secret of a scope is on this machine."""
+    return "DATAMASTER_SECRET_" + re.sub("[^A-Z0-9]", "_", f"{scope}_{key}".upper())
 
 
 def parse_login(value: Any, default: str = "none") -> Login:

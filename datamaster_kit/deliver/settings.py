@@ -51,7 +51,7 @@ def start_settings(project: Project, contract: Contract, landing: str) -> dict[s
     """
     kind, _ = _frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     is_endless = (kind == "streaming" and source.is_topic) or source.is_broker
     if kind in _STREAMING_FREQUENCIES and is_endless:
         return {**never, "continuous": {"pause_status": "PAUSED"}}

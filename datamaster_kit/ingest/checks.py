@@ -131,8 +131,8 @@ def _delivery_view(step: Step) -> Iterator[str]:
 
     Empty where they are not.
     """
-    ranges = read_batch_ranges(step, (step.run_id, *step.resumed))
     tables = [rows for batch, rows in step.log.rows.items() if batch[0] == step.model.name]
+    ranges = read_batch_ranges(step, (step.run_id, *step.resumed)) if tables else ()
     if not tables or sum(map(len, tables)) != sum(part.rows for part in ranges):
         yield ""
         return

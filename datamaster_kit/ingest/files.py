@@ -30,8 +30,8 @@ from ..targets.readers.casts import IS_RECORD
 from ..targets.base import TOTALS_OF, Files, ListedFile
 
 # %% auto #0
-__all__ = ['FILE_LOST', 'MOST_FILES_IN_NOTES', 'file_entries', 'file_notes', 'file_faults',
-           'entries_of_run', 'read_refusals', 'files_to_read_again']
+__all__ = ['FILE_LOST', 'MOST_FILES_IN_NOTES', 'ledger_entry', 'file_entries', 'file_notes',
+           'file_faults', 'entries_of_run', 'read_refusals', 'files_to_read_again']
 
 # %% ../../nbs/ingest/05_files.ipynb #d9b109f4
 def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, dict[str, Any]]:
@@ -82,21 +82,19 @@ _ALREADY_IN_BRONZE = "bronze has its rows already"
 _NEITHER_READ_NOR_REFUSED = "it was listed, and neither read nor refused"
 
 
-def _build_file_entry(
-    step: Step, claim: StreamState, batch_id: int, listed: ListedFile, counts: Mapping[str, Any]
+def ledger_entry(
+    step: Step,
+    claim: StreamState,
+    batch_id: int,
+    listed: ListedFile,
+    counts: Mapping[str, Any],
+    result: str,
+    reason: str,
 ) -> FileEntry:
-    """Return the entry of a file, given its counts.
+    """Return the entry of what was listed, or of a range of offsets told as that, from its counts.
 
-    They are empty where bronze has no row of it.
+    `counts` are those of its rows in bronze, empty where there are none.
     """
-    reason = counts.get("reason") or listed.reason
-    if not reason and not counts:
-        reason = _ALREADY_IN_BRONZE if claim.leaves_out_known else _NEITHER_READ_NOR_REFUSED
-    result = STATE_READ
-    if counts.get("reason") or listed.is_refused:
-        result = STATE_REFUSED
-    elif reason == _NEITHER_READ_NOR_REFUSED:
-        result = STATE_LOST
     records, quarantined = counts.get("records", 0), counts.get("quarantined", 0)
     return FileEntry(
         step.run_id,
@@ -117,6 +115,24 @@ def _build_file_entry(
         datetime.now(UTC),
         listed.totals,
     )
+
+
+def _build_file_entry(
+    step: Step, claim: StreamState, batch_id: int, listed: ListedFile, counts: Mapping[str, Any]
+) -> FileEntry:
+    """Return the entry of a file, given its counts.
+
+    They are empty where bronze has no row of it.
+    """
+    reason = counts.get("reason") or listed.reason
+    if not reason and not counts:
+        reason = _ALREADY_IN_BRONZE if claim.leaves_out_known else _NEITHER_READ_NOR_REFUSED
+    result = STATE_READ
+    if counts.get("reason") or listed.is_refused:
+        result = STATE_REFUSED
+    elif reason == _NEITHER_READ_NOR_REFUSED:
+        result = STATE_LOST
+    return ledger_entry(step, claim, batch_id, listed, counts, result, reason)
 
 
 def file_entries(

@@ -5,15 +5,16 @@
 # %% ../../nbs/ingest/17_offsets.ipynb #302b060e
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from .checkpoint import StreamState
+from .files import ledger_entry
 from .rows import is_in_batch_sql
 from .step import Step
 from ..lakehouse.ledger import STATE_EXPIRED, STATE_READ, FileEntry
-from ..targets.base import OffsetRange
+from ..targets.base import ListedFile, OffsetRange
 
 # %% auto #0
 __all__ = ['range_entries']
@@ -59,27 +60,11 @@ def _range_entry(
     counts: Mapping[str, Any],
 ) -> FileEntry:
     """Return the entry of a range of offsets, given the counts of its rows, empty for none."""
-    reason, now = _expiry_reason(item, counts), datetime.now(UTC)
-    newest = counts.get("newest_millis")
-    records, quarantined = counts.get("records", 0), counts.get("quarantined", 0)
-    return FileEntry(
-        step.run_id,
-        step.contract.id,
-        step.model.name,
-        claim.stream,
-        batch_id,
-        item.path,
-        item.name,
-        int(counts.get("bytes") or 0),
-        now if newest is None else datetime.fromtimestamp(newest / 1000, UTC),
-        records,
-        records - quarantined,
-        counts.get("rescued", 0),
-        quarantined,
-        STATE_EXPIRED if reason else STATE_READ,
-        reason,
-        now,
-    )
+    reason, newest = _expiry_reason(item, counts), counts.get("newest_millis")
+    millis = round(time.time() * 1000) if newest is None else newest
+    listed = ListedFile(item.path, item.name, int(counts.get("bytes") or 0), millis)
+    result = STATE_EXPIRED if reason else STATE_READ
+    return ledger_entry(step, claim, batch_id, listed, counts, result, reason)
 
 
 def range_entries(

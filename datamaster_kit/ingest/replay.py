@@ -23,7 +23,7 @@ from ..contract.document import detect_utf_encoding
 from ..contract.publish.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.quality.field_rules import UNREADABLE_RECORD_KEYS
-from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
+from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.source_options import reader_options, value_options
 from ..contract.sql.sqltype import quote, sql_literal, sql_type
 from ..contract.sql.table import bronze_table, quarantine_table
@@ -408,7 +408,7 @@ def _is_given_sql(name: str) -> str:
 
 def _value_options(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
-    source = step.contract.workflow.source if step.contract.workflow else Source()
+    source = step.contract.source
     format = source.format if source.type == "adls" else "events"
     return value_options(reader_options(format, source.options))
 

@@ -249,14 +249,9 @@ def require_fields(step: Step) -> None:
         )
 
 
-def _source_of(step: Step) -> Source:
-    """Return the source of a step's contract."""
-    return step.contract.workflow.source if step.contract.workflow else Source()
-
-
 def reads_broker(step: Step) -> bool:
     """The model's rows come from a broker as they happen, and not from files."""
-    return _source_of(step).is_broker
+    return step.contract.source.is_broker
 
 
 def _topic_source(step: Step, source: Source) -> FileSource:
@@ -302,7 +297,7 @@ def file_source(step: Step) -> FileSource:
     without fields, DatamasterError for a source of another kind.
     """
     require_fields(step)
-    source = _source_of(step)
+    source = step.contract.source
     if source.is_broker:
         return _topic_source(step, source)
     if source.type not in ("adls", "eventhub"):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..contract.fault import BadInput, DatamasterError, code
-from ..contract.model import Contract, Model, Workflow
+from ..contract.model import Contract, Model
 from ..contract.quality.rules import rules
 from ..contract.topic_options import (
     MODEL_PLACEHOLDER,
@@ -23,6 +23,7 @@ from ..contract.topic_options import (
     Login,
     body_options,
     parse_login,
+    secret_variable,
 )
 from .files.messages import Message, chunk_messages
 from .request import MockRequest
@@ -96,11 +97,6 @@ def _read_variable(name: str) -> str:
     return os.environ[name]
 
 
-def _variable_of(scope: str, key: str) -> str:
-    """Return the variable of the environment in which a secret of a scope is on this machine."""
-    return "DATAMASTER_SECRET_" + re.sub("[^A-Z0-9]", "_", f"{scope}_{key}".upper())
-
-
 def _azure_token(servers: str) -> Callable[[str], tuple[str, float]]:
     """Return what gives a token of Microsoft Entra, and when it ends, for a namespace."""
     from azure.identity import DefaultAzureCredential
@@ -134,11 +130,11 @@ def _producer_settings(
     if is_hub:
         found["compression.type"] = "none"
     if "ca" in login.said:
-        found["ssl.ca.pem"] = read_variable(_variable_of(login.said["scope"], login.said["ca"]))
+        found["ssl.ca.pem"] = read_variable(secret_variable(login.said["scope"], login.said["ca"]))
     if login.way == "tls":
         return {**found, "security.protocol": "SSL"}
     if login.way in ("connection-string", "password"):
-        variable = _variable_of(*(login.secret_place or ("", "")))
+        variable = secret_variable(*(login.secret_place or ("", "")))
         return {
             **found,
             "security.protocol": "SASL_SSL",
@@ -303,7 +299,7 @@ def send_mock(
         BadInput: for a request that cannot be met; nothing is sent then.
         DatamasterError: where the broker did not take all of it.
     """
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     faults = _sending_faults(contract, request, sending)
     if faults:
         raise BadInput(*faults)

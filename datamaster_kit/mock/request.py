@@ -260,7 +260,7 @@ def _write_mock_model(
             _absent_texts(format, options),
         )
         plan.lost.clear()
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     files, broken = _write_model_rows(
         plan,
         breaker,

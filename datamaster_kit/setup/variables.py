@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from ..contract.fault import BadInput, Fault, code
-from ..contract.model import Contract, ServiceLevel, Workflow
+from ..contract.model import Contract, ServiceLevel
 from ..contract.period import retention_period
 from ..lakehouse.names import Names
 from ..project.project_file import Project, azure_name_findings
@@ -157,7 +157,7 @@ def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[s
     """
     days: dict[str, int | None] = {}
     for contract in contracts:
-        if (contract.workflow or Workflow()).source.type == "adls":
+        if contract.source.type == "adls":
             kept = _retention_days(contract.service_level("retention"))
             for model in contract.ingested_models:
                 there = days.get(model.name, kept)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, Fault, code
-from ..contract.model import Contract, Model, Workflow
+from ..contract.model import Contract, Model
 from .failpoints import failpoint
 from .readers.packed_files import ARCHIVES, packing_of
 
@@ -92,7 +92,7 @@ _PACKED_SUFFIX = re.compile(r"\.(gz|bz2|zst|xz|deflate|lz4|snappy)$", re.IGNOREC
 
 def _has_totals_of_another(name: str, contract: Contract) -> bool:
     """A file has the control totals of the one beside it, and no data."""
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     control = read_control_totals(source.options.get("control"), source.format)
     return control is not None and bool(control.data_name(name))
 
@@ -117,7 +117,7 @@ def _first_cells(path: Path, delimiter: str) -> list[str]:
 
 def _header_problem(path: Path, contract: Contract, model: Model) -> str:
     """Return what is wrong where no column of a csv file is one of the model."""
-    options = (contract.workflow or Workflow()).source.options
+    options = contract.source.options
     delimiter = str(options.get("delimiter", ","))
     is_plain = len(delimiter) == 1 and not packing_of(path) and "encoding" not in options
     has_header = str(options.get("header", True)).lower() == "true"
@@ -132,7 +132,7 @@ def _header_problem(path: Path, contract: Contract, model: Model) -> str:
 
 def _landing_problem(path: Path, contract: Contract, model: Model) -> tuple[str, str]:
     """Return what keeps a file from being one of a model, with a hint; empty texts for nothing."""
-    wanted = (contract.workflow or Workflow()).source.format
+    wanted = contract.source.format
     if _has_totals_of_another(path.name, contract):
         return "", ""
     kind = _format_of_file(path)
@@ -282,7 +282,7 @@ class Landing:
 
         Silver keeps the newest row of each key, and no file beside it has its totals by name.
         """
-        source = (self.contract.workflow or Workflow()).source
+        source = self.contract.source
         control = read_control_totals(source.options.get("control"), source.format)
         return bool(self.model.key) and (control is None or control.place != "file")
 
@@ -292,7 +292,7 @@ def file_models(contracts: Iterable[Contract]) -> dict[str, tuple[Contract, Mode
     return {
         model.name: (contract, model)
         for contract in contracts
-        if (contract.workflow or Workflow()).source.type == "adls"
+        if contract.source.type == "adls"
         for model in contract.ingested_models
     }
 

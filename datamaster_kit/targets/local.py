@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -19,6 +18,7 @@ from ..contract.fault import DatamasterError, code
 
 from ..contract.sql.sqltype import quote, sql_literal
 from ..contract.sql.table import Dialect, Table
+from ..contract.topic_options import secret_variable
 from ..lakehouse.names import SCHEMAS, TableName
 from ..project.private import make_private
 from ..project.project_file import Project
@@ -97,7 +97,7 @@ def _read_local_secret(scope: str, key: str) -> str:
 
     Raises DatamasterError with the variable's name where there is none.
     """
-    name = "DATAMASTER_SECRET_" + re.sub("[^A-Z0-9]", "_", f"{scope}_{key}".upper())
+    name = secret_variable(scope, key)
     if not os.environ.get(name):
         raise DatamasterError(_NO_LOCAL_SECRET.fault(f"the variable {name} is not set"))
     return os.environ[name]

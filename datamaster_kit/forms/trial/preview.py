@@ -21,7 +21,7 @@ from typing import Any
 from ...contract.check import folder_name
 from ...contract.publish.draft import delimiter_of
 from ...contract.fault import BadInput, code
-from ...contract.model import Contract, Example, Model, Scalar, Source, Workflow
+from ...contract.model import Contract, Example, Model, Scalar, Source
 from ...contract.control_totals import read_control_totals
 from ...contract.source_options import is_option_true, reader_options, value_options
 from .verdicts import (
@@ -400,7 +400,7 @@ def preview(contract: Contract, model: Model, file: Path | None = None, rows: in
 
     Or of the contract's examples where there is no file. Raises BadInput where they cannot be read.
     """
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     if file is None:
         return _examples_preview(source, model, rows)
     if source.format not in ("csv", "json"):

@@ -288,7 +288,7 @@ def _write_trial_rows(
     Return by model how many rows were broken on purpose, and what is to be known. Raises BadInput
     where no row can be written.
     """
-    source = (contract.workflow or Workflow()).source
+    source = contract.source
     if request["source"] == "examples":
         counts = {
             model.name: _write_examples(source, model, landing_folder(project, model))
