@@ -526,7 +526,9 @@ def test_99_has_the_workspace_execute_the_notebooks_and_keeps_them(
     kept = github.artifacts[name]
     assert {Path(file).name for file in kept} >= {"06_quality.html", "07_explore.html"}, kept
     log = jobs["steps / run"].log
-    assert re.search(r"\d+ passed, 0 broken", log) and "executed notebook: runs/" in log
+    # A broken rule of severity warn fails nothing; the tests before this one leave such rows.
+    assert re.search(r"[1-9]\d* passed, \d+ broken", log), log
+    assert "executed notebook: runs/" in log
 
 
 @pytest.fixture
