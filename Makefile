@@ -15,7 +15,7 @@ PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(4, max(2, os.cpu_count()
 FORMATTED := nbs tests tools benchmarks templates setup.py
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test workspace connect oldest setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
+.PHONY: demo test workspace connect oldest setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs pictures readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -96,6 +96,11 @@ bench: setup  ## ingest against its floor and as it grows, as a table; takes a w
 bench-peers: setup  ## ingest beside its peers, each in an environment of its own, into docs/speed-peers.md; takes a while
 	$(BIN)/python -m pip install --quiet tpchgen-cli==4.0.0
 	$(BIN)/python benchmarks/peers.py --output docs/speed-peers.md
+
+pictures: setup  ## the pictures of README, taken anew of a demo
+	$(BIN)/python tools/chromium.py
+	$(BIN)/datamaster demo .datamaster/demo
+	$(BIN)/python tools/pictures.py .datamaster/demo
 
 docs: $(STAMP)  ## build the documentation into _site/, without a network
 	$(BIN)/python tools/docs.py

@@ -27,6 +27,48 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+def test_pages_are_in_the_order_of_need_and_each_is_in_the_navigation(
+    docs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "run_page", str)  # sessions take minutes, and `make docs` has them
+    docs.SOURCE.mkdir()
+    navigation = docs.copy_pages()
+    assert [title for part in navigation for title in part] == ["Tutorial", "How to", "Reference"]
+    written = {page.relative_to(docs.SOURCE).as_posix() for page in docs.SOURCE.rglob("*.md")}
+    named = set(re.findall(r'"([^"]+[.]md)"', json.dumps(navigation)))
+    assert written - named == {"CONTRIBUTING.md", "CHANGELOG.md"} and named <= written
+    verbs = (docs.SOURCE / "verbs.md").read_text(encoding="utf-8")
+    assert "## `datamaster ingest run`" in verbs and "`--from`" in verbs
+    tables = (docs.SOURCE / "tables.md").read_text(encoding="utf-8")
+    assert "## `crisk.bronze.account_quarantine`" in tables and "`carlton_rescued`" in tables
+
+
+def test_every_key_of_a_workflow_and_every_option_of_files_is_in_its_page() -> None:
+    from datamaster_kit.contract.source_options import READER_OPTIONS
+    from datamaster_kit.contract.workflow import _WORKFLOW_KEYS
+
+    page = (ROOT / "docs" / "workflow-keys.md").read_text(encoding="utf-8")
+    keys, options = page.split("## Options of files")
+    assert [key for key in sorted(_WORKFLOW_KEYS) if f"`{key}`" not in keys] == []
+    for format, known in READER_OPTIONS.items():
+        heads = [
+            cell.strip() for cell in re.findall(r"^\| option (.+) \|$", options, re.M)[0].split("|")
+        ]
+        column = heads.index(format)
+        rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", options, re.MULTILINE)
+        listed = {name for name, marks in rows if marks.split(" | ")[column - 1] == "yes"}
+        assert listed == {option.name for option in known}, format
+
+
+def test_a_page_with_a_session_is_shown_with_what_its_commands_answer(docs: ModuleType) -> None:
+    page = (
+        '```csv title="raw/a.csv"\nid\n7\n```\n\n```console\n$ cat raw/a.csv\nold\n$ false\n```\n'
+    )
+    assert docs.run_page(page) == page.replace("old", "id\n7")
+    with pytest.raises(SystemExit, match="ended with 3"):
+        docs.run_page("```console\n$ exit 3\n```\n")
+
+
 def pages(navigation: list[dict[str, object]]) -> list[str]:
     """Return the files that a navigation leads to."""
     return re.findall(r'"([^"]+[.]ipynb)"', json.dumps(navigation))

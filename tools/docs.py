@@ -1,18 +1,18 @@
 """Build the documentation into _site/ without a network.
 
-Pages for people first, then the chapters of the library in reading order, each with the answers
-that its cells give.
+The tutorial, a page a task, and the reference come first, then the chapters of the library in
+reading order. What a page or a chapter shows of an output is what its commands or cells answer now.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from reference import error_page, tables_page, verbs_page  # noqa: E402
+from sessions import has_session, run_page  # noqa: E402
+
 SOURCE = ROOT / "_proc"
 NOTEBOOKS = ROOT / "nbs"
 READING_ORDER = (
@@ -42,32 +47,6 @@ READING_ORDER = (
 
 NOT_EXECUTED = ("steps", "web")  # they take parameters, or are a page
 NOT_RUN = ("#| spark", "#| server", "#| eval: false")
-
-
-def error_page() -> str:
-    """Return the page that lists every fault code with its meaning and remedy, from the register
-    that the library fills.
-    """
-    from datamaster_kit.contract.fault import CODES
-
-    for module in sorted((ROOT / "datamaster_kit").rglob("*.py")):
-        name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
-        if module.stem != "__init__":
-            importlib.import_module(name)
-    rows = [
-        f"| `{code.name}` | {code.severity} | {code.meaning} | {code.remedy} |".replace("\n", " ")
-        for _, code in sorted(CODES.items())
-    ]
-    head = [
-        "# Errors",
-        "",
-        "Every fault has a stable code. Exit codes: 0 done, 1 the work failed, 2 the input "
-        "is bad and nothing was done.",
-        "",
-        "| code | severity | what it means | what to do |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([*head, *rows]) + "\n"
 
 
 def chapter_title(notebook: nbformat.NotebookNode, otherwise: str) -> str:
@@ -165,22 +144,64 @@ def page_title(page: Path) -> str:
     return heading[1] if heading else page.stem.capitalize()
 
 
+# what is no task: it says what holds, and is looked up
+REFERENCE = (
+    "contract.md",
+    "workflow-keys.md",
+    "contract-sql.md",
+    "values.md",
+    "files.md",
+    "project.md",
+    "setup-infra.md",
+    "unity.md",
+    "promises.md",
+    "speed.md",
+    "speed-peers.md",
+)
+MADE_PAGES = {"verbs.md": verbs_page, "errors.md": error_page, "tables.md": tables_page}
+
+
+def copy_page(page: Path, target: Path) -> None:
+    """Copy a page for people, with what its sessions answer now."""
+    text = page.read_text(encoding="utf-8")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(run_page(text) if has_session(text) else text, encoding="utf-8")
+
+
+def page_entries(pages: Iterable[Path]) -> list[dict[str, str]]:
+    """Return pages as entries of the navigation, by their titles."""
+    folder = ROOT / "docs"
+    return [{page_title(page): page.relative_to(folder).as_posix()} for page in pages]
+
+
 def copy_pages() -> list[dict[str, object]]:
-    """Copy the pages for people, and return their navigation."""
-    guides = sorted((ROOT / "docs").glob("*.md"))
-    for page in (*guides, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))):
-        shutil.copy(page, SOURCE / page.name)
-    return [{"Guides": [{page_title(page): page.name} for page in guides]}]
+    """Copy the pages for people, make those of the reference, and return their navigation."""
+    folder = ROOT / "docs"
+    for page in sorted(folder.rglob("*.md")):
+        copy_page(page, SOURCE / page.relative_to(folder))
+    shutil.copytree(folder / "pictures", SOURCE / "docs" / "pictures", dirs_exist_ok=True)
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, SOURCE / name)
+    for name, make in MADE_PAGES.items():
+        (SOURCE / name).write_text(make(), encoding="utf-8")
+    tasks = sorted((folder / "how-to").glob("*.md"), key=page_title)
+    reference = [folder / name for name in REFERENCE if (folder / name).is_file()]
+    taken = {*reference, folder / "tutorial.md"}
+    guides = [page for page in sorted(folder.glob("*.md")) if page not in taken]
+    made = [{page_title(SOURCE / name): name} for name in MADE_PAGES]
+    return [
+        {"Tutorial": "tutorial.md"},
+        {"How to": [*page_entries(tasks), *page_entries(guides)]},
+        {"Reference": [*page_entries(reference), *made]},
+    ]
 
 
 def main() -> int:
     """Write the pages and run mkdocs."""
     chapters = copy_chapters()
-    (SOURCE / "errors.md").write_text(error_page(), encoding="utf-8")
     navigation = [
         {"Home": "index.ipynb"},
         *copy_pages(),
-        {"Errors": "errors.md"},
         {"Changelog": "CHANGELOG.md"},
         {"Contributing": "CONTRIBUTING.md"},
         {"The library, chapter by chapter": chapters},

@@ -694,6 +694,19 @@ def test_the_other_relationships_and_the_place_of_allowed_values_stay(project: P
     assert field_values.allowed_values(form.file.content, at) == ""
 
 
+def test_a_badge_says_saved_only_of_what_is_on_the_disk(project: Path) -> None:
+    form = opened_form(project, TWO)
+    assert ">saved<" in form.state.value and form.again.layout.display == "none"
+    form.file.path.write_text(TWO + "# theirs\n", encoding="utf-8")
+    form.refresh()
+    assert "changed on disk since" in form.state.value and ">saved<" not in form.state.value
+    form.again.click()
+    assert ">saved<" in form.state.value and form.file.editing.text.endswith("# theirs\n")
+    form.file.path.unlink()
+    form.refresh()
+    assert "gone from the disk" in form.state.value and ">saved<" not in form.state.value
+
+
 def test_whatever_goes_wrong_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     form = opened_form(project, TWO)
     monkeypatch.setattr(form.file, "change", lambda *_: {}["gone"])
@@ -756,9 +769,12 @@ def test_a_draft_that_waits_is_not_lost_by_another_edit_nor_read_from_elsewhere(
         lambda text, content: levels.with_period(text, content, "freshness", "26h")
     )
     form = ContractForm(project / "tried.yaml", project / "datamaster.yaml")
+    assert "was kept" in form.draft.value and "threshold: 26h" in form.draft.value
     named(form, "Owner").value = "Other"
+    assert "waits for your answer" in form.draft.value
     form.save.click()
     named(form, "Go on with it").click()
+    assert not form.draft.value
     assert named(form, "Owner").value == "Other" and "threshold: 26h" in form.file.editing.text
     shutil.rmtree(project / ".datamaster")
     (project / ".datamaster").symlink_to(tmp_path_factory.mktemp("elsewhere"))

@@ -14,7 +14,7 @@ import pytest
 from browser import SLOW, Server, chromium, opened, pictured, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -212,7 +212,48 @@ def test_every_tab_fits_the_page(server: Server, browser: Browser, width: int) -
             .filter(e => !e.getAttribute('aria-label') && !e.title && !e.textContent.trim())
             .length""")
         assert unnamed == 0, f"{unnamed} controls of {tab} have no name"
+        if tab == "Models and fields":
+            assert cut_off_types(page) == [] and hidden_heads(page) == 0
     assert not seen.complaints
+
+
+def cut_off_types(page: Page) -> list[str]:
+    """Return the types of the grid's fields that their cells do not show whole."""
+    cells = page.locator('.dm-grid input[aria-label^="Type of"], .dm-grid label + input[list]')
+    return cells.evaluate_all(
+        "cells => cells.filter(e => e.offsetParent && e.scrollWidth > e.clientWidth)"
+        ".map(e => e.value)"
+    )
+
+
+def hidden_heads(page: Page) -> int:
+    """Return how many heads of the grid have words and are not seen."""
+    heads = page.locator(".dm-grid > .dm-head")
+    return heads.evaluate_all(
+        "heads => heads.filter(e => e.textContent.trim() && !e.offsetParent).length"
+    )
+
+
+def test_a_form_has_the_theme_of_its_host_or_of_the_person(
+    server: Server, browser: Browser
+) -> None:
+    page, _ = opened(browser, server.address)
+    light, dark = "rgb(255, 255, 255)", "rgb(21, 25, 30)"
+    for system, host, paper in (
+        ("light", None, light),
+        ("dark", None, dark),
+        ("light", "false", dark),  # JupyterLab's dark theme
+        ("dark", "true", light),  # its light one
+    ):
+        page.emulate_media(color_scheme=system)
+        if host:
+            page.evaluate(
+                "theme => {document.body.dataset.jpThemeLight = theme;"
+                "delete document.body.dataset.voila}",
+                host,
+            )
+        shown = page.locator(".dm-form").first.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert shown == paper, (system, host)
 
 
 def test_a_contract_is_filled_in_by_the_keyboard_alone(server: Server, browser: Browser) -> None:

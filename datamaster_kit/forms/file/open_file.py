@@ -40,7 +40,7 @@ from .saving import (
 from .versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['Examine', 'OpenFile', 'SaveResult', 'merge_with_disk', 'save_open_file',
+__all__ = ['Examine', 'OpenFile', 'SaveResult', 'merge_with_disk', 'disk_state', 'save_open_file',
            'waiting_draft', 'resume_draft']
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #8496d9d5
@@ -206,6 +206,13 @@ def merge_with_disk(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") 
         if disk == file.editing.saved
         else merge_texts(file.editing.saved, file.editing.text, disk, prefer)
     )
+
+
+def disk_state(file: OpenFile) -> Literal["", "changed", "gone"]:
+    """Return what became of the file on disk since the form opened or saved it; empty: nothing."""
+    if not file.path.is_file():
+        return "gone"
+    return "" if read_file_text(file.path) == file.editing.saved else "changed"
 
 
 def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> SaveResult:

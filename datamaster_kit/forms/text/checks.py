@@ -84,6 +84,9 @@ class FormCheck:
     description: str = ""
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #cea66853
+_KEPT_WORDS = {"invalid": "is one of", "pattern": "matches"}  # of a check that allows no other
+
+
 def check_sentence(check: FormCheck) -> str:
     """Return a check as one sentence."""
     of = f" of {check.field}" if check.field else ""
@@ -99,12 +102,13 @@ def check_sentence(check: FormCheck) -> str:
         "duplicates": f"values of {check.field or check.detail} occur twice",
         "rows": "rows are there",
     }[check.kind]
-    amount = (
-        "no"
-        if (check.operator, check.limit) == ("mustBe", "0")
-        else f"{OPERATOR_WORDS[check.operator]} {limit}"
-    )
-    return f"{amount} {told}".capitalize()
+    if (check.operator, check.limit) != ("mustBe", "0"):
+        told = f"{OPERATOR_WORDS[check.operator]} {limit} {told}"
+    elif check.kind in ("invalid", "pattern"):
+        told = f"every value{of} {_KEPT_WORDS[check.kind]} {check.detail}"
+    else:
+        told = f"no {told}"
+    return told[:1].upper() + told[1:]
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #7602e816
 def _check_limit(check: FormCheck) -> Any:

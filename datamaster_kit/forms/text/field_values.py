@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...contract.document import parse_plain_scalar
-from .addresses import Address, ListItem, address_value, with_value
+from ...contract.odcs.properties import parse_value_list
+from ...contract.quality.metrics import find_metric
+from .addresses import (
+    Address,
+    ListItem,
+    address_value,
+    with_value,
+    without_value,
+)
 from ..file.content import Content, content_of, parse_comma_line, comma_line
 from .places import (
     field_address,
@@ -133,50 +141,79 @@ def parse_typed_items(line: str, type: str) -> list[Any]:
     ]
 
 
+_ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "value")
+_NO_ROW = (("mustBe", 0), ("unit", "rows"))  # what a check that allows no other value says
+
+
+def _valid_values_key(check: Any) -> Address:
+    """Return where a check lists the only values that are valid; empty where it says other."""
+    if not isinstance(check, Mapping):
+        return ()
+    metric = find_metric(str(check.get("metric") or check.get("rule") or ""))
+    operators = [key for key in check if key.startswith("must") and key != "mustBe"]
+    has_limit = any(check.get(key, allowed) != allowed for key, allowed in _NO_ROW)
+    if metric is None or metric.kind != "invalid_values" or operators or has_limit:
+        return ()
+    arguments = check.get("arguments")
+    if isinstance(arguments, Mapping) and isinstance(arguments.get("validValues"), list):
+        return ("arguments", "validValues") if len(arguments) == 1 else ()
+    is_older = not arguments and isinstance(check.get("validValues"), list)
+    return ("validValues",) if is_older else ()
+
+
+def _allowed_values_place(content: Content, address: Address) -> Address:
+    """Return where the allowed values of the field at an address are written, empty for nowhere.
+
+    `enum`, in ODCS a custom property of that name, or a check, in the order of the readers.
+    """
+    own = (("enum",), _ENUM_PROPERTY) if content.specification == "odcs" else (("enum",),)
+    for key in own:
+        if address_value(content.data, (*address, *key)) is not None:
+            return (*address, *key)
+    checks = address_value(content.data, (*address, "quality"))
+    for index, check in enumerate(checks if isinstance(checks, list) else ()):
+        if key := _valid_values_key(check):
+            return (*address, "quality", index, *key)
+    return ()
+
+
 def allowed_values(content: Content, address: Address) -> str:
     """Return the allowed values of the field at an address as one line.
 
-    ODCS 3.2 lists them with labels, 3.1 as a custom property or a check.
+    ODCS 3.2 lists them with labels, 3.1 as a custom property, and every version as a check.
     """
-    written = address_value(content.data, (*address, "enum"))
-    if written is None and content.specification == "odcs":
-        written = address_value(content.data, (*address, *_ENUM_PROPERTY))
+    place = _allowed_values_place(content, address)
+    written = parse_value_list(address_value(content.data, place)) if place else ()
     return comma_line(
-        [item.get("value") if isinstance(item, Mapping) else item for item in written]
-        if isinstance(written, list)
-        else []
+        [item.get("value") if isinstance(item, Mapping) else item for item in written or ()]
     )
-
-
-_ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "value")
 
 
 def with_allowed_values(text: str, content: Content, address: Address, line: str) -> str:
-    """Return the text with the allowed values of the field at an address.
+    """Return the text with the allowed values of the field at an address, where they stand already.
 
-    Labels of values that stay are kept.
+    Labels of values that stay are kept; a check whose values are taken away goes with them.
     """
     values = parse_typed_items(line, type_text(content, address_value(content.data, address)))
-    written = address_value(content.data, (*address, "enum"))
+    place = _allowed_values_place(content, address)
+    if "quality" in place:
+        if values:
+            return with_value(text, content.data, place, values)
+        check = place[: place.index("quality") + 2]
+        return without_value(text, content.data, check)
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "enum"), values or None)
-    is_newer = (
-        str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2"
-        and address_value(content.data, (*address, *_ENUM_PROPERTY)) is None
-    )
-    if not is_newer and written is None:
-        return with_value(text, content.data, (*address, *_ENUM_PROPERTY), values or None)
-    known = (
-        {item.get("value"): item for item in written if isinstance(item, Mapping)}
-        if isinstance(written, list)
-        else {}
-    )
-    return with_value(
-        text,
-        content.data,
-        (*address, "enum"),
-        [known.get(value, {"value": value}) for value in values] or None,
-    )
+    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2"
+    enum = (*address, "enum")
+    if not place:
+        place = enum if is_newer else (*address, *_ENUM_PROPERTY)
+    if place != enum:
+        return with_value(text, content.data, place, values or None)
+    written = address_value(content.data, enum)
+    entries = [item for item in written or () if isinstance(item, Mapping)]
+    known = {item.get("value"): item for item in entries}
+    listed = [known.get(value, {"value": value}) for value in values]
+    return with_value(text, content.data, enum, listed or None)
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #0687c5af
 def with_examples(text: str, content: Content, address: Address, line: str) -> str:

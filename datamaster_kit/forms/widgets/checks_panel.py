@@ -293,9 +293,9 @@ class _ChecksPanel:
         else:
             edit = button("Edit", lambda: self.edit(placed), self.message, tooltip=f"Edit {named}")
             buttons = [edit, remove]
-        title = HTML(heading(check.name, 4) if check.name else "")
         faults = fault_notices(faults_at(self.file.content, (*placed.address, placed.index)))
-        made = VBox([title, HTML(remark_html(sentence) + faults), widget_row(*buttons)])
+        titles = [HTML(heading(check.name, 4))] if check.name else []
+        made = VBox([*titles, HTML(remark_html(sentence) + faults), widget_row(*buttons)])
         made.add_class("dm-card")
         return made
 

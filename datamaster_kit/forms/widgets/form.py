@@ -25,12 +25,18 @@ from .controls import (
 from ..file.editing import text_diff_lines
 from ..file.open_file import (
     OpenFile,
+    disk_state,
     resume_draft,
     merge_with_disk,
     save_open_file,
     waiting_draft,
 )
-from ..file.saving import CHANGED_ON_DISK, drop_draft, read_file_text
+from ..file.saving import (
+    CHANGED_ON_DISK,
+    Draft,
+    drop_draft,
+    read_file_text,
+)
 from .style import stylesheet
 from .html_text import (
     badge_html,
@@ -52,6 +58,9 @@ def _unsaved_changes(file: OpenFile) -> tuple[ContractChange, ...]:
     return version_changes(before, after) if file.editing.is_unsaved and before and after else ()
 
 
+_DISK_WORDS = {"changed": "changed on disk since", "gone": "gone from the disk"}
+
+
 def _file_state_words(
     file: OpenFile, found: tuple[ContractChange, ...]
 ) -> tuple[tuple[str, str], ...]:
@@ -65,8 +74,11 @@ def _file_state_words(
         for kind, count in counts.items()
         if count
     ] or [("ok", "no errors")]
+    on_disk = disk_state(file)
+    if on_disk:
+        said.append(("warning", _DISK_WORDS[on_disk]))
     if not file.editing.is_unsaved:
-        return (*said, ("ok", "saved"))
+        return (*said, *(() if on_disk else (("ok", "saved"),)))
     before, after = file.saved.contract, file.content.contract
     said.append(("warning", "not saved" if file.draft_fault else "not saved; kept as a draft"))
     if before and after and found:
@@ -194,6 +206,7 @@ class TabbedForm:
         self.file, self.tabs, self.beginning = file, tabs, beginning
         self.panels: dict[int, Panel] = {}
         self.said_of = file.editing.text  # the text that the message above the tabs is about
+        self.waiting: Draft | None = None  # the edit of an earlier time that is offered
         self.widget = self.build_widget()
         self.file.listeners.append(self.refresh)
         self.refresh()
@@ -236,6 +249,7 @@ class TabbedForm:
             titles=("What is wrong", "Changes to the file", "The file (YAML)"),
         )
         self.below.observe(lambda _: self.refresh(), "selected_index")
+        self.ways_in = widget_row(self.begin, self.again)
         head = HTML(heading(self.file.content.document.file, 1))
         made = VBox(
             [
@@ -248,7 +262,7 @@ class TabbedForm:
                 self.draft,
                 self.draft_choices,
                 self.unreadable,
-                widget_row(self.begin, self.again),
+                self.ways_in,
                 self.tab,
                 self.below,
             ]
@@ -283,13 +297,17 @@ class TabbedForm:
             )
             + self.draft_fault_html(),
         )
+        show_html(self.draft, self.draft_html())
         show_html(self.unreadable, _unreadable_words(content, self.file.editing.text))
         self.begin.layout.display = (
             None
             if self.beginning and self.unreadable.value and _is_blank_text(self.file.editing.text)
             else "none"
         )
-        self.again.layout.display = None if self.unreadable.value else "none"
+        is_stale = not self.is_unsaved and disk_state(self.file) == "changed"
+        is_offered = is_stale or bool(self.unreadable.value)
+        for one in (self.again, self.ways_in):
+            one.layout.display = None if is_offered else "none"
         if not content.is_readable:
             self.tab.layout.display, self.below.selected_index = "none", 0
         else:
@@ -360,16 +378,11 @@ class TabbedForm:
 
     def offer_draft(self) -> None:
         """Offer the unfinished edit of an earlier time, where there is one."""
-        draft = None
         with show_failures(self.message):
-            draft = waiting_draft(self.file)
+            self.waiting = waiting_draft(self.file)
+        draft = self.waiting
         if draft is None:
             return
-        show_html(
-            self.draft,
-            notice("note", "An unfinished edit of this file was kept.")
-            + diff_html(text_diff_lines(self.file.editing.text, draft.text)),
-        )
         self.draft_choices.children = [
             button(
                 "Go on with it",
@@ -379,12 +392,26 @@ class TabbedForm:
             button("Discard it", self.draft_answer(self.file.save_draft), self.message),
         ]
 
+    def draft_html(self) -> str:
+        """Return as HTML the unfinished edit that waits for an answer; nothing where none does."""
+        if self.waiting is None:
+            return ""
+        told = "An unfinished edit of this file was kept."
+        if self.file.editing.is_unsaved or self.file.editing.past:
+            told = (
+                "An unfinished edit of an earlier time waits for your answer, and is kept by this "
+                "form alone: what you change now takes its place on disk."
+            )
+        lines = text_diff_lines(self.waiting.base, self.waiting.text)
+        return notice("note", told) + diff_html(lines)
+
     def draft_answer(self, act: Callable[[], None]) -> Callable[[], None]:
         """Return an answer to the offer of a draft, after which the offer is gone."""
 
         def answer() -> None:
             act()
+            self.waiting = None
             self.draft_choices.children = ()
-            show_html(self.draft, "")
+            self.refresh()
 
         return answer

@@ -90,10 +90,10 @@ def record_copy_name(made: tuple[str, str], names: list[str]) -> str:
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #9daee1a6
 GRID_COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
-# just fits a page of 800 pixels
+# from 60 rem on; the style sheet has a field take two lines in less
 GRID_COLUMN_WIDTHS = (
-    "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) "
-    "minmax(4.6rem,.9fr) 4.4rem"
+    "minmax(7rem,1.2fr) minmax(8.2rem,1fr) 5rem 2.6rem minmax(7.4rem,.8fr) minmax(6rem,2fr) "
+    "minmax(5rem,.9fr) 4.4rem"
 )
 
 

@@ -34,14 +34,42 @@ _THEME_COLOURS = {
     "note-paper": "#eaf2fb",
     "ok": "#0a5c3a",
     "ok-paper": "#e7f5ed",
+    "pressed": "#e3e8ed",
+    "on-accent": "#ffffff",
+    "accent-pressed": "#084747",
+}
+_DARK_COLOURS = {
+    "ink": "#e6eaef",
+    "soft": "#b0bac6",
+    "line": "#3c4652",
+    "edge": "#8593a3",
+    "paper": "#15191e",
+    "panel": "#1f252c",
+    "accent": "#6cc7c0",
+    "focus": "#8ab4f8",
+    "error": "#ff9d8a",
+    "error-paper": "#3a1c17",
+    "warning": "#f0c169",
+    "warning-paper": "#362a12",
+    "note": "#9cc6f5",
+    "note-paper": "#182a3d",
+    "ok": "#7fd3a6",
+    "ok-paper": "#143024",
+    "pressed": "#2c343d",
+    "on-accent": "#0a2423",
+    "accent-pressed": "#8ad8d2",
 }
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #81648db2
 _CSS_VARIABLES = "".join(f"--dm-{name}:{colour};" for name, colour in _THEME_COLOURS.items())
+_DARK_VARIABLES = "color-scheme:dark;" + "".join(
+    f"--dm-{name}:{colour};" for name, colour in _DARK_COLOURS.items()
+)
 _WIDGET_CSS = """
-.dm-form{color-scheme:light;background:var(--dm-paper);color:var(--dm-ink);
+.dm-form{background:var(--dm-paper);color:var(--dm-ink);
   font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;max-width:84rem;margin:0 auto;
-  padding:.75rem 1rem;box-sizing:border-box;overflow:visible;
+  padding:.75rem 1rem;box-sizing:border-box;overflow:visible;width:100%;
+  container:dm-form/inline-size;
   --jp-widgets-color:var(--dm-ink);--jp-widgets-label-color:var(--dm-ink);
   --jp-widgets-readout-color:var(--dm-ink);--jp-widgets-font-size:15px;
   --jp-widgets-inline-height:32px;--jp-widgets-margin:2px;--jp-widgets-inline-label-width:9.5rem;
@@ -63,6 +91,7 @@ _WIDGET_CSS = """
   border:1px solid var(--dm-edge);border-radius:4px;background-color:var(--dm-paper);
   color:var(--dm-ink);padding:3px 8px}
 .dm-form textarea{padding:6px 8px}
+.dm-form select{appearance:auto;background-image:none!important}
 .dm-form input::placeholder,.dm-form textarea::placeholder{color:var(--dm-soft);opacity:1}
 .dm-form input[type=checkbox]{width:18px;height:18px;margin:0 6px 0 0;flex:none;
   accent-color:var(--dm-accent)}
@@ -70,10 +99,10 @@ _WIDGET_CSS = """
 .dm-form .jupyter-button{width:auto;height:auto;min-height:34px;line-height:1.3;padding:5px 14px;
   border:1px solid var(--dm-edge);border-radius:4px;background:var(--dm-panel);color:var(--dm-ink);
   box-shadow:none;white-space:normal;font-size:15px}
-.dm-form .jupyter-button:hover:enabled{background:#e3e8ed;box-shadow:none}
+.dm-form .jupyter-button:hover:enabled{background:var(--dm-pressed);box-shadow:none}
 .dm-form .jupyter-button.mod-primary{background:var(--dm-accent);border-color:var(--dm-accent);
-  color:#fff;font-weight:600}
-.dm-form .jupyter-button.mod-primary:hover:enabled{background:#084747}
+  color:var(--dm-on-accent);font-weight:600}
+.dm-form .jupyter-button.mod-primary:hover:enabled{background:var(--dm-accent-pressed)}
 .dm-form .jupyter-button:disabled,.dm-form .jupyter-button.mod-primary:disabled{
   background:var(--dm-panel);color:var(--dm-soft);border-color:var(--dm-line);
   cursor:not-allowed;opacity:1}
@@ -107,7 +136,9 @@ _PART_CSS = """
 .dm-form .dm-card{border:1px solid var(--dm-line);border-radius:6px;padding:.8rem 1rem;
   margin:.5rem 0;background:var(--dm-paper)}
 .dm-form .dm-toolbar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.4rem 0}
-.dm-form .dm-grid{gap:.25rem .5rem;align-items:center}
+.dm-form .dm-toolbar:empty{display:none}
+.dm-form .dm-grid{gap:.25rem .5rem;align-items:center;margin-top:.5rem}
+.dm-form .dm-grid input::-webkit-calendar-picker-indicator{display:none!important}
 .dm-form .dm-head{color:var(--dm-soft);font-weight:600;font-size:.9rem}
 .dm-form .dm-across{grid-column:1/-1!important}
 .dm-form :is(.widget-inline-hbox,.widget-inline-hbox>.widget-label){
@@ -147,18 +178,32 @@ _PART_CSS = """
 .dm-form .lm-TabBar-content{flex-wrap:wrap}
 .dm-form .lm-TabBar .lm-TabBar-tab.lm-mod-current{background:var(--dm-paper);font-weight:650;
   box-shadow:inset 0 3px 0 var(--dm-accent)}
-@media(max-width:60rem){
-  .dm-form .dm-head{font-size:.78rem}
-  .dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}
-  .dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}
-  .dm-form .dm-parts{grid-template-columns:1fr 1fr}
-  .dm-form .dm-list>.dm-head{display:none}
+@container dm-form (max-width:60rem){
+  .dm-form>*{--jp-widgets-inline-label-width:8rem}
+  .dm-form .dm-head{font-size:.85rem}
+  .dm-form .dm-list{grid-template-columns:minmax(8rem,11rem) minmax(0,1fr)}
+  .dm-form .dm-parts{gap:.2rem .6rem;
+    grid-template-columns:minmax(3.5rem,.6fr) minmax(5rem,1fr) minmax(5rem,1fr) minmax(5rem,1fr)
+      minmax(5.5rem,1.1fr)}
+  .dm-form .dm-parts .dm-badge{white-space:normal;border-radius:.6rem}
+  .dm-form .dm-grid{grid-template-columns:minmax(8rem,2fr) minmax(9rem,2fr) 5.2rem 4rem
+    4.6rem!important}
+  .dm-form .dm-grid>:is(:nth-child(1),:nth-child(5),:nth-child(9n+9),:nth-child(9n+13)){
+    grid-column:1}
+  .dm-form .dm-grid>:is(:nth-child(7),:nth-child(9n+15)){grid-column:3/5}
+  .dm-form .dm-grid>:is(:nth-child(9n+9),:nth-child(9n+10),:nth-child(9n+11),:nth-child(9n+12)){
+    margin-top:.6rem}
 }
 @media(prefers-reduced-motion:reduce){
   .dm-form *{transition:none!important;animation:none!important}
 }
 """
-_FORM_CSS = f".dm-form{{{_CSS_VARIABLES}}}{_WIDGET_CSS}{_PART_CSS}"
+_LIGHT_HOSTS = ':is([data-jp-theme-light="true"]:not([data-voila]),.vscode-light)'
+_DARK_CSS = f"""
+@media(prefers-color-scheme:dark){{.dm-form:not({_LIGHT_HOSTS} *){{{_DARK_VARIABLES}}}}}
+:is([data-jp-theme-light="false"],.vscode-dark) .dm-form{{{_DARK_VARIABLES}}}
+"""
+_FORM_CSS = f".dm-form{{color-scheme:light;{_CSS_VARIABLES}}}{_DARK_CSS}{_WIDGET_CSS}{_PART_CSS}"
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #9b4ab036
 def stylesheet() -> HTML:
