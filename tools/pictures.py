@@ -29,7 +29,7 @@ MOST_BYTES = 150_000  # of one picture
 
 
 def light_page(browser: Browser, address: str) -> Page:
-    """Open an address in a window of the pictures' size, in the light theme, and return the page."""
+    """Open an address in the light theme, in a window of the pictures' size; return the page."""
     context = browser.new_context(
         viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
     )

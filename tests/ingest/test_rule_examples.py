@@ -99,14 +99,13 @@ def bronze_row(model: Model, written: Mapping[str, Any]) -> dict[str, Any]:
 
 def bronze(spark: SparkSession, model: Model, written: list[dict[str, Any]]) -> DataFrame:
     """Return rows as the bronze table of a model has them."""
+    from pyspark.sql.functions import from_json
     from pyspark.sql.types import StringType, StructField, StructType
 
     loose = replace(model, fields=tuple(loosened(item) for item in model.fields))
     fields = StructType.fromJson(spark_schema(loose)).fields
     schema = StructType([*fields, StructField("carlton_rescued", StringType())])
     rows = [(json.dumps(bronze_row(model, row)),) for row in written]
-    from pyspark.sql.functions import from_json
-
     return (
         spark.createDataFrame(rows, "text string")
         .select(from_json("text", schema).alias("row"))
@@ -121,14 +120,14 @@ def broken_rules(spark: SparkSession, contract: Contract, given: Deliveries) -> 
     for name, rows in given.items():
         bronze(spark, contract.model(name), rows).createOrReplaceTempView(views[name])
     found = [rule for rule in rules(contract, model) if not rule.not_executed]
-    queries = [
-        f"(SELECT count_if(NOT coalesce(({rule.predicate}), false)) FROM {views['account']})"
+    counted = [  # of all rows at once
+        f"count_if(NOT coalesce(({rule.predicate}), false))"
         if rule.is_row_rule
-        else f"({render_query(rule, views)})"
+        else f"first(({render_query(rule, views)}))"
         for rule in found
     ]
-    columns = ", ".join(f"{query} AS _{at}" for at, query in enumerate(queries))
-    numbers = spark.sql(f"SELECT {columns}").collect()[0]
+    columns = ", ".join(f"{number} AS _{at}" for at, number in enumerate(counted))
+    numbers = spark.sql(f"SELECT {columns} FROM {views['account']}").collect()[0]
     total = len(given["account"])
     return [
         rule
