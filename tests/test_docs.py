@@ -36,11 +36,24 @@ def test_pages_are_in_the_order_of_need_and_each_is_in_the_navigation(
     assert [title for part in navigation for title in part] == ["Tutorial", "How to", "Reference"]
     written = {page.relative_to(docs.SOURCE).as_posix() for page in docs.SOURCE.rglob("*.md")}
     named = set(re.findall(r'"([^"]+[.]md)"', json.dumps(navigation)))
-    assert written - named == {"CONTRIBUTING.md", "CHANGELOG.md"} and named <= written
+    assert written - named == {"CONTRIBUTING.md", "CHANGELOG.md", "README.pt-BR.md"}
+    assert named <= written
     verbs = (docs.SOURCE / "verbs.md").read_text(encoding="utf-8")
     assert "## `datamaster ingest run`" in verbs and "`--from`" in verbs
     tables = (docs.SOURCE / "tables.md").read_text(encoding="utf-8")
     assert "## `crisk.bronze.account_quarantine`" in tables and "`carlton_rescued`" in tables
+
+
+def test_every_link_of_the_readme_leads_to_a_page_of_the_site(docs: ModuleType) -> None:
+    text = docs.site_links((ROOT / "README.md").read_text(encoding="utf-8"))
+    links = {link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link}
+    pages = {
+        page.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
+        for page in (ROOT / "docs").rglob("*.md")
+    }
+    others = {"CONTRIBUTING.html", "CHANGELOG.html", "README.pt-BR.html"}
+    pictures = {f"pictures/{page.name}" for page in (ROOT / "docs" / "pictures").iterdir()}
+    assert links - pages - others - pictures == set()
 
 
 def test_every_key_of_a_workflow_and_every_option_of_files_is_in_its_page() -> None:

@@ -86,6 +86,9 @@ def copy_chapters() -> list[dict[str, object]]:
     entries: dict[str, list[dict[str, str]]] = {}
     for path in paths:
         notebook, page = read_executed(path), path.relative_to(NOTEBOOKS)
+        if page.name == "index.ipynb":
+            for cell in notebook.cells:
+                cell.source = site_links(cell.source)
         target = SOURCE / page
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(without_directives(notebook), target)
@@ -94,6 +97,15 @@ def copy_chapters() -> list[dict[str, object]]:
                 {chapter_title(notebook, path.stem): page.as_posix()}
             )
     return [{title: chapters} for title, chapters in entries.items()]
+
+
+def site_links(text: str) -> str:
+    """Return the text of README with its links as the site has them: its pages are at the top."""
+    text = text.replace("](docs)", "](promises.html)").replace(
+        "](docs/how-to)", "](how-to/rules.html)"
+    )
+    text = text.replace("](docs/pictures/", "](pictures/")
+    return re.sub(r"\]\((?:docs/)?([\w/.-]+)\.md(#[\w-]+)?\)", r"](\1.html\2)", text)
 
 
 def part_title(part: str) -> str:
@@ -179,8 +191,8 @@ def copy_pages() -> list[dict[str, object]]:
     folder = ROOT / "docs"
     for page in sorted(folder.rglob("*.md")):
         copy_page(page, SOURCE / page.relative_to(folder))
-    shutil.copytree(folder / "pictures", SOURCE / "docs" / "pictures", dirs_exist_ok=True)
-    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+    shutil.copytree(folder / "pictures", SOURCE / "pictures", dirs_exist_ok=True)
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md", "README.pt-BR.md"):
         shutil.copy(ROOT / name, SOURCE / name)
     for name, make in MADE_PAGES.items():
         (SOURCE / name).write_text(make(), encoding="utf-8")
