@@ -19,6 +19,12 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 900  # that one command may take
+NOISE = (  # what Java and Matplotlib say of themselves when they start
+    "WARNING: Using incubator modules",
+    "Setting default log level to",
+    "To adjust logging level use",
+    "Matplotlib is building the font cache",
+)
 
 
 def has_session(text: str) -> bool:
@@ -74,7 +80,7 @@ def run_command(command: str, folder: Path) -> str:
     answer = done.stdout.replace(f"{folder}{os.sep}", "").rstrip()
     if done.returncode not in (0, 1):
         raise SystemExit(f"{command} ended with {done.returncode}:\n{answer}")
-    lines = [line.rstrip() for line in answer.splitlines()]
+    lines = [line.rstrip() for line in answer.splitlines() if not line.startswith(NOISE)]
     return "\n".join([f"$ {command}", *lines]) + "\n"
 
 
