@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['METASTORE_KIND', 'SECURABLE_KINDS', 'CONTAINER_PURPOSES', 'container_url',
            'access_connector_id', 'desired_securables', 'read_credentials',
-           'create_securable', 'set_owner', 'read_securables', 'find_by_key',
+           'create_securable', 'set_owner', 'read_securables', 'find_existing_resource',
            'securable_operations']
 
 # %% ../../nbs/unity/08_securables.ipynb #a7ab9750
@@ -404,7 +404,9 @@ def _unseen_credentials(
         )
 
 
-def find_by_key(items: Iterable[ExistingResource], wanted: Resource) -> ExistingResource | None:
+def find_existing_resource(
+    items: Iterable[ExistingResource], wanted: Resource
+) -> ExistingResource | None:
     """Return the one of that kind and name, or None."""
     return next((item for item in items if item.key == wanted.key), None)
 
@@ -416,7 +418,7 @@ def securable_operations(client: WorkspaceClient, project: Project) -> dict[str,
     """
 
     def find(wanted: Resource) -> ExistingResource | None:
-        return find_by_key(read_securables(client, project), wanted)
+        return find_existing_resource(read_securables(client, project), wanted)
 
     operations = Operations(
         partial(create_securable, client, project),
