@@ -18,10 +18,10 @@ from .period import parse_period
 
 # %% auto #0
 __all__ = ['OptionRole', 'READER_OPTIONS', 'VALUE_OPTIONS', 'CSV_READER_OPTIONS',
-           'ARROW_CSV_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'SourceOption',
-           'option_names', 'python_codec_name', 'reader_options', 'value_options',
-           'is_option_true', 'quote_escape', 'moment_pattern_problem', 'century_problem',
-           'option_problems', 'other_format_options']
+           'ARROW_CSV_OPTIONS', 'CSV_CELL_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem',
+           'SourceOption', 'option_names', 'python_codec_name', 'reader_options',
+           'value_options', 'is_option_true', 'quote_escape', 'moment_pattern_problem',
+           'century_problem', 'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
 OptionRole = Literal["reader", "layout", "values", "toolkit"]
@@ -33,14 +33,16 @@ class SourceOption:
 
     `role` says who decides on it: Spark's own reader takes it as it is said (`reader`), the toolkit
     finds it in the file or reads the file by it itself (`layout`), the casts read values by it
-    (`values`), or it is not about what a file holds (`toolkit`). `form` is that of its value, and
-    `is_for_arrow` tells that Arrow's parser takes it just as Spark's reader does.
+    (`values`), or it is not about what a file holds (`toolkit`). `form` is that of its value,
+    `is_for_arrow` tells that Arrow's parser takes it just as Spark's reader does, and `is_of_cells`
+    that it is about the cells of one record, so that a message of csv may have it too.
     """
 
     name: str
     role: OptionRole
     form: Literal["text", "boolean", "character"] = "text"
     is_for_arrow: bool = False
+    is_of_cells: bool = False
 
 
 _VALUE_OPTIONS = (SourceOption("dateFormat", "values"), SourceOption("timestampFormat", "values"))
@@ -48,18 +50,18 @@ _CONTROL = SourceOption("control", "toolkit")
 READER_OPTIONS = {
     "csv": (
         SourceOption("header", "layout", "boolean", is_for_arrow=True),
-        SourceOption("delimiter", "reader", is_for_arrow=True),
-        SourceOption("sep", "reader"),
-        SourceOption("quote", "reader", "character"),
-        SourceOption("escape", "reader", "character"),
+        SourceOption("delimiter", "reader", is_for_arrow=True, is_of_cells=True),
+        SourceOption("sep", "reader", is_of_cells=True),
+        SourceOption("quote", "reader", "character", is_of_cells=True),
+        SourceOption("escape", "reader", "character", is_of_cells=True),
         SourceOption("encoding", "reader"),
-        SourceOption("nullValue", "reader"),
-        SourceOption("emptyValue", "reader"),
+        SourceOption("nullValue", "reader", is_of_cells=True),
+        SourceOption("emptyValue", "reader", is_of_cells=True),
         SourceOption("comment", "reader", "character"),
         SourceOption("lineSep", "layout"),
         SourceOption("multiLine", "layout", "boolean"),
-        SourceOption("ignoreLeadingWhiteSpace", "reader", "boolean"),
-        SourceOption("ignoreTrailingWhiteSpace", "reader", "boolean"),
+        SourceOption("ignoreLeadingWhiteSpace", "reader", "boolean", is_of_cells=True),
+        SourceOption("ignoreTrailingWhiteSpace", "reader", "boolean", is_of_cells=True),
         *_VALUE_OPTIONS,
         _CONTROL,
     ),
@@ -96,6 +98,7 @@ CSV_READER_OPTIONS = option_names("csv", "reader") - _OPTION_SYNONYMS.keys()
 ARROW_CSV_OPTIONS = frozenset(
     option.name for option in READER_OPTIONS["csv"] if option.is_for_arrow
 )
+CSV_CELL_OPTIONS = tuple(option.name for option in READER_OPTIONS["csv"] if option.is_of_cells)
 CLOUD_OPTIONS = frozenset(
     {
         "allowOverwrites",

@@ -37,13 +37,15 @@ class _SecurableKind:
     """A kind of object of Unity Catalog.
 
     It is made in an object of the kind `made_in`, which takes `create_privilege` on that one, and
-    has tags under `tag_type`, where it takes any.
+    has tags under `tag_type`, where it takes any. `has_owner` tells that the project names its
+    owner, to whom it is given after all else is done.
     """
 
     name: str
     made_in: str
     create_privilege: str
     tag_type: str = ""
+    has_owner: bool = False
 
 
 SECURABLE_KINDS = {
@@ -51,8 +53,8 @@ SECURABLE_KINDS = {
     for kind in (
         _SecurableKind("storage credential", METASTORE_KIND, "CREATE_STORAGE_CREDENTIAL"),
         _SecurableKind("external location", METASTORE_KIND, "CREATE_EXTERNAL_LOCATION"),
-        _SecurableKind("catalog", METASTORE_KIND, "CREATE_CATALOG", "catalogs"),
-        _SecurableKind("schema", "catalog", "CREATE_SCHEMA", "schemas"),
+        _SecurableKind("catalog", METASTORE_KIND, "CREATE_CATALOG", "catalogs", has_owner=True),
+        _SecurableKind("schema", "catalog", "CREATE_SCHEMA", "schemas", has_owner=True),
         _SecurableKind("volume", "schema", "CREATE_VOLUME", "volumes"),
         _SecurableKind("table", "schema", "CREATE_TABLE"),
         _SecurableKind("function", "schema", "CREATE_FUNCTION"),

@@ -380,7 +380,8 @@ def apply_workspace_objects(
     return apply_resources(plan, state.desired, state.found, service, report)
 
 # %% ../../nbs/unity/16_workspace.ipynb #cbb11e2f
-_OWNED_KINDS = ("schema", "catalog")  # what is in a thing before the thing
+# what is in a thing before the thing
+_OWNED_KINDS = tuple(kind.name for kind in reversed(SECURABLE_KINDS.values()) if kind.has_owner)
 
 
 def _owner_changes(plan: Plan) -> tuple[Change, ...]:

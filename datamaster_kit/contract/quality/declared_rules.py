@@ -21,7 +21,7 @@ from ..model import (
 )
 from ..period import parse_period
 from .columns import column_path, duplicates_query
-from .metrics import DIMENSIONS, find_metric
+from .metrics import DIMENSIONS, METRICS, find_metric
 from .predicates import (
     NUMBER_TYPE_NAMES,
     enum_constraint,
@@ -112,6 +112,9 @@ def not_missing_predicate(quality: Quality, item: Field, column: str) -> str:
     )
 
 # %% ../../../nbs/contract/quality/06_declared_rules.ipynb #82409f8b
+_KINDS_WITH_OPERATOR = frozenset(metric.kind for metric in METRICS if not metric.wants_none)
+
+
 def _library_rule(
     model: Model, path: str, item: Field | None, quality: Quality, base: Rule
 ) -> Rule:
@@ -125,7 +128,7 @@ def _library_rule(
         kind=metric or "custom",
         dimension=quality.dimension or DIMENSIONS.get(metric, "conformity"),
     )
-    if metric in ("row_count", "freshness") and not quality.must:
+    if metric in _KINDS_WITH_OPERATOR and not quality.must:
         raise ValueError(f"{quality.metric} has no operator that says what is wanted")
     column = column_path(model, path) if item else ""
     match metric:

@@ -422,8 +422,8 @@ def _unknown_text_sql(column: str, there: DataType, wanted: DataType) -> str:
                 else "NULL"
             )
         case Map():
-            unknown = _unknown_entries_sql(column, wanted.fields)
-            return f"nullif({_column_text_sql(unknown, there)}, '{{}}')"
+            entries = _unknown_entries_sql(column, wanted.fields)
+            return f"nullif({_column_text_sql(entries, there)}, '{{}}')"
     return unknown_members_sql(_column_text_sql(column, there), wanted)
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #07de97d0

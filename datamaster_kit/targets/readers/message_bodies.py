@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...contract.avro_schema import avro_record
 from ...contract.model import DataType, Scalar
-from ...contract.source_options import quote_escape, reader_options
+from ...contract.source_options import CSV_CELL_OPTIONS, quote_escape, reader_options
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
 from ...contract.sql.table import ENVELOPE_COLUMNS
 from ..base import FileSource
@@ -49,11 +49,9 @@ def _csv_records_pattern(quote: str, escape: str) -> str:
     return f"(?:[^\\r\\n{mark}]++|{mark}{within}{mark}|{mark})++"
 
 
-_CELL_READ_OPTIONS = (
-    "nullValue",
-    "emptyValue",
-    "ignoreLeadingWhiteSpace",
-    "ignoreTrailingWhiteSpace",
+# those that Spark's function takes as they are said; it is told the others by names of its own
+_CELL_READ_OPTIONS = tuple(
+    name for name in CSV_CELL_OPTIONS if name not in ("delimiter", "sep", "quote", "escape")
 )
 
 
