@@ -24,7 +24,7 @@ from datamaster_kit.contract.sql.sqltype import sql_type  # noqa: E402
 from datamaster_kit.contract.sql.table import delta_type  # noqa: E402
 from datamaster_kit.ingest.ingest import build_steps, ingest_files, keep_ingesting  # noqa: E402
 from datamaster_kit.ingest.step import checkpoint_folder  # noqa: E402
-from datamaster_kit.lakehouse.runs import runs_name  # noqa: E402
+from datamaster_kit.lakehouse.runs import runs_table_name  # noqa: E402
 from datamaster_kit.mock.producer import parse_sending, send_mock  # noqa: E402
 from datamaster_kit.mock.request import MockRequest  # noqa: E402
 from datamaster_kit.project.project_file import read_contracts, read_project  # noqa: E402
@@ -121,7 +121,7 @@ def measure_latency(target: LocalTarget, contracts: tuple, servers: str, rate: f
     stream.join()
     STOP_REQUESTED.clear()
     batches = target.records(
-        runs_name(target.project.names.catalog),
+        runs_table_name(target.project.names.catalog),
         "SELECT * FROM records WHERE batch > 0 AND step = 'ingest' ORDER BY ended_at",
     )
     sys.stdout.write(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / room) for room in ("servers", "deliver")]
+sys.path[:0] = [str(ROOT / "tests" / room) for room in ("", "servers", "deliver")]
 
 from test_deliver import prepared  # noqa: E402
 from workspace.server import Workspace  # noqa: E402

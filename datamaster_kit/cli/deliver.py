@@ -137,7 +137,7 @@ def deliver_plan_command(
 
     Example: datamaster deliver plan --target production --detailed-exitcode
     """
-    from datamaster_kit.deliver.delivery import check_topics, plan_delivery
+    from datamaster_kit.deliver.delivery import require_readable_topics, plan_delivery
 
     delivery = _read_delivery(project, target, allow_delete, contract, purpose)
     plan = plan_delivery(delivery, allow_delete)
@@ -145,7 +145,7 @@ def deliver_plan_command(
     append_summary(
         summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults))
     )
-    check_topics(delivery)
+    require_readable_topics(delivery)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
 
 

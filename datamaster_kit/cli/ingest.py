@@ -296,13 +296,13 @@ def _landing_line(landing: Landing, place: LandingPlace) -> str:
     return f"{name}: taken for {model}{renamed}"
 
 # %% ../../nbs/cli/05_ingest.ipynb #b9e90084
-def _lacks_tables(target: Target, project: Project, contracts: Sequence[Contract]) -> bool:
+def _has_missing_tables(target: Target, project: Project, contracts: Sequence[Contract]) -> bool:
     """Some table is missing that the ingest of contracts writes to."""
-    from datamaster_kit.lakehouse.runs import runs_name
+    from datamaster_kit.lakehouse.runs import runs_table_name
 
     models = [model for contract in contracts for model in contract.ingested_models]
     needed = [project.names.table("bronze", model.table) for model in models]
-    needed.append(runs_name(project.names.catalog))
+    needed.append(runs_table_name(project.names.catalog))
     return not all(map(target.has_table, needed))
 
 
@@ -310,7 +310,7 @@ def _make_missing_tables(
     target: Target, project: Project, contracts: Sequence[Contract], applies: bool
 ) -> None:
     """Make tables that are missing, where `applies` says so or a person does."""
-    if not (applies or is_interactive()) or not _lacks_tables(target, project, contracts):
+    if not (applies or is_interactive()) or not _has_missing_tables(target, project, contracts):
         return
     from datamaster_kit.plan.plan import plan_summary
     from datamaster_kit.unity.catalog import apply_catalog, plan_catalog
@@ -378,6 +378,53 @@ def _run_contract_steps(
         raise DatamasterError(*faults)
 
 # %% ../../nbs/cli/05_ingest.ipynb #f39ac7f8
+def _apply_outside_fault(target: str) -> Fault:
+    """Return the fault that tables of a workspace are not made from outside by `--apply`."""
+    return WORKSPACE_SPARK_ONLY.fault(
+        "--apply makes tables where the command runs",
+        path="--apply",
+        hint=f"datamaster unity apply --target {target}",
+    )
+
+
+def _endless_outside_fault(target: str) -> Fault:
+    """Return the fault that a run without an end is no work of a command outside a workspace."""
+    return WORKSPACE_SPARK_ONLY.fault(
+        "--every goes on until it is stopped, and is a job's work in a workspace",
+        path="--every",
+        hint="a contract whose frequency is streaming or micro-batching has such a job: "
+        f"datamaster deliver apply --target {target}",
+    )
+
+
+def _medallion_steps(
+    target: Target, project: Project, model: str, rebuilds_checkpoint: bool
+) -> tuple[_ContractStep, ...]:
+    """Return the steps of a contract from its files to bronze, silver and gold."""
+    from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest_files
+
+    def bronze(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
+        return ingest_files(
+            target, project, item, run_id, rebuilds_checkpoint=rebuilds_checkpoint, only=model
+        )
+
+    def silver(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
+        return build_silver(
+            target,
+            project,
+            item,
+            run_id,
+            rebuilds_checkpoint=rebuilds_checkpoint,
+            only=model,
+            without=without,
+        )
+
+    def gold(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
+        return build_gold(target, project, item, run_id, only=model, without=without)
+
+    return bronze, silver, gold
+
+
 @app.command("run")
 def ingest_run_command(
     project: ProjectFile = DEFAULT_PROJECT,
@@ -431,32 +478,16 @@ def ingest_run_command(
 
     Example: datamaster ingest run --from orders.csv --apply
     """
-    from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest_files, keep_ingesting
+    from datamaster_kit.ingest.ingest import keep_ingesting
 
     to, described, contracts = load_target_project(project, target, contract)
     contracts = contracts_with_model(contracts, model)
     if to.is_outside and apply:
-        raise BadInput(
-            WORKSPACE_SPARK_ONLY.fault(
-                "--apply makes tables where the command runs",
-                path="--apply",
-                hint=f"datamaster unity apply --target {target}",
-            )
-        )
+        raise BadInput(_apply_outside_fault(target))
     named = (sources or (), more_sources or ())
     _land_sources(to, described.names.catalog, contracts, named, model)
     if to.is_outside and every:
-        hint = (
-            "a contract whose frequency is streaming or micro-batching has such a job: "
-            f"datamaster deliver apply --target {target}"
-        )
-        raise BadInput(
-            WORKSPACE_SPARK_ONLY.fault(
-                "--every goes on until it is stopped, and is a job's work in a workspace",
-                path="--every",
-                hint=hint,
-            )
-        )
+        raise BadInput(_endless_outside_fault(target))
     if to.is_outside:
         words = [
             "ingest",
@@ -469,27 +500,8 @@ def ingest_run_command(
     if every:
         print_runs(keep_ingesting(to, described, contracts, every), as_json)
         return
-
-    def bronze(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
-        return ingest_files(
-            to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model
-        )
-
-    def silver(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
-        return build_silver(
-            to,
-            described,
-            item,
-            run_id,
-            rebuilds_checkpoint=rebuild_checkpoint,
-            only=model,
-            without=without,
-        )
-
-    def gold(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
-        return build_gold(to, described, item, run_id, only=model, without=without)
-
-    _run_contract_steps(to, described, contracts, (bronze, silver, gold), as_json)
+    steps = _medallion_steps(to, described, model, rebuild_checkpoint)
+    _run_contract_steps(to, described, contracts, steps, as_json)
 
 # %% ../../nbs/cli/05_ingest.ipynb #c6686ad8
 @app.command("replay")

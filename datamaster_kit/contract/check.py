@@ -42,9 +42,9 @@ from .model import (
     walk_fields,
 )
 from .sql.pattern_steps import ExplodingPatternError
-from .sql.patterns import java_pattern
+from .sql.patterns import safe_java_pattern
 from .period import is_ambiguous, is_unlimited, parse_period, period_text
-from .quality.rule import OPERATOR_TESTS, limit_of
+from .quality.rule import OPERATOR_TESTS, threshold_limit
 from .quality.declared_rules import QUALITY_SEVERITIES
 from .source_options import (
     VALUE_OPTIONS,
@@ -594,7 +594,7 @@ def _pattern_findings(model: str, path: str, pattern: str) -> Iterator[ContractF
     One that Spark cannot run for another reason is a rule that is not executed.
     """
     try:
-        java_pattern(pattern)
+        safe_java_pattern(pattern)
     except ExplodingPatternError as error:
         yield (
             _EXPLODING_PATTERN,
@@ -759,7 +759,7 @@ def _rule_name_findings(model: Model) -> Iterator[ContractFinding]:
 
 def _is_satisfiable(must: tuple[Threshold, ...], is_share: bool = False) -> bool:
     """Some number of rows, from none on, or some share of them in percent, keeps every operator."""
-    limits = [limit_of(item) for item in must]
+    limits = [threshold_limit(item) for item in must]
     ends = sorted(
         {
             end

@@ -30,7 +30,7 @@ from .fault import BadInput, Fault, code
 from .model import Contract, Scalar, walk_fields
 from .odcs.reader import BAD_SHAPE_ERRORS, read_odcs
 from .quality.metrics import VALUE_LIST_ARGUMENTS
-from .readings import differing_readings, ways_to_write
+from .readings import differing_readings, writing_hint
 
 # %% auto #0
 __all__ = ['translate_document', 'document_path', 'part_path', 'workflow_at', 'examine_document',
@@ -183,7 +183,9 @@ def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fau
     That is a value of a text's lists, or a limit of a number.
     """
     odd = {
-        at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS
+        at: text
+        for at, text in document.texts.items()
+        if _is_in_value_list(at) or at[-1] in _LIMIT_KEYS
     }
     odd = {
         at: value_text
@@ -213,7 +215,7 @@ def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fau
             )
 
 
-def _is_listed(at: tuple[str | int, ...]) -> bool:
+def _is_in_value_list(at: tuple[str | int, ...]) -> bool:
     """A path is that of a value in a list of values."""
     return "delete_when" in at or any(part in _VALUE_LIST_KEYS for part in at[-3:])
 
@@ -290,7 +292,7 @@ def _add_reading_faults(
         )
     for at, text, is_key in document.doubts:
         reading = differing_readings(text)
-        ways = "put it in quotes" if is_key else ways_to_write(text)
+        ways = "put it in quotes" if is_key else writing_hint(text)
         known = (
             []
             if is_key

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 # %% auto #0
-__all__ = ['read_yaml_1_1', 'read_yaml_1_2', 'differing_readings', 'ways_to_write']
+__all__ = ['read_yaml_1_1', 'read_yaml_1_2', 'differing_readings', 'writing_hint']
 
 # %% ../../nbs/contract/00_readings.ipynb #f9d4e571
 _DOUBTFUL = re.compile(
@@ -76,7 +76,7 @@ def differing_readings(text: str) -> str:
     return f"{text} is {older} to readers of YAML 1.1, and {newer} to those of 1.2"
 
 
-def ways_to_write(text: str) -> str:
+def writing_hint(text: str) -> str:
     """Return how to write a text that is read differently.
 
     So that every reader takes it for what is meant.

@@ -18,10 +18,10 @@ from .period import parse_period
 
 # %% auto #0
 __all__ = ['OptionRole', 'READER_OPTIONS', 'VALUE_OPTIONS', 'CSV_READER_OPTIONS',
-           'ARROW_CSV_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'SourceOption',
-           'option_names', 'codec_of', 'reader_options', 'value_options',
-           'is_option_true', 'quote_escape', 'moment_pattern_problem', 'century_problem',
-           'option_problems', 'other_format_options']
+           'ARROW_CSV_OPTIONS', 'CSV_CELL_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem',
+           'SourceOption', 'option_names', 'python_codec_name', 'reader_options',
+           'value_options', 'is_option_true', 'quote_escape', 'moment_pattern_problem',
+           'century_problem', 'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
 OptionRole = Literal["reader", "layout", "values", "toolkit"]
@@ -33,14 +33,16 @@ class SourceOption:
 
     `role` says who decides on it: Spark's own reader takes it as it is said (`reader`), the toolkit
     finds it in the file or reads the file by it itself (`layout`), the casts read values by it
-    (`values`), or it is not about what a file holds (`toolkit`). `form` is that of its value, and
-    `is_for_arrow` tells that Arrow's parser takes it just as Spark's reader does.
+    (`values`), or it is not about what a file holds (`toolkit`). `form` is that of its value,
+    `is_for_arrow` tells that Arrow's parser takes it just as Spark's reader does, and `is_of_cells`
+    that it is about the cells of one record, so that a message of csv may have it too.
     """
 
     name: str
     role: OptionRole
     form: Literal["text", "boolean", "character"] = "text"
     is_for_arrow: bool = False
+    is_of_cells: bool = False
 
 
 _VALUE_OPTIONS = (SourceOption("dateFormat", "values"), SourceOption("timestampFormat", "values"))
@@ -48,18 +50,18 @@ _CONTROL = SourceOption("control", "toolkit")
 READER_OPTIONS = {
     "csv": (
         SourceOption("header", "layout", "boolean", is_for_arrow=True),
-        SourceOption("delimiter", "reader", is_for_arrow=True),
-        SourceOption("sep", "reader"),
-        SourceOption("quote", "reader", "character"),
-        SourceOption("escape", "reader", "character"),
+        SourceOption("delimiter", "reader", is_for_arrow=True, is_of_cells=True),
+        SourceOption("sep", "reader", is_of_cells=True),
+        SourceOption("quote", "reader", "character", is_of_cells=True),
+        SourceOption("escape", "reader", "character", is_of_cells=True),
         SourceOption("encoding", "reader"),
-        SourceOption("nullValue", "reader"),
-        SourceOption("emptyValue", "reader"),
+        SourceOption("nullValue", "reader", is_of_cells=True),
+        SourceOption("emptyValue", "reader", is_of_cells=True),
         SourceOption("comment", "reader", "character"),
         SourceOption("lineSep", "layout"),
         SourceOption("multiLine", "layout", "boolean"),
-        SourceOption("ignoreLeadingWhiteSpace", "reader", "boolean"),
-        SourceOption("ignoreTrailingWhiteSpace", "reader", "boolean"),
+        SourceOption("ignoreLeadingWhiteSpace", "reader", "boolean", is_of_cells=True),
+        SourceOption("ignoreTrailingWhiteSpace", "reader", "boolean", is_of_cells=True),
         *_VALUE_OPTIONS,
         _CONTROL,
     ),
@@ -96,6 +98,7 @@ CSV_READER_OPTIONS = option_names("csv", "reader") - _OPTION_SYNONYMS.keys()
 ARROW_CSV_OPTIONS = frozenset(
     option.name for option in READER_OPTIONS["csv"] if option.is_for_arrow
 )
+CSV_CELL_OPTIONS = tuple(option.name for option in READER_OPTIONS["csv"] if option.is_of_cells)
 CLOUD_OPTIONS = frozenset(
     {
         "allowOverwrites",
@@ -181,7 +184,7 @@ _USUAL_ENCODING_NAMES = (
 )
 
 
-def codec_of(name: str) -> str:
+def python_codec_name(name: str) -> str:
     """Return the name of Python's codec of an encoding, by any of its usual names.
 
     An empty text for one that is not known.
@@ -203,7 +206,7 @@ def codec_of(name: str) -> str:
 
 def _encoding_name(name: str) -> str:
     """Return the standard's name of an encoding, and a name that is not known as it is."""
-    return _ENCODINGS.get(codec_of(name), name)
+    return _ENCODINGS.get(python_codec_name(name), name)
 
 # %% ../../nbs/contract/12_source_options.ipynb #3e58aa1d
 _CHARACTER_ESCAPES = {
@@ -312,7 +315,7 @@ def _pattern_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
             yield f"{name} is {str(options[name])!r}, which {problem}", name, hint
 
 
-def _size_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
+def _auto_loader_value_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options of Auto Loader that are no number, size, period or place."""
     said = {name: str(value).strip() for name, value in options.items()}
     for name, form, hint in (
@@ -335,7 +338,7 @@ def _size_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
             yield f"{name} is {said[name]!r}, and no period", name, "write 1 day, or 30 days"
 
 
-def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionProblem]:
+def _option_value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options whose value they cannot have."""
     said = {name: _CHARACTER_ESCAPES.get(str(value), str(value)) for name, value in options.items()}
     for name in _BOOLEAN_OPTIONS:
@@ -368,7 +371,7 @@ def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionP
             "lineSep",
             "",
         )
-    if "encoding" in said and not codec_of(said["encoding"]):
+    if "encoding" in said and not python_codec_name(said["encoding"]):
         yield (
             f"the encoding {said['encoding']!r} is not known",
             "encoding",
@@ -388,7 +391,7 @@ def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionP
             )
 
 
-def _mix_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
+def _option_combination_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options that do not go together."""
     said = {name: str(value).lower() for name, value in options.items()}
     cleans, managed = said.get("cleanSource", "off"), said.get("useManagedFileEvents") == "true"
@@ -469,10 +472,10 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
     return (
         *unknown,
         *absent,
-        *_value_problems(format, of_reader),
+        *_option_value_problems(format, of_reader),
         *_pattern_problems(of_reader),
-        *_size_problems(of_reader),
-        *_mix_problems(of_reader),
+        *_auto_loader_value_problems(of_reader),
+        *_option_combination_problems(of_reader),
         *control,
     )
 

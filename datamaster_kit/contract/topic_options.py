@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .document import nearest_name_hint
-from .source_options import OptionProblem, option_problems
+from .source_options import (
+    CSV_CELL_OPTIONS,
+    VALUE_OPTIONS,
+    OptionProblem,
+    option_problems,
+)
 
 # %% auto #0
 __all__ = ['TOPIC_FORMATS', 'MODEL_PLACEHOLDER', 'body_options', 'Login', 'secret_variable',
@@ -19,19 +24,8 @@ __all__ = ['TOPIC_FORMATS', 'MODEL_PLACEHOLDER', 'body_options', 'Login', 'secre
 
 # %% ../../nbs/contract/17_topic_options.ipynb #38e937a6
 TOPIC_FORMATS = ("json", "avro", "csv")
-_CELL_OPTIONS = frozenset(
-    {
-        "delimiter",
-        "sep",
-        "quote",
-        "escape",
-        "nullValue",
-        "emptyValue",
-        "ignoreLeadingWhiteSpace",
-        "ignoreTrailingWhiteSpace",
-    }
-)
-_MOMENT_OPTIONS = frozenset({"dateFormat", "timestampFormat"})
+_CELL_OPTIONS = frozenset(CSV_CELL_OPTIONS)
+_MOMENT_OPTIONS = frozenset(VALUE_OPTIONS)
 _BODY_OPTIONS = {
     "json": _MOMENT_OPTIONS,
     "csv": _CELL_OPTIONS | _MOMENT_OPTIONS,

@@ -47,7 +47,7 @@ from ..plan.resources import (
     plan_resources,
     ignore_outcome,
     apply_log_file,
-    build_log_report,
+    build_logging_report,
 )
 from ..targets.clients.management import NO_LOGIN, Management, build_management
 
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Delivery', 'contracts_with_files', 'complete_release_files', 'wheels_of',
-           'DeliveryScope', 'release_files', 'check_topics', 'observe_delivery',
-           'plan_delivery', 'delivery_to_destroy', 'apply_delivery']
+           'DeliveryScope', 'release_files', 'require_readable_topics',
+           'observe_delivery', 'plan_delivery', 'delivery_to_destroy', 'apply_delivery']
 
 # %% ../../nbs/deliver/14_delivery.ipynb #cf89abde
 _NO_JOB_PRINCIPAL = (
@@ -333,7 +333,7 @@ def _unread_topic_faults(wanted: Iterable[Topic], error: DatamasterError) -> tup
     )
 
 
-def check_topics(delivery: Delivery) -> None:
+def require_readable_topics(delivery: Delivery) -> None:
     """Raise DatamasterError with a fault for each contract whose topics could not be looked at."""
     if delivery.faults:
         raise DatamasterError(*delivery.faults)
@@ -429,7 +429,7 @@ def delivery_to_destroy(delivery: Delivery) -> Delivery:
 
     Raises DatamasterError where topics could not be looked at.
     """
-    check_topics(delivery)
+    require_readable_topics(delivery)
     folder = delivery.release.folder.rpartition("/")[0]
     releases = (
         [ExistingResource("release", folder, {}, folder, is_ours=True)]
@@ -498,9 +498,9 @@ def apply_delivery(
             delivery.desired,
             delivery.found,
             service,
-            build_log_report(apply_log_file(delivery.project, delivery.target), report),
+            build_logging_report(apply_log_file(delivery.project, delivery.target), report),
         )
     except DatamasterError as error:
         raise DatamasterError(*error.faults, *delivery.faults) from error
-    check_topics(delivery)
+    require_readable_topics(delivery)
     return outcomes

@@ -29,7 +29,7 @@ from .settings import (
     task_compute,
     job_compute,
     schedule_of,
-    start_settings,
+    trigger_settings,
     alert_settings,
 )
 from ..project.project_file import Project
@@ -325,7 +325,7 @@ def ingest_job(
 
     Raises BadInput where they cannot be run.
     """
-    starts = start_settings(
+    starts = trigger_settings(
         project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}"
     )
     tasks = _ingest_tasks(project, contract, file, [model], release)
@@ -403,7 +403,7 @@ def _contract_ingest_job(
     Raises BadInput where the contract's tasks cannot be run.
     """
     _check_tasks_of_one_model(contract, models)
-    starts = start_settings(project, contract, project.landing_folder(release.target))
+    starts = trigger_settings(project, contract, project.landing_folder(release.target))
     keys = [
         job_key("ingest", contract, ALL_MODELS),
         *(key for model in models for key in job_keys("ingest", contract, model)),
@@ -436,7 +436,7 @@ def _ingest_job_builders(
     is_whole = (
         project.jobs.ingest_per == "contract"
         and models
-        and not start_settings(project, contract, "")["trigger"]
+        and not trigger_settings(project, contract, "")["trigger"]
     )
     return (
         [(_contract_ingest_job, models)] if is_whole else [(ingest_job, model) for model in models]

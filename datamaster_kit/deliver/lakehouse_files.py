@@ -126,14 +126,14 @@ def file_text_hash(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
-def _record_text(files: Mapping[str, str]) -> str:
+def _file_record_text(files: Mapping[str, str]) -> str:
     """Return the record of files with their hashes."""
     return (
         json.dumps({"toolkit": __version__, "files": dict(sorted(files.items()))}, indent=1) + "\n"
     )
 
 
-def _read_record(folder: Path) -> dict[str, str]:
+def _read_file_record(folder: Path) -> dict[str, str]:
     """Return the recorded hashes of a lakehouse's files by their paths.
 
     Raises BadInput where there is no record, or none that can be read.
@@ -263,7 +263,7 @@ def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -
     written = {
         **own,
         **{beside.get(path, path): text for path, text in files.items()},
-        LAKEHOUSE_RECORD_FILE: _record_text(
+        LAKEHOUSE_RECORD_FILE: _file_record_text(
             {path: file_text_hash(text) for path, text in files.items()}
         ),
     }
@@ -280,7 +280,7 @@ def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[FileUpdate
 
     Again, it changes nothing. Raises BadInput where it is none.
     """
-    recorded = _read_record(folder)
+    recorded = _read_file_record(folder)
     steps = tuple(
         _file_updates(
             recorded, _disk_hashes(folder, iter(dict.fromkeys((*files, *recorded)))), files
@@ -296,6 +296,6 @@ def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[FileUpdate
                 (folder / step.path).unlink()
     _replace_file_text(
         folder / LAKEHOUSE_RECORD_FILE,
-        _record_text({path: file_text_hash(text) for path, text in files.items()}),
+        _file_record_text({path: file_text_hash(text) for path, text in files.items()}),
     )
     return steps

@@ -18,7 +18,9 @@ __all__ = ['cancel_run_on_exit']
 
 # %% ../../nbs/deliver/07_run_guard.ipynb #a4decb71
 _GUARD_END_MESSAGE = b"the run is no longer followed"
-_GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import _guard; _guard()"
+_GUARD_PROGRAM = (
+    "from datamaster_kit.deliver.run_guard import _cancel_unless_told; _cancel_unless_told()"
+)
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[N
                 process.communicate(_GUARD_END_MESSAGE)
 
 
-def _guard() -> None:
+def _cancel_unless_told() -> None:
     """Wait for the word of the process that follows a run.
 
     Where that ends without it, cancel the run.

@@ -26,7 +26,7 @@ from ..contract.period import parse_period
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['JOB_COMPUTE_KEY', 'start_settings', 'schedule_of', 'start_in_words', 'JobLimits',
+__all__ = ['JOB_COMPUTE_KEY', 'trigger_settings', 'schedule_of', 'trigger_words', 'JobLimits',
            'job_limits', 'alert_settings', 'job_parameters', 'compute_for', 'Release',
            'new_cluster', 'job_compute', 'task_compute', 'run_as_settings']
 
@@ -44,7 +44,7 @@ def _frequency(contract: Contract) -> tuple[str, str]:
     return (said if said in _STREAMING_FREQUENCIES else "batch"), (level.schedule if level else "")
 
 
-def start_settings(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
+def trigger_settings(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
     """Return how jobs of a contract start.
 
     Of schedule, continuous and trigger one at most is not None.
@@ -83,7 +83,7 @@ def schedule_of(project: Project, contract: Contract) -> dict[str, Any] | None:
     )
 
 
-def start_in_words(settings: Mapping[str, Any]) -> str:
+def trigger_words(settings: Mapping[str, Any]) -> str:
     """Return in words when a job with these settings starts."""
     if settings.get("schedule"):
         return (

@@ -116,7 +116,7 @@ def _workspace_host() -> str:
 _STEP_HEAD_MARKERS = ("start_step(", "project: str")
 
 
-def _lines_to_run(lines: list[str]) -> list[str]:
+def _step_head_lines(lines: list[str]) -> list[str]:
     """Return the lines of a cell at the head of a step notebook, and nothing of another."""
     return lines if any(word in line for word in _STEP_HEAD_MARKERS for line in lines) else []
 
@@ -131,8 +131,8 @@ def _skip_remaining_cells(skips: bool) -> None:
     shell: Any = get_ipython()
     if shell is None:
         return
-    transformers = [one for one in shell.input_transformers_cleanup if one is not _lines_to_run]
-    shell.input_transformers_cleanup[:] = [*transformers, *([_lines_to_run] if skips else [])]
+    transformers = [one for one in shell.input_transformers_cleanup if one is not _step_head_lines]
+    shell.input_transformers_cleanup[:] = [*transformers, *([_step_head_lines] if skips else [])]
 
 # %% ../../nbs/deliver/08_step_start.ipynb #a267efcf
 _NO_LOCAL_SPARK = code(

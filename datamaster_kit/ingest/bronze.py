@@ -27,7 +27,7 @@ from .rows import (
     aggregate_columns,
     bronze_rows,
     breach_count_aggregates,
-    rule_breaches,
+    rule_breaches_sql,
     batch_aggregates,
     dirty_path_aggregates,
     event_aggregates,
@@ -39,7 +39,7 @@ from .rows import (
 from .step import (
     Step,
     file_source,
-    reads_broker,
+    is_read_from_broker,
     require_same_key,
     require_tables,
 )
@@ -165,7 +165,7 @@ def _append_bronze_batch(
         rows = rows.selectExpr(
             "*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope)
         )
-    broken = rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))
+    broken = rule_breaches_sql(step.model, step.rules, exemptions(step.contract, step.model))
     passing = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken)
     append = partial(
         step.target.append_once,
@@ -220,7 +220,7 @@ def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataF
 
     Of a topic those behind the last offset that it has of their partition.
     """
-    if reads_broker(step):
+    if is_read_from_broker(step):
         return _rows_behind_known_offsets(step, rows, claim)
     known = step.target.spark.sql(
         "SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known "
@@ -277,7 +277,7 @@ def _write_bronze_batch(
     failpoint("bronze.begun")
     there, notes = evolve_tables(step, rows)
     listed, is_small = files, bool(files and files.is_small)
-    is_broker = reads_broker(step)
+    is_broker = is_read_from_broker(step)
     files = None if claim.leaves_out_known and not is_broker else files
     counted = batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()}
     if step.contract.arrives_as_events(step.model):

@@ -18,11 +18,16 @@ from ..contract.quality.rules import rules
 from ..contract.sql.sqltype import quote, sql_literal
 from .checks import models_in_rule
 from .holds import read_holds
-from .rows import BLOCKING_SEVERITIES, IS_GOOD_ROW, rule_breaches, exemptions
+from .rows import (
+    BLOCKING_SEVERITIES,
+    IS_GOOD_ROW,
+    rule_breaches_sql,
+    exemptions,
+)
 from .step import NO_TABLE
 from ..lakehouse.names import Names, TableName
 from ..project.project_file import Project
-from ..lakehouse.runs import RuleResult, runs_name
+from ..lakehouse.runs import RuleResult, runs_table_name
 from ..targets.cause import cause_of
 from ..targets.base import Target
 
@@ -139,7 +144,7 @@ def _evaluation_query(
     """
     exempt = exemptions(table.contract, table.model) if table.layer == "bronze" else {}
     counts = _row_rule_aggregates(row_rules, table)
-    broken = rule_breaches(table.model, row_rules, exempt)
+    broken = rule_breaches_sql(table.model, row_rules, exempt)
     rows = f"(SELECT *, {broken} AS {_BROKEN_COLUMN} FROM {target.sql_name(table.name)})"
     counted = ", ".join(f"{sql} AS {quote(name)}" for name, sql in counts.items())
     numbers = "".join(f", ({query}) AS {quote(name)}" for name, query in queries.items())
@@ -297,7 +302,9 @@ def _read_recorded_results(target: Target, catalog: str) -> _RecordedResults:
 
     By contract, model and rule.
     """
-    found = target.records(runs_name(catalog), _LATEST_RESULTS_QUERY, steps=("ingest", "gold"))
+    found = target.records(
+        runs_table_name(catalog), _LATEST_RESULTS_QUERY, steps=("ingest", "gold")
+    )
     return {
         (row["contract_id"], row["model"], said["rule"]): RuleResult(**said)
         for row in found

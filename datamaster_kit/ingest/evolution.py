@@ -20,12 +20,12 @@ from ..contract.sql.table import bronze_table, envelope_columns, silver_checks
 from ..lakehouse.names import EVOLVED_PROPERTY_PREFIX
 from .step import Step
 from ..targets.readers.casts import (
-    exact_cast,
+    exact_cast_sql,
     let_sql,
-    members_json,
-    parse_rescued_members,
-    parse_rescued_texts,
-    variant_text,
+    members_json_sql,
+    rescued_members_sql,
+    rescued_texts_sql,
+    variant_text_sql,
 )
 from ..targets.failpoints import failpoint
 
@@ -113,7 +113,7 @@ def find_rescued_columns(rows: DataFrame) -> tuple[RescuedColumn, ...]:
 
     # No filter on the rows: Spark would copy all that a column is made of into it, each time that
     # one is named.
-    pairs = rows.selectExpr(f"explode({parse_rescued_texts()}) AS (name, text)")
+    pairs = rows.selectExpr(f"explode({rescued_texts_sql()}) AS (name, text)")
     digits = "length(regexp_extract(text, {}, {}))".format
     found = (
         pairs.where(f"name NOT IN ({', '.join(map(sql_literal, _RESERVED_MEMBERS))})")
@@ -269,22 +269,22 @@ def rows_with_drift(rows: DataFrame, there: SchemaDrift) -> DataFrame:
     """
     if not there.added and not there.widened:
         return rows
-    read = rows.withColumns({_MEMBERS_COLUMN: _expression(parse_rescued_members())})
+    read = rows.withColumns({_MEMBERS_COLUMN: _column_expression(rescued_members_sql())})
     keys = {name: sql_literal(name) for name in there.widened}
     keys |= {name: _new_column_member_sql(name) for name in there.added}
-    columns = {name: variant_text(f"{_MEMBERS_COLUMN}[{key}]") for name, key in keys.items()}
+    columns = {name: variant_text_sql(f"{_MEMBERS_COLUMN}[{key}]") for name, key in keys.items()}
     for name, kind in there.widened.items():
-        cast = let_sql(columns[name], "text", exact_cast("text", parse_sql_type(kind)))
+        cast = let_sql(columns[name], "text", exact_cast_sql("text", parse_sql_type(kind)))
         columns[name] = f"coalesce(CAST({quote(name)} AS {kind}), {cast})"
-    whole = read.withColumns({name: _expression(sql) for name, sql in columns.items()})
+    whole = read.withColumns({name: _column_expression(sql) for name, sql in columns.items()})
     taken = ", ".join(_member_for_value_sql(name, key) for name, key in keys.items())
     rest = f"map_filter({_MEMBERS_COLUMN}, (name, value) -> NOT array_contains(_taken, name))"
     told = let_sql(
-        rest, "_rest", f"CASE WHEN cardinality(_rest) > 1 THEN {members_json('_rest')} END"
+        rest, "_rest", f"CASE WHEN cardinality(_rest) > 1 THEN {members_json_sql('_rest')} END"
     )
     kept = f"CASE WHEN cardinality(_taken) = 0 THEN carlton_rescued ELSE {told} END"
     left = let_sql(f"array_compact(array({taken}))", "_taken", kept)
-    return whole.withColumns({"carlton_rescued": _expression(left)}).drop(_MEMBERS_COLUMN)
+    return whole.withColumns({"carlton_rescued": _column_expression(left)}).drop(_MEMBERS_COLUMN)
 
 
 _MEMBERS_COLUMN = "_datamaster_members"
@@ -308,7 +308,7 @@ def _member_for_value_sql(column: str, key: str) -> str:
     return f"CASE WHEN {is_there} THEN {key} END"
 
 
-def _expression(sql: str) -> Column:
+def _column_expression(sql: str) -> Column:
     from pyspark.sql.functions import expr
 
     return expr(sql)

@@ -22,7 +22,7 @@ from ..lakehouse.ledger import (
     STATE_READ,
     STATE_REFUSED,
     FileEntry,
-    files_name,
+    files_table_name,
     read_entries,
 )
 from ..lakehouse.runs import Run
@@ -256,7 +256,7 @@ def read_refusals(steps: Sequence[Step]) -> dict[str, dict[str, tuple[int, int]]
     found: dict[str, dict[str, tuple[int, int]]] = {step.model.name: {} for step in steps}
     first = steps[0]
     for row in first.target.records(
-        files_name(first.names.catalog),
+        files_table_name(first.names.catalog),
         _REFUSALS_QUERY,
         contract=first.contract.id,
         refused=STATE_REFUSED,

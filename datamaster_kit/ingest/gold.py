@@ -33,7 +33,7 @@ from .rows import (
     BLOCKING_SEVERITIES,
     aggregate_values,
     breach_count_aggregates,
-    rule_breaches,
+    rule_breaches_sql,
 )
 from .step import Step, require_fields, require_tables
 from ..lakehouse.step_notebooks import execute_notebook, read_step_notebook
@@ -159,7 +159,7 @@ def _build_gold_rows(step: Step, root: Path, output: Path) -> DataFrame:
 def _evaluate_gold_rules(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
     """Return how many rows were built, and what every rule of the model says of them."""
     judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(
-        f"{rule_breaches(step.model, step.rules)} AS _datamaster_broken"
+        f"{rule_breaches_sql(step.model, step.rules)} AS _datamaster_broken"
     )
     broken = aggregate_values(
         judged, {"*": "count(1)", **breach_count_aggregates(step.rules, "_datamaster_broken")}

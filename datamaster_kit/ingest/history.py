@@ -66,7 +66,10 @@ def _versions_query(step: Step, source: str) -> str:
             f"FROM {step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k "
             f"ON {is_same_key_sql(model, 't', 'k')}"
         )
-    key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
+    key, order = (
+        key_columns(model),
+        version_struct(contract, model, "", "_datamaster_content"),
+    )
     identity = ", ".join(
         [
             key,

@@ -36,13 +36,13 @@ from .rows import (
     IS_GOOD_ROW,
     aggregate_values,
     breach_count_aggregates,
-    rule_breaches,
+    rule_breaches_sql,
     exemptions,
 )
 from .step import Step, checkpoint_folder
 from .versions import key_columns, qualify_column, is_same_key_sql
 from ..project.project_file import Project
-from ..lakehouse.runs import RuleResult, Run, new_run_id, record_runs, runs_name
+from ..lakehouse.runs import RuleResult, Run, new_run_id, record_runs, runs_table_name
 from ..targets.failpoints import failpoint
 from ..targets.base import Target
 
@@ -121,7 +121,7 @@ def read_holds(
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
     holds = _fold_hold_events(
         target.records(
-            runs_name(catalog),
+            runs_table_name(catalog),
             f"SELECT * FROM records WHERE step = '{HOLD_STEP}'{where} ORDER BY batch",
             **named,
         )
@@ -305,7 +305,7 @@ def _is_mended(step: Step, hold: Hold) -> bool:
         return True
     if rule.is_row_rule:
         judged = retype_rows(step, spark.sql(f"SELECT * FROM {_open_bad_rows(step, hold)}"))
-        breaches = rule_breaches(step.model, (rule,), exemptions(step.contract, step.model))
+        breaches = rule_breaches_sql(step.model, (rule,), exemptions(step.contract, step.model))
         broken = judged.where(f"cardinality({breaches}) > 0").count()
         return is_rule_met(rule, broken, rows_read)
     present = (
@@ -386,7 +386,10 @@ FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {mod
 def has_unjudged_batch(step: Step) -> bool:
     """A batch of ingest was recorded after the last whole run: no rule has judged it."""
     for last in step.target.records(
-        runs_name(step.names.catalog), _LAST_ENDS, contract=step.contract.id, model=step.model.name
+        runs_table_name(step.names.catalog),
+        _LAST_ENDS,
+        contract=step.contract.id,
+        model=step.model.name,
     ):
         return last["of_batches"] is not None and (
             last["of_runs"] is None or last["of_batches"] > last["of_runs"]

@@ -53,7 +53,7 @@ from .step import (
     BatchLog,
     Step,
     checkpoint_folder,
-    reads_broker,
+    is_read_from_broker,
     require_tables,
 )
 from ..project.project_file import Project
@@ -63,7 +63,7 @@ from ..lakehouse.runs import (
     read_past,
     record_runs,
     parse_run,
-    runs_name,
+    runs_table_name,
     runs_table,
 )
 from ..targets.cause import cause_of, cause_fault
@@ -129,7 +129,7 @@ def read_batches(steps: Sequence[Step]) -> dict[str, Batches]:
     for first in asked[:1]:
         run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
         rows = first.target.records(
-            runs_name(first.names.catalog),
+            runs_table_name(first.names.catalog),
             _BATCHES_QUERY,
             runs=run_ids,
             step=first.name,
@@ -262,7 +262,7 @@ def _add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     checkpoint = checkpoint_folder(step)
     changed = (
         step.target.find_changed_files(checkpoint, files_to_read_again(step))
-        if not reads_broker(step) and step.target.find_changed_files(checkpoint)
+        if not is_read_from_broker(step) and step.target.find_changed_files(checkpoint)
         else ()
     )
     run = replace(run, notes=(*run.notes, *file_notes(entries), *changed))
@@ -378,6 +378,44 @@ def _steps_with_past(steps: Sequence[Step]) -> list[Step]:
     ]
 
 
+def _models_at_once(steps: Sequence[Step]) -> int:
+    """Return how many models a step works on side by side: all where it goes on without an end."""
+    if steps[0].interval:
+        return len(steps)
+    return 1 if steps[0].name == "gold" else _MOST_MODELS_AT_ONCE
+
+
+def _evaluated_outcomes(
+    steps: Sequence[Step],
+    done: Sequence[_StepOutcome],
+    holds: Iterable[Hold],
+    pool: ThreadPoolExecutor,
+) -> dict[str, _StepOutcome]:
+    """Return the outcomes by model with the sums of their batches and what their rules found."""
+    recorded = read_batches(steps)
+    whole = [
+        replace(outcome, run=_add_batch_sums(step, outcome.run, recorded[step.model.name]))
+        for step, outcome in zip(steps, done, strict=True)
+    ]
+    mine = [_select_batches(step, recorded[step.model.name]) for step in steps]
+    evaluated = pool.map(partial(_evaluate_rules, holds=holds), steps, whole, mine)
+    return {outcome.run.model: outcome for outcome in evaluated}
+
+
+def _recording_error(
+    step: str, outcomes: Iterable[_StepOutcome], error: Exception
+) -> DatamasterError:
+    """Return the error of runs that could not be recorded, with what the models met before.
+
+    It may be what keeps them from being recorded.
+    """
+    met = [fault for outcome in outcomes for fault in outcome.faults]
+    last = cause_fault(error, f"recording {step}") or _STEP_FAILED.fault(
+        f"recording {step}: {cause_of(error)}"
+    )
+    return DatamasterError(*dict.fromkeys((*met, last)))
+
+
 def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
     """Do a step's work on models of a contract.
 
@@ -388,10 +426,8 @@ def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
     first = steps[0]
     catalog = first.names.catalog
     require_tables(first.target, runs_table(catalog))
-    at_a_time = 1 if first.name == "gold" else _MOST_MODELS_AT_ONCE
-    if first.interval:
-        at_a_time = len(steps)
-    with stop_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
+    workers = max(_models_at_once(steps), 1)
+    with stop_on_signal(), ExitStack() as locks, ThreadPoolExecutor(workers) as pool:
         found = {
             step.model.name: outcome for step in steps if (outcome := _acquire_locks(step, locks))
         }
@@ -403,25 +439,11 @@ def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
         )
         done = list(pool.map(partial(_run_step, work=work, holds=holds), going))
         try:
-            recorded = read_batches(going)
-            whole = [
-                replace(outcome, run=_add_batch_sums(step, outcome.run, recorded[step.model.name]))
-                for step, outcome in zip(going, done, strict=True)
-            ]
-            mine = [_select_batches(step, recorded[step.model.name]) for step in going]
-            found |= {
-                outcome.run.model: outcome
-                for outcome in pool.map(partial(_evaluate_rules, holds=holds), going, whole, mine)
-            }
+            found |= _evaluated_outcomes(going, done, holds, pool)
             outcomes = [found[step.model.name] for step in steps]
             record_runs(first.target, catalog, [outcome.run for outcome in outcomes])
-        # what the models met is told too: it may be what keeps this from being recorded
         except Exception as error:
-            told = [fault for outcome in (*found.values(), *done) for fault in outcome.faults]
-            last = cause_fault(error, f"recording {first.name}") or _STEP_FAILED.fault(
-                f"recording {first.name}: {cause_of(error)}"
-            )
-            raise DatamasterError(*dict.fromkeys((*told, last))) from error
+            raise _recording_error(first.name, (*found.values(), *done), error) from error
         failpoint("runs.whole")
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     if faults:

@@ -16,7 +16,7 @@ from ..contract.sql.sqltype import sql_literal
 from ..contract.sql.table import QUARANTINE_SUFFIX
 from .rows import is_in_batch_sql
 from .step import Step
-from ..lakehouse.runs import runs_name
+from ..lakehouse.runs import runs_table_name
 
 # %% auto #0
 __all__ = ['TOO_MANY_BAD_ROWS', 'BAD_SHARE_KEY', 'quarantine_batch', 'BatchRange',
@@ -118,7 +118,7 @@ def read_batch_ranges(step: Step, run_ids: Sequence[str]) -> tuple[BatchRange, .
     """
     found = (
         step.target.records(
-            runs_name(step.names.catalog),
+            runs_table_name(step.names.catalog),
             _BATCH_RANGES_QUERY,
             contract=step.contract.id,
             model=step.model.name,

@@ -31,7 +31,7 @@ from .bronze import row_rule_results
 from .rows import (
     aggregate_values,
     breach_count_aggregates,
-    rule_breaches,
+    rule_breaches_sql,
     exemptions,
     is_quarantined_sql,
 )
@@ -39,12 +39,12 @@ from .step import TABLE_DIFFERS, Step, require_tables
 from ..lakehouse.runs import Run, record_runs
 from ..targets.readers.casts import (
     bronze_type,
-    exact_cast,
+    exact_cast_sql,
     let_sql,
-    members_json,
-    misfit_text,
-    parse_rescued_members,
-    parse_rescued_texts,
+    members_json_sql,
+    misfit_text_sql,
+    rescued_members_sql,
+    rescued_texts_sql,
 )
 from ..targets.failpoints import failpoint
 from ..targets.readers.text_copies import allow_any_length
@@ -136,7 +136,7 @@ _MOMENT_FORMATS = (
 )
 
 
-def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
+def _text_keys_sql(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL for a value in which the keys of each map are texts, as JSON has them.
 
     Spark writes a moment, and bytes, as something else.
@@ -144,10 +144,10 @@ def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
     item, key = f"_datamaster_item_{depth}", f"_datamaster_key_{depth}"
     match type:
         case Array(element):
-            inside = _with_text_keys(item, element.type, depth + 1)
+            inside = _text_keys_sql(item, element.type, depth + 1)
             return value if inside == item else f"transform({value}, {item} -> {inside})"
         case Map(name, of):
-            inside = _with_text_keys(item, of.type, depth + 1)
+            inside = _text_keys_sql(item, of.type, depth + 1)
             values = (
                 value
                 if inside == item
@@ -161,7 +161,7 @@ def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
         case Struct(members):
             parts = {member.column: f"{value}.{quote(member.column)}" for member in members}
             each = {
-                member.column: _with_text_keys(parts[member.column], member.type, depth + 1)
+                member.column: _text_keys_sql(parts[member.column], member.type, depth + 1)
                 for member in members
             }
             named = ", ".join(f"{sql_literal(name)}, {part}" for name, part in each.items())
@@ -184,7 +184,7 @@ def _replay_text_sql(value: str, type: DataType) -> str:
         case Scalar("binary"):
             return f"translate(base64({value}), '\\r\\n', '')"
         case Scalar("variant") | Array() | Map() | Struct():
-            return f"to_json({_with_text_keys(value, type)}, {_MOMENT_FORMATS})"
+            return f"to_json({_text_keys_sql(value, type)}, {_MOMENT_FORMATS})"
     return f"CAST({value} AS STRING)"
 
 
@@ -197,7 +197,7 @@ def _row_texts_sql(types: Mapping[str, DataType]) -> str:
         f"coalesce({_replay_text_sql(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])"
         for name, type in types.items()
     ]
-    return let_sql(parse_rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
+    return let_sql(rescued_texts_sql(), "_datamaster_kept", f"array({', '.join(cells)})")
 
 
 _FORMULA_CELL_PATTERN = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)")
@@ -428,8 +428,8 @@ def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | No
         return f"CASE WHEN {is_given} THEN try_to_binary({given}, 'base64') ELSE {column} END"
     found = f"CASE WHEN {is_given} THEN {given} WHEN {column} IS NULL THEN {rescued} END"
     text = "_datamaster_text"
-    as_exported = exact_cast(text, type)
-    as_in_files = exact_cast(text, type, formats)
+    as_exported = exact_cast_sql(text, type)
+    as_in_files = exact_cast_sql(text, type, formats)
     read = as_exported
     if as_in_files != as_exported:
         of_person = f"coalesce({as_exported}, {as_in_files})"
@@ -453,7 +453,7 @@ def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
         has_place = f"{is_given} OR ({quote(name)} IS NULL AND {column} IS NOT NULL)"
         taken.append(f"CASE WHEN {has_place} THEN {key} END")
         if type != Scalar("string"):
-            misfit = misfit_text(column, f"_datamaster_row.given[{key}]", type)
+            misfit = misfit_text_sql(column, f"_datamaster_row.given[{key}]", type)
             value = f"CASE WHEN {is_given} THEN {misfit} END"
             misfits.append(f"named_struct('key', {key}, 'value', {value})")
     is_unread_mended = (
@@ -474,7 +474,7 @@ def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
     rest_as_json = let_sql(
         rest,
         "_datamaster_rest",
-        f"CASE WHEN {has_members} THEN {members_json('_datamaster_rest')} END",
+        f"CASE WHEN {has_members} THEN {members_json_sql('_datamaster_rest')} END",
     )
     return let_sql(
         f"array_compact(array({', '.join([*taken, *unread])}))",
@@ -487,7 +487,7 @@ def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
 def _rest_of_rescued_sql() -> str:
     """Return SQL for what was rescued of a row, without what has its place now, as a map."""
     nothing_rescued = "map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))"
-    rescued = f"coalesce({parse_rescued_members()}, {nothing_rescued})"
+    rescued = f"coalesce({rescued_members_sql()}, {nothing_rescued})"
     is_left = "NOT array_contains(_datamaster_taken, _datamaster_name)"
     return f"map_filter({rescued}, (_datamaster_name, _datamaster_text) -> {is_left})"
 
@@ -515,7 +515,7 @@ def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
     given = "CAST(NULL AS MAP<STRING, STRING>)"
     if _GIVEN_COLUMN in rows.columns:
         given = _GIVEN_COLUMN
-    before = f"named_struct('rescued', {parse_rescued_texts()}, 'given', {given})"
+    before = f"named_struct('rescued', {rescued_texts_sql()}, 'given', {given})"
     typed = [
         f"'c{place}', {_replay_value_sql(name, type, formats)}"
         for place, (name, type) in enumerate(types.items())
@@ -573,7 +573,7 @@ def _mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int,
     judged = typed.selectExpr(
         *others,
         "inline(array(named_struct('carlton_broken_rules', "
-        f"{rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))})))",
+        f"{rule_breaches_sql(step.model, step.rules, exemptions(step.contract, step.model))})))",
     )
     broken = aggregate_values(
         judged, {"*": "count(1)", **breach_count_aggregates(step.rules, "carlton_broken_rules")}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied_sql',
-           'is_deletion_sql', 'is_one_of_sql', 'exemptions', 'rule_breaches',
+           'is_deletion_sql', 'is_one_of_sql', 'exemptions', 'rule_breaches_sql',
            'is_quarantined_sql', 'batch_aggregates', 'file_aggregates',
            'event_aggregates', 'dirty_path_aggregates', 'aggregate_columns',
            'aggregate_values', 'breach_count_aggregates', 'row_metadata_sql',
@@ -82,7 +82,7 @@ def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
     return {"*": is_deletion_sql(contract, model), **{item.name: "" for item in model.key}}
 
 # %% ../../nbs/ingest/00_rows.ipynb #1541da40
-def rule_breaches(
+def rule_breaches_sql(
     model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None
 ) -> str:
     """Return SQL for the ids of the row rules that a row breaks.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'BatchLog', 'Step', 'require_tables', 'require_same_key',
-           'require_fields', 'reads_broker', 'file_source', 'checkpoint_folder']
+           'require_fields', 'is_read_from_broker', 'file_source', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Step:
 
     @property
     def batch_entries(self) -> tuple[FileEntry, ...]:
-        """The files of `noted_runs`, oldest first."""
+        """The files of `batch_runs`, oldest first."""
         batches = {(run.stream, run.batch) for run in self.batch_runs}
         mine = [
             entry
@@ -249,7 +249,7 @@ def require_fields(step: Step) -> None:
         )
 
 
-def reads_broker(step: Step) -> bool:
+def is_read_from_broker(step: Step) -> bool:
     """The model's rows come from a broker as they happen, and not from files."""
     return step.contract.source.is_broker
 

@@ -21,7 +21,7 @@ __all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns'
            'is_same_key_sql', 'key_columns']
 
 # %% ../../nbs/ingest/08_versions.ipynb #3cd268a8
-def _hashable_fields(model: Model) -> list[Field]:
+def _spark_hashable_fields(model: Model) -> list[Field]:
     """Return the fields that Spark can hash: all but those with a map or a variant in them."""
     return [
         item
@@ -39,7 +39,9 @@ def _types_within(item: Field) -> list[object]:
 
 def content_hash(model: Model, alias: str = "") -> str:
     """Return SQL for the hash of a row's fields."""
-    columns = ", ".join(qualify_column(alias, item.column) for item in _hashable_fields(model))
+    columns = ", ".join(
+        qualify_column(alias, item.column) for item in _spark_hashable_fields(model)
+    )
     return f"xxhash64({columns})"
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'STATE_EXPIRED', 'FileEntry', 'files_name',
-           'files_table', 'record_files', 'read_entries']
+__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'STATE_EXPIRED', 'FileEntry',
+           'files_table_name', 'files_table', 'record_files', 'read_entries']
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #7b3aaec5
 STATE_READ, STATE_REFUSED, STATE_LOST, STATE_EXPIRED = "read", "refused", "lost", "expired"
@@ -81,7 +81,7 @@ _LEDGER_COLUMNS = {
 }
 
 
-def files_name(catalog: str) -> TableName:
+def files_table_name(catalog: str) -> TableName:
     """Return the name of a catalog's ledger of files."""
     return TableName(catalog, "bronze", "files")
 
@@ -128,7 +128,7 @@ def read_entries(
         map(
             _parse_file_entry,
             target.records(
-                files_name(catalog),
+                files_table_name(catalog),
                 f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path",
                 **values,
             ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['RUNS_PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table',
+__all__ = ['RUNS_PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_table_name', 'runs_table',
            'record_runs', 'StepPast', 'read_past', 'read_notes', 'read_runs',
            'read_runs_and_events', 'parse_run']
 
@@ -158,7 +158,7 @@ RUNS_PROPERTIES = {
 }
 
 
-def runs_name(catalog: str) -> TableName:
+def runs_table_name(catalog: str) -> TableName:
     """Return the name of a catalog's table of runs."""
     return TableName(catalog, "bronze", "runs")
 
@@ -233,7 +233,7 @@ def read_past(
     """Return what is recorded of a step on models of a contract, by model."""
     rows = (
         target.records(
-            runs_name(catalog), _PAST_QUERY, step=step, contract=contract_id, models=models
+            runs_table_name(catalog), _PAST_QUERY, step=step, contract=contract_id, models=models
         )
         if models
         else []
@@ -262,7 +262,7 @@ def read_notes(
 ) -> tuple[str, ...]:
     """Return the notes of the micro-batches that some runs of a step on a model recorded."""
     rows = (
-        target.records(runs_name(catalog), _NOTES_QUERY, runs=run_ids, step=step, model=model)
+        target.records(runs_table_name(catalog), _NOTES_QUERY, runs=run_ids, step=step, model=model)
         if run_ids
         else []
     )
@@ -283,15 +283,15 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 
     Raises DatamasterError where the table is not there.
     """
-    if not target.has_table(runs_name(catalog)):
-        raise DatamasterError(_NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
+    if not target.has_table(runs_table_name(catalog)):
+        raise DatamasterError(_NO_RUNS.fault(f"the table {runs_table_name(catalog)} is not there"))
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
     return tuple(
         map(
             parse_run,
             target.records(
-                runs_name(catalog),
+                runs_table_name(catalog),
                 f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model",
                 **named,
             ),
@@ -308,7 +308,7 @@ def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
         map(
             parse_run,
             target.records(
-                runs_name(catalog),
+                runs_table_name(catalog),
                 "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' "
                 "ORDER BY started_at, model",
             ),

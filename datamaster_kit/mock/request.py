@@ -16,7 +16,7 @@ from ..contract.control_totals import ControlTotals, read_control_totals
 from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
-from ..contract.quality.rule import OPERATOR_TESTS, limit_of
+from ..contract.quality.rule import OPERATOR_TESTS, threshold_limit
 from ..contract.quality.rules import rules
 from ..contract.source_options import reader_options
 from .rows.broken import RuleBreaker, DamagedChunk, build_rule_breaker
@@ -304,7 +304,8 @@ def _model_output_notes(
             rule.kind == "row_count"
             and rule.query
             and not all(
-                OPERATOR_TESTS[must.operator](plan.rows, limit_of(must)) for must in rule.must
+                OPERATOR_TESTS[must.operator](plan.rows, threshold_limit(must))
+                for must in rule.must
             )
         ):
             yield f"{rule.id} is not kept by {plan.rows} rows"

@@ -20,7 +20,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
-from ..contract.fault import DatamasterError, code
+from ..contract.fault import DatamasterError, Fault, code
 from .plan import Change, Difference, Plan
 from ..project.private import make_private
 from ..project.project_file import Project
@@ -28,9 +28,9 @@ from ..project.project_file import Project
 # %% auto #0
 __all__ = ['ResourceKey', 'Identities', 'NOT_ALLOWED', 'APPLY_WORKERS', 'CHANGE_REFUSED',
            'APPLY_FAILED', 'Resource', 'ExistingResource', 'attribute_differences',
-           'propagate_refusal', 'plan_resources', 'Operations', 'Service',
+           'change_refused_by_needs', 'plan_resources', 'Operations', 'Service',
            'ChangeOutcome', 'ignore_outcome', 'retry_unseen', 'apply_resources',
-           'apply_log_file', 'build_log_report']
+           'apply_log_file', 'build_logging_report']
 
 # %% ../../nbs/plan/01_resources.ipynb #7b83dd1d
 ResourceKey = tuple[str, str]
@@ -140,7 +140,7 @@ def _resource_change(wanted: Resource, there: ExistingResource | None) -> Change
     return Change("update", *wanted.key, found, refusal=refusal, note=there.note)
 
 
-def propagate_refusal(
+def change_refused_by_needs(
     change: Change, needs: Iterable[ResourceKey], before: Mapping[ResourceKey, Change]
 ) -> Change:
     """Return a change, refused where one that it needs is.
@@ -175,7 +175,7 @@ def plan_resources(
     surplus = [item for item in there.values() if item.is_ours and item.key not in wanted]
     changes: dict[ResourceKey, Change] = {}
     for key in _sort_by_need(wanted.values()):
-        changes[key] = propagate_refusal(
+        changes[key] = change_refused_by_needs(
             _resource_change(wanted[key], there.get(key)), wanted[key].needs, changes
         )
     return Plan(
@@ -340,6 +340,79 @@ APPLY_FAILED = code(
 )
 
 
+@dataclass(frozen=True)
+class _Application:
+    """An apply that is under way: `identities` and `made` grow with each change that is done."""
+
+    changes: Mapping[ResourceKey, Change]
+    desired: Mapping[ResourceKey, Resource]
+    existing: Mapping[ResourceKey, ExistingResource]
+    service: Service
+    identities: dict[ResourceKey, str]
+    made: set[ResourceKey] = field(default_factory=set)
+
+    def apply(self, key: ResourceKey) -> ChangeOutcome:
+        """Make one change, with patience where it needs what was made a moment ago."""
+        change, service = self.changes[key], self.service
+
+        def attempt() -> str:
+            return _apply_change(change, self.desired, self.existing, service, self.identities)
+
+        try:
+            waits = key in self.desired and not self.made.isdisjoint(self.desired[key].needs)
+            self.identities[key] = retry_unseen(
+                attempt, service, service.already_exists + (service.absent if waits else ())
+            )
+        except service.failures as error:
+            said, _, _ = str(error).partition(" Config: ")  # which the SDK of Databricks adds
+            return ChangeOutcome(change, "failed", said or type(error).__name__)
+        self.made.add(key)
+        return ChangeOutcome(change, "done")
+
+    def skip(self, key: ResourceKey) -> ChangeOutcome:
+        """Return the outcome of a change that comes too late."""
+        return ChangeOutcome(self.changes[key], "skipped", "what it needs was not made")
+
+    @property
+    def creation_needs(self) -> dict[ResourceKey, tuple[ResourceKey, ...]]:
+        """What comes before each change that makes or mends something."""
+        return {
+            key: self.desired[key].needs
+            for key, change in self.changes.items()
+            if change.action != "delete"
+        }
+
+    @property
+    def deletion_needs(self) -> dict[ResourceKey, tuple[ResourceKey, ...]]:
+        """What is deleted before each deletion: all that needs it."""
+        return {
+            key: tuple(other for other in self.changes if self._has_need(other, key))
+            for key, change in self.changes.items()
+            if change.action == "delete"
+        }
+
+    def _has_need(self, key: ResourceKey, need: ResourceKey) -> bool:
+        """One that is there needs another."""
+        return key in self.existing and need in self.existing[key].needs
+
+
+def _apply_faults(plan: Plan, outcomes: Iterable[ChangeOutcome]) -> list[Fault]:
+    """Return a fault for each change that failed, or was refused and is no deletion."""
+    failed = [
+        APPLY_FAILED.fault(
+            f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}"
+        )
+        for item in outcomes
+        if item.state == "failed"
+    ]
+    refused = [
+        CHANGE_REFUSED.fault(f"{change.action} {change.kind} {change.name}: {change.refusal}")
+        for change in plan.pending
+        if change.refusal and change.action != "delete"
+    ]
+    return failed + refused
+
+
 def apply_resources(
     plan: Plan,
     desired: Iterable[Resource],
@@ -352,58 +425,26 @@ def apply_resources(
     Raises DatamasterError with a fault for every change that failed, or was refused and is no
     deletion, after all others were made.
     """
-    wanted, there = {item.key: item for item in desired}, {item.key: item for item in found}
-    changes = {(change.kind, change.name): change for change in plan.pending if not change.refusal}
-    identities = {key: item.identity for key, item in there.items()}
+    existing = {item.key: item for item in found}
+    application = _Application(
+        {(change.kind, change.name): change for change in plan.pending if not change.refusal},
+        {item.key: item for item in desired},
+        existing,
+        service,
+        {key: item.identity for key, item in existing.items()},
+    )
     outcomes: list[ChangeOutcome] = []
-    made: set[ResourceKey] = set()
-
-    def work(key: ResourceKey) -> ChangeOutcome:
-        change = changes[key]
-
-        def attempt() -> str:
-            return _apply_change(change, wanted, there, service, identities)
-
-        try:
-            waits = key in wanted and not made.isdisjoint(wanted[key].needs)
-            identities[key] = retry_unseen(
-                attempt, service, service.already_exists + (service.absent if waits else ())
-            )
-        except service.failures as error:
-            said, _, _ = str(error).partition(" Config: ")  # which the SDK of Databricks adds
-            return ChangeOutcome(change, "failed", said or type(error).__name__)
-        made.add(key)
-        return ChangeOutcome(change, "done")
-
-    def skip(key: ResourceKey) -> ChangeOutcome:
-        return ChangeOutcome(changes[key], "skipped", "what it needs was not made")
-
-    forward = {
-        key: wanted[key].needs for key, change in changes.items() if change.action != "delete"
-    }
-    backward = {
-        key: tuple(other for other in changes if other in there and key in there[other].needs)
-        for key, change in changes.items()
-        if change.action == "delete"
-    }
-    for needs in (forward, backward):
-        is_safe = needs is forward or all(item.state == "done" for item in outcomes)
-        for outcome in _run_in_waves(needs, work if is_safe else skip, skip):
-            outcomes.append(outcome)
-            report(outcome)
-    faults = [
-        APPLY_FAILED.fault(
-            f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}"
-        )
-        for item in outcomes
-        if item.state == "failed"
-    ]
-    faults += [
-        CHANGE_REFUSED.fault(f"{change.action} {change.kind} {change.name}: {change.refusal}")
-        for change in plan.pending
-        if change.refusal and change.action != "delete"
-    ]
-    if faults:
+    skip = application.skip
+    for outcome in _run_in_waves(application.creation_needs, application.apply, skip):
+        outcomes.append(outcome)
+        report(outcome)
+    # nothing is deleted where something could not be made
+    is_safe = all(item.state == "done" for item in outcomes)
+    delete = application.apply if is_safe else skip
+    for outcome in _run_in_waves(application.deletion_needs, delete, skip):
+        outcomes.append(outcome)
+        report(outcome)
+    if faults := _apply_faults(plan, outcomes):
         raise DatamasterError(*faults)
     return tuple(outcomes)
 
@@ -422,7 +463,7 @@ def apply_log_file(project: Project, target: str) -> Path:
     return folder / "applied" / f"{target}.jsonl"
 
 
-def build_log_report(
+def build_logging_report(
     path: Path, report: Callable[[ChangeOutcome], None] = ignore_outcome
 ) -> Callable[[ChangeOutcome], None]:
     """Return a report that appends each outcome to a file, and passes it on.

@@ -28,7 +28,7 @@ from .sections import (
     broker_conflicts,
     jobs_conflicts,
     setup_conflicts,
-    unity_conflicts,
+    unknown_group_findings,
     parse_unity,
 )
 from .shape import PROJECT_KEY, ProjectFinding, faults_in_file, shape_findings
@@ -146,7 +146,7 @@ def _find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
     if isinstance(data.get("setup"), Mapping):
         yield from setup_conflicts(data["setup"])
     if isinstance(data.get("unity"), Mapping):
-        yield from unity_conflicts(data["unity"], Names.group)
+        yield from unknown_group_findings(data["unity"], Names.group)
     if isinstance(data.get("jobs"), Mapping):
         yield from jobs_conflicts(data["jobs"])
     if isinstance(data.get("kafka"), Mapping):

@@ -51,8 +51,8 @@ from .values import (
 # %% auto #0
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'AZURE_KEYS', 'SETUP_KEYS', 'TARGET_KEYS', 'UNITY_KEYS',
            'CLUSTER_KEYS', 'JOBS_KEYS', 'STEM', 'ENVIRONMENT_KEYS', 'PROJECT_FILE_KEYS',
-           'setup_conflicts', 'Metastore', 'Unity', 'parse_unity', 'unity_conflicts',
-           'Jobs', 'jobs_conflicts', 'broker_conflicts']
+           'setup_conflicts', 'Metastore', 'Unity', 'parse_unity',
+           'unknown_group_findings', 'Jobs', 'jobs_conflicts', 'broker_conflicts']
 
 # %% ../../nbs/project/03_sections.ipynb #103a32ba
 def _is_public_range(value: Any) -> bool:
@@ -313,7 +313,7 @@ def parse_unity(said: Mapping[str, Any], engineers: str) -> Unity:
     )
 
 
-def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[ProjectFinding]:
+def unknown_group_findings(said: Mapping[str, Any], engineers: str) -> Iterator[ProjectFinding]:
     """Yield the ids of groups that the project does not have.
 
     One that is misspelt would protect nothing.

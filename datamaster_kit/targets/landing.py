@@ -168,7 +168,7 @@ class LandingPlace:
     is_mended: bool = False
 
 
-def _digest(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -191,8 +191,8 @@ def _landing_place(
     place = folder / file.name
     if not place.exists():
         return LandingPlace(place)
-    digest = _digest(file)
-    if _digest(place) == digest:
+    digest = _file_digest(file)
+    if _file_digest(place) == digest:
         return LandingPlace(place, is_taken=True)
     if has_refused(file.name):
         return LandingPlace(place, is_mended=True)

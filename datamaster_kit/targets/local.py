@@ -284,9 +284,9 @@ class LocalTarget:
         `read_again` are the addresses of those that were refused (`changed_files` of
         `local_files`).
         """
-        from datamaster_kit.targets.readers.local_files import change_notes
+        from datamaster_kit.targets.readers.local_files import changed_file_notes
 
-        return change_notes(Path(checkpoint), read_again)
+        return changed_file_notes(Path(checkpoint), read_again)
 
     def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
         """Return the paths of the files that the checkpoint's stream has not listed.

@@ -277,21 +277,23 @@ def _compact_table(folder: Path) -> None:
 _PLAIN_FEATURES = frozenset({"appendOnly", "invariants", "timestampNtz"})
 
 
-def _asks_nothing(kind: Any) -> bool:
+def _is_without_constraint(kind: Any) -> bool:
     """A type of Spark's JSON form takes every value, and NULL, as it comes."""
     if isinstance(kind, str):
         return True
     match kind["type"]:
         case "struct":
             return all(
-                item["nullable"] and set(item["metadata"]) <= {"comment"} and _asks_nothing(inner)
+                item["nullable"]
+                and set(item["metadata"]) <= {"comment"}
+                and _is_without_constraint(inner)
                 for item in kind["fields"]
                 for inner in (item["type"],)
             )
         case "map":
-            return kind["valueContainsNull"] and _asks_nothing(kind["valueType"])
+            return kind["valueContainsNull"] and _is_without_constraint(kind["valueType"])
         case _:
-            return kind["containsNull"] and _asks_nothing(kind["elementType"])
+            return kind["containsNull"] and _is_without_constraint(kind["elementType"])
 
 
 def _has_part_of_nothing(kind: Any, is_optional: bool = False) -> bool:
@@ -324,7 +326,7 @@ def _names_and_types(kind: Any) -> Any:
     return [kind["type"], *(_names_and_types(kind[part]) for part in parts)]
 
 
-def _takes_arrow(table: DeltaTable, schema: Mapping[str, Any]) -> bool:
+def _can_take_arrow(table: DeltaTable, schema: Mapping[str, Any]) -> bool:
     """Rows of a schema (Spark's JSON form) can be appended to a table without Spark.
 
     The table asks nothing of them (Delta, *Transaction log protocol*, requirements for writers),
@@ -338,7 +340,7 @@ def _takes_arrow(table: DeltaTable, schema: Mapping[str, Any]) -> bool:
         return False
     there = json.loads(table.schema().to_json())
     known = dict(_names_and_types(there))
-    return _asks_nothing(there) and all(
+    return _is_without_constraint(there) and all(
         known.get(name) == kind for name, kind in _names_and_types(schema)
     )
 
@@ -352,7 +354,7 @@ def append_arrow(
     the table, none where the version was there; or None, with nothing done, where only Spark can.
     """
     table = _open_delta_table(folder)
-    if table is None or not _takes_arrow(table, rows.schema.jsonValue()):
+    if table is None or not _can_take_arrow(table, rows.schema.jsonValue()):
         return None
     appended = _commit_rows(
         table, lambda: _rows_of_table(rows.toArrow(), table), application, version

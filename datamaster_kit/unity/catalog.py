@@ -38,7 +38,7 @@ from ..plan.resources import (
     ChangeOutcome,
     ignore_outcome,
     apply_log_file,
-    build_log_report,
+    build_logging_report,
 )
 from ..targets.databricks import DatabricksTarget
 from ..targets.base import Target
@@ -57,7 +57,7 @@ from .workspace import (
     Workspace,
     plan_workspace_destruction,
     give_ownership,
-    make_objects,
+    apply_workspace_objects,
     read_workspace_state,
     plan_workspace_objects,
     with_own_credential,
@@ -302,7 +302,7 @@ def apply_catalog(
     if found.plan.problems:
         raise BadInput(*found.plan.problems)
     workspace, failed, faults = found.workspace, set[str](), list[Fault]()
-    write = build_log_report(apply_log_file(found.project, found.target.name), report)
+    write = build_logging_report(apply_log_file(found.project, found.target.name), report)
 
     def report_object(outcome: ChangeOutcome) -> None:
         failed.update({outcome.change.kind} if outcome.state == "failed" else ())
@@ -317,7 +317,9 @@ def apply_catalog(
             faults.extend(error.faults)
 
     if workspace is not None:
-        attempt(lambda: make_objects(workspace, found.state, found.objects, report_object))
+        attempt(
+            lambda: apply_workspace_objects(workspace, found.state, found.objects, report_object)
+        )
     if not failed & _CONTAINER_KINDS:
         attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, report_object))
     if workspace is not None and not failed:

@@ -15,7 +15,7 @@ from ..project.project_file import Project
 from ..plan.resources import ExistingResource, Identities, Operations, Resource
 from ..contract.compute import DEFAULT_RUNTIME, is_runtime_too_old
 from ..targets.runtime import NO_RUNTIME
-from .securables import find_by_key
+from .securables import find_existing_resource
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -225,6 +225,6 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
             create,
             update,
             delete,
-            lambda wanted: find_by_key(read_clusters(client, project), wanted),
+            lambda wanted: find_existing_resource(read_clusters(client, project), wanted),
         ),
     )

@@ -19,7 +19,7 @@ from ..lakehouse.runs import runs_table
 from .annotations import with_project_tags
 from .masks import TableAccess, SqlFunction, table_access
 from .observed import TableKey
-from .roles import Grants, grants_of, unknown_access
+from .roles import Grants, grants_of, unknown_access_remark
 
 # %% auto #0
 __all__ = ['desired_tables', 'DesiredCatalog', 'build_desired_catalog']
@@ -101,7 +101,7 @@ def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> De
             key = (table.schema, table.name)
             access[key], needed = table_access(contract, model, table, project.names.group)
             grants[key] = grants_of(contract, catalog, table.schema)
-            refusals[key] = unknown_access(contract, catalog, table.schema)
+            refusals[key] = unknown_access_remark(contract, catalog, table.schema)
             for function in needed:
                 if functions.setdefault(function.full_name, function) != function:
                     raise BadInput(

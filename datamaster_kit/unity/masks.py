@@ -343,7 +343,7 @@ def access_alterations(
         before, (column, after) = known.get(key), should.get(key, (key, None))
         alter = f"ALTER TABLE {name} ALTER COLUMN {quote(column)}"
         found.append(
-            _decision_alterations(
+            _function_use_alterations(
                 Difference(f"{column}.mask", before, after),
                 ours,
                 f"{alter} SET MASK {_quote_full_name(after)}" if after else f"{alter} DROP MASK",
@@ -361,12 +361,12 @@ def access_alterations(
         else f"ALTER TABLE {name} DROP ROW FILTER"
     )
     found.append(
-        _decision_alterations(Difference("row filter", filtered, after_filter), ours, statement)
+        _function_use_alterations(Difference("row filter", filtered, after_filter), ours, statement)
     )
     return [item for mending in found for item in mending]
 
 
-def _decision_alterations(
+def _function_use_alterations(
     difference: Difference, ours: Collection[str], statement: str
 ) -> list[TableAlteration]:
     """Return what mends one mask or filter.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.fault import BadInput, code
 from ..project.project_file import Project
 from ..plan.resources import ExistingResource, Identities, Operations, Resource
-from .securables import container_url, find_by_key
+from .securables import container_url, find_existing_resource
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -203,7 +203,7 @@ def metastore_operations(
         raise NotImplementedError(f"the {there.kind} {there.name} is nobody's alone")
 
     def find(wanted: Resource) -> ExistingResource | None:
-        return find_by_key(read_metastore(client, account, project), wanted)
+        return find_existing_resource(read_metastore(client, account, project), wanted)
 
     return dict.fromkeys(
         ("metastore", "metastore assignment", "metastore data access"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault, code
 from ..plan.plan import Change, Plan
-from ..plan.resources import ResourceKey, propagate_refusal
+from ..plan.resources import ResourceKey, change_refused_by_needs
 from .masks import APPLICATION_ID
 from .privileges import securable_type
 from .securables import METASTORE_KIND, SECURABLE_KINDS
@@ -118,7 +118,7 @@ def with_principal_refusals(
         reason = missing_principal_refusal(principals_of(change) & set(missing))
         key = (change.kind, change.name)
         refused = replace(change, refusal=change.refusal or reason)
-        before[key] = propagate_refusal(refused, needs.get(key, ()), before)
+        before[key] = change_refused_by_needs(refused, needs.get(key, ()), before)
         changes.append(before[key])
     return replace(plan, changes=tuple(changes))
 

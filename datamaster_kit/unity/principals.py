@@ -5,8 +5,9 @@
 # %% ../../nbs/unity/15_principals.ipynb #dca7071d
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..contract.fault import BadInput, Fault, code
 from ..project.project_file import Project
@@ -18,13 +19,15 @@ from ..plan.resources import (
     Resource,
 )
 from .entra import EntraGroup, EntraMember
-from .securables import find_by_key
+from .securables import find_existing_resource
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient
+    from databricks.sdk.service.iam import Patch
 
 # %% auto #0
-__all__ = ['desired_principals', 'desired_application', 'read_principals', 'principal_operations']
+__all__ = ['desired_principals', 'desired_service_principal', 'read_principals',
+           'principal_operations']
 
 # %% ../../nbs/unity/15_principals.ipynb #277bb716
 def _members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, str]:
@@ -66,7 +69,7 @@ def desired_principals(project: Project, groups: Iterable[EntraGroup]) -> tuple[
     return (*people.values(), *teams)
 
 # %% ../../nbs/unity/15_principals.ipynb #b91e6920
-def desired_application(one: EntraMember) -> tuple[Resource, ...]:
+def desired_service_principal(one: EntraMember) -> tuple[Resource, ...]:
     """Return a service principal, and that it is in the workspace, whatever it may do there."""
     return Resource(one.kind, one.name), Resource(
         "workspace permission", one.name, needs=((one.kind, one.name),)
@@ -109,66 +112,145 @@ def _read_account_groups(
     return {group.display_name or "": group.id or "" for group in groups}
 
 
+def _read_group_members_of_account(
+    account: AccountClient,
+    group: Resource,
+    group_id: str,
+    names_by_id: Mapping[str, str],
+) -> Iterator[ExistingResource]:
+    """Yield which of its wanted members a group of the account has, and which it has too many."""
+    members = account.groups_v2.get(group_id).members or ()
+    actual = {names_by_id[member.value or ""] for member in members if member.value in names_by_id}
+    desired = set(group.attributes["members"])
+    if actual:
+        yield ExistingResource(
+            "group members",
+            group.name,
+            {"members": sorted(actual & desired)},
+            group_id,
+            is_ours=True,
+        )
+    if surplus := sorted(actual - desired):
+        yield ExistingResource(
+            "surplus members", group.name, {"members": surplus}, group_id, is_ours=True
+        )
+
+
+def _read_workspace_permissions(
+    account: AccountClient,
+    workspace: int,
+    desired: Collection[ResourceKey],
+    names_by_id: Mapping[str, str],
+) -> Iterator[ExistingResource]:
+    """Yield the permissions in a workspace of those for which one is wanted."""
+    for assignment in account.workspace_assignment.list(workspace):
+        principal = assignment.principal
+        name = names_by_id.get(str(principal.principal_id), "") if principal else ""
+        if ("workspace permission", name) in desired and assignment.permissions:
+            is_admin = any(one.value == "ADMIN" for one in assignment.permissions)
+            level = "ADMIN" if is_admin else "USER"
+            yield ExistingResource("workspace permission", name, {"level": level}, is_ours=True)
+
+
 def read_principals(
     account: AccountClient, workspace: int, wanted: Iterable[Resource]
 ) -> tuple[ExistingResource, ...]:
     """Return which of the wanted principals, members and permissions there are."""
-    items = {item.key: item for item in wanted}
+    desired = {item.key: item for item in wanted}
     users = {
         user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")
     }
-    principals = {
+    applications = {
         one.application_id or "": one.id or ""
         for one in account.service_principals_v2.list(attributes="applicationId")
     }
-    ids = _read_account_groups(account, items)
+    groups = _read_account_groups(account, desired)
     found = [
-        ExistingResource(kind, name, items[kind, name].attributes, known[name])
-        for kind, known in (("user", users), ("service principal", principals), ("group", ids))
+        ExistingResource(kind, name, desired[kind, name].attributes, known[name])
+        for kind, known in (("user", users), ("service principal", applications), ("group", groups))
         for name in known
-        if (kind, name) in items
+        if (kind, name) in desired
     ]
-    of_id = {identity: f"user {name}" for name, identity in users.items()} | {
-        identity: f"service principal {name}" for name, identity in principals.items()
+    members_by_id = {identity: f"user {name}" for name, identity in users.items()} | {
+        identity: f"service principal {name}" for name, identity in applications.items()
     }
-    for _, name in [key for key in items if key[0] == "group members" and key[1] in ids]:
-        inside = sorted(
-            of_id[member.value or ""]
-            for member in account.groups_v2.get(ids[name]).members or ()
-            if member.value in of_id
-        )
-        should = items["group members", name].attributes["members"]
-        if inside:
-            found.append(
-                ExistingResource(
-                    "group members",
-                    name,
-                    {"members": sorted(set(inside) & set(should))},
-                    ids[name],
-                    is_ours=True,
-                )
-            )
-        if set(inside) - set(should):
-            found.append(
-                ExistingResource(
-                    "surplus members",
-                    name,
-                    {"members": sorted(set(inside) - set(should))},
-                    ids[name],
-                    is_ours=True,
-                )
-            )
-    of_number = {identity: name for known in (principals, ids) for name, identity in known.items()}
-    for held in account.workspace_assignment.list(workspace):
-        name = of_number.get(str(held.principal.principal_id), "") if held.principal else ""
-        if ("workspace permission", name) in items and held.permissions:
-            level = "ADMIN" if "ADMIN" in {one.value for one in held.permissions} else "USER"
-            found.append(
-                ExistingResource("workspace permission", name, {"level": level}, is_ours=True)
-            )
+    for (kind, name), resource in desired.items():
+        if kind == "group members" and name in groups:
+            found += _read_group_members_of_account(account, resource, groups[name], members_by_id)
+    names_by_id = {
+        identity: name for known in (applications, groups) for name, identity in known.items()
+    }
+    found += _read_workspace_permissions(account, workspace, desired.keys(), names_by_id)
     return tuple(found)
 
 # %% ../../nbs/unity/15_principals.ipynb #dd30770e
+def _patch_group(account: AccountClient, group_id: str, patch: Patch) -> None:
+    """Change a group of the account by one patch of SCIM."""
+    from databricks.sdk.service.iam import PatchSchema
+
+    schema = PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP
+    account.groups_v2.patch(group_id, operations=[patch], schemas=[schema])
+
+
+def _create_principal(
+    account: AccountClient, resource: Resource, groups: Sequence[EntraGroup]
+) -> str:
+    """Create a user, a service principal or a group in the account, and return its id there."""
+    if resource.kind == "group":
+        external_ids = {group.name: group.external_id for group in groups}
+        group = account.groups_v2.create(
+            display_name=resource.name, external_id=external_ids.get(resource.name)
+        )
+        return group.id or ""
+    members = {(member.kind, member.name): member for group in groups for member in group.members}
+    member = members.get(resource.key)
+    display_name = member.display_name if member else None
+    external_id = member.external_id if member else None
+    if resource.kind == "user":
+        user = account.users_v2.create(
+            user_name=resource.name, display_name=display_name, external_id=external_id
+        )
+        return user.id or ""
+    application = account.service_principals_v2.create(
+        application_id=resource.name, display_name=display_name, external_id=external_id
+    )
+    return application.id or ""
+
+
+def _assign_to_workspace(
+    account: AccountClient, workspace: int, resource: Resource, identities: Identities
+) -> None:
+    """Give a principal its permission in a workspace."""
+    from databricks.sdk.service.iam import WorkspacePermission
+
+    level = WorkspacePermission(resource.attributes.get("level", "USER"))
+    principal_id = int(identities[resource.needs[0]])
+    account.workspace_assignment.update(workspace, principal_id, permissions=[level])
+
+
+def _add_group_members(account: AccountClient, resource: Resource, identities: Identities) -> None:
+    """Add the members that a group should have."""
+    from databricks.sdk.service.iam import Patch, PatchOp
+
+    members = [
+        {"value": identities[_member_key(member)]} for member in resource.attributes["members"]
+    ]
+    patch = Patch(op=PatchOp.ADD, path="members", value=members)
+    _patch_group(account, identities["group", resource.name], patch)
+
+
+def _remove_group_members(
+    account: AccountClient, workspace: int, existing: ExistingResource
+) -> None:
+    """Remove a group's surplus members."""
+    from databricks.sdk.service.iam import Patch, PatchOp
+
+    surplus = [Resource(*_member_key(name)) for name in existing.attributes["members"]]
+    for member in read_principals(account, workspace, surplus):
+        path = f'members[value eq "{member.identity}"]'
+        _patch_group(account, existing.identity, Patch(op=PatchOp.REMOVE, path=path))
+
+
 def principal_operations(
     account: AccountClient, workspace: int, groups: Iterable[EntraGroup]
 ) -> dict[str, Operations]:
@@ -176,89 +258,33 @@ def principal_operations(
 
     `groups` say the names and ids of the directory.
     """
-    from databricks.sdk.service.iam import Patch, PatchOp, PatchSchema, WorkspacePermission
-
-    people = {(member.kind, member.name): member for group in groups for member in group.members}
-    external = {group.name: group.external_id for group in groups}
-
-    def patch_group(group: str, operation: PatchOp, path: str, value: Any = None) -> None:
-        account.groups_v2.patch(
-            group,
-            operations=[Patch(op=operation, path=path, value=value)],
-            schemas=[PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP],
-        )
+    directory = tuple(groups)
 
     def create(resource: Resource, identities: Identities) -> str:
-        known = people.get(resource.key)
-        match resource.kind:
-            case "user":
-                return (
-                    account.users_v2.create(
-                        user_name=resource.name,
-                        display_name=known.display_name if known else None,
-                        external_id=known.external_id if known else None,
-                    ).id
-                    or ""
-                )
-            case "service principal":
-                return (
-                    account.service_principals_v2.create(
-                        application_id=resource.name,
-                        display_name=known.display_name if known else None,
-                        external_id=known.external_id if known else None,
-                    ).id
-                    or ""
-                )
-            case "group":
-                return (
-                    account.groups_v2.create(
-                        display_name=resource.name, external_id=external.get(resource.name)
-                    ).id
-                    or ""
-                )
+        if resource.kind in ("user", "service principal", "group"):
+            return _create_principal(account, resource, directory)
         if resource.kind == "workspace permission":
-            account.workspace_assignment.update(
-                workspace,
-                int(identities[resource.needs[0]]),
-                permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))],
-            )
+            _assign_to_workspace(account, workspace, resource, identities)
         else:
-            patch_group(
-                identities["group", resource.name],
-                PatchOp.ADD,
-                "members",
-                [
-                    {"value": identities[_member_key(member)]}
-                    for member in resource.attributes["members"]
-                ],
-            )
+            _add_group_members(account, resource, identities)
         return ""
 
-    def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
+    def update(resource: Resource, _: ExistingResource, identities: Identities) -> None:
         create(resource, identities)
 
-    def delete(there: ExistingResource) -> None:
-        for member in read_principals(
-            account,
-            workspace,
-            [Resource(*_member_key(name)) for name in there.attributes["members"]],
-        ):
-            patch_group(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
-
     def find(resource: Resource) -> ExistingResource | None:
-        return find_by_key(read_principals(account, workspace, [resource]), resource)
+        return find_existing_resource(read_principals(account, workspace, [resource]), resource)
 
-    return dict.fromkeys(
-        (
-            "user",
-            "service principal",
-            "group",
-            "group members",
-            "surplus members",
-            "workspace permission",
-        ),
-        Operations(create, update, delete, find),
+    remove = partial(_remove_group_members, account, workspace)
+    kinds = (
+        "user",
+        "service principal",
+        "group",
+        "group members",
+        "surplus members",
+        "workspace permission",
     )
+    return dict.fromkeys(kinds, Operations(create, update, remove, find))
 
 
 def _member_key(member: str) -> ResourceKey:

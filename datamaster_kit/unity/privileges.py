@@ -23,7 +23,11 @@ from ..plan.resources import (
     Resource,
 )
 from .roles import is_exempt_principal, schema_usage
-from .securables import CONTAINER_PURPOSES, SECURABLE_KINDS, find_by_key
+from .securables import (
+    CONTAINER_PURPOSES,
+    SECURABLE_KINDS,
+    find_existing_resource,
+)
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -261,7 +265,7 @@ def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
         client.entity_tag_assignments.delete(said.entity_type, said.entity_name, said.tag_key)
 
     def find(wanted: Resource) -> ExistingResource | None:
-        return find_by_key(
+        return find_existing_resource(
             read_tags(client, [wanted], [ExistingResource(*wanted.needs[0])]), wanted
         )
 

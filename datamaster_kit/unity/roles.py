@@ -15,8 +15,8 @@ from ..plan.plan import Change, Difference
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_change',
-           'is_exempt_principal', 'surplus_change', 'unknown_access']
+__all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_changes',
+           'is_exempt_principal', 'surplus_grant_changes', 'unknown_access_remark']
 
 # %% ../../nbs/unity/02_roles.ipynb #eb0d7e54
 _ROLE_SCHEMAS = ("silver", "gold")
@@ -99,7 +99,7 @@ def _parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str
         return {}
 
 
-def grant_change(
+def grant_changes(
     name: str,
     sql_name: str,
     wanted: Grants,
@@ -169,7 +169,7 @@ def is_exempt_principal(principal: str, owners: Collection[str]) -> bool:
     return principal in owners or principal.startswith(_SYSTEM_PRINCIPALS)
 
 
-def surplus_change(
+def surplus_grant_changes(
     name: str,
     sql_name: str,
     wanted: Grants,
@@ -211,7 +211,7 @@ def surplus_change(
     )
 
 
-def unknown_access(contract: Contract, catalog: str, schema: str) -> str:
+def unknown_access_remark(contract: Contract, catalog: str, schema: str) -> str:
     """Return what is to be said of the roles whose access is in no known words.
 
     Empty where there are none.

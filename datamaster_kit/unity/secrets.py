@@ -17,13 +17,13 @@ from ..plan.plan import Plan
 from ..project.project_file import Project
 from ..plan.resources import ExistingResource, Identities, Operations, Resource
 from ..targets.clients.management import Management, call_azure, build_management
-from .securables import find_by_key
+from .securables import find_existing_resource
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['VaultOpener', 'desired_secrets', 'vault_of', 'read_secret_values', 'find_secrets',
+__all__ = ['VaultOpener', 'desired_secrets', 'vault_client', 'read_secret_values', 'find_secrets',
            'secret_operations']
 
 # %% ../../nbs/unity/11_secrets.ipynb #3b4ddccf
@@ -51,7 +51,7 @@ def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource,
 VaultOpener = Callable[[str], Management]
 
 
-def vault_of(address: str) -> Management:
+def vault_client(address: str) -> Management:
     """Return the key vault of an address, for whoever is logged in to Azure here."""
     return build_management(address, "https://vault.azure.net")
 
@@ -78,7 +78,7 @@ def read_secret_values(
     project: Project,
     plan: Plan,
     environment: Mapping[str, str] = os.environ,
-    vaults: VaultOpener = vault_of,
+    vaults: VaultOpener = vault_client,
 ) -> dict[str, str]:
     """Return the values of the secrets that a plan makes, by name.
 
@@ -222,6 +222,6 @@ def secret_operations(client: WorkspaceClient, values: Mapping[str, str]) -> dic
             create,
             update,
             delete,
-            lambda wanted: find_by_key(find_secrets(client, [wanted]), wanted),
+            lambda wanted: find_existing_resource(find_secrets(client, [wanted]), wanted),
         ),
     )

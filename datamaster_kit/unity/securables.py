@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['METASTORE_KIND', 'SECURABLE_KINDS', 'CONTAINER_PURPOSES', 'container_url',
            'access_connector_id', 'desired_securables', 'read_credentials',
-           'create_securable', 'set_owner', 'read_securables', 'find_by_key',
+           'create_securable', 'set_owner', 'read_securables', 'find_existing_resource',
            'securable_operations']
 
 # %% ../../nbs/unity/08_securables.ipynb #a7ab9750
@@ -37,13 +37,15 @@ class _SecurableKind:
     """A kind of object of Unity Catalog.
 
     It is made in an object of the kind `made_in`, which takes `create_privilege` on that one, and
-    has tags under `tag_type`, where it takes any.
+    has tags under `tag_type`, where it takes any. `has_owner` tells that the project names its
+    owner, to whom it is given after all else is done.
     """
 
     name: str
     made_in: str
     create_privilege: str
     tag_type: str = ""
+    has_owner: bool = False
 
 
 SECURABLE_KINDS = {
@@ -51,8 +53,8 @@ SECURABLE_KINDS = {
     for kind in (
         _SecurableKind("storage credential", METASTORE_KIND, "CREATE_STORAGE_CREDENTIAL"),
         _SecurableKind("external location", METASTORE_KIND, "CREATE_EXTERNAL_LOCATION"),
-        _SecurableKind("catalog", METASTORE_KIND, "CREATE_CATALOG", "catalogs"),
-        _SecurableKind("schema", "catalog", "CREATE_SCHEMA", "schemas"),
+        _SecurableKind("catalog", METASTORE_KIND, "CREATE_CATALOG", "catalogs", has_owner=True),
+        _SecurableKind("schema", "catalog", "CREATE_SCHEMA", "schemas", has_owner=True),
         _SecurableKind("volume", "schema", "CREATE_VOLUME", "volumes"),
         _SecurableKind("table", "schema", "CREATE_TABLE"),
         _SecurableKind("function", "schema", "CREATE_FUNCTION"),
@@ -404,7 +406,9 @@ def _unseen_credentials(
         )
 
 
-def find_by_key(items: Iterable[ExistingResource], wanted: Resource) -> ExistingResource | None:
+def find_existing_resource(
+    items: Iterable[ExistingResource], wanted: Resource
+) -> ExistingResource | None:
     """Return the one of that kind and name, or None."""
     return next((item for item in items if item.key == wanted.key), None)
 
@@ -416,7 +420,7 @@ def securable_operations(client: WorkspaceClient, project: Project) -> dict[str,
     """
 
     def find(wanted: Resource) -> ExistingResource | None:
-        return find_by_key(read_securables(client, project), wanted)
+        return find_existing_resource(read_securables(client, project), wanted)
 
     operations = Operations(
         partial(create_securable, client, project),

@@ -34,7 +34,7 @@ from .evolution import (
 from .information_schema import read_databricks_catalog
 from .masks import TableAccess, access_alterations, function_changes
 from .observed import ObservedCatalog, read_local_catalog
-from .roles import grant_change, surplus_change
+from .roles import grant_changes, surplus_grant_changes
 
 # %% auto #0
 __all__ = ['plan_tables', 'apply_plan', 'read_target_catalog', 'plan_project_tables']
@@ -177,7 +177,7 @@ def _table_grants(
     """
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     there = observed.tables.get(key)
-    found = grant_change(
+    found = grant_changes(
         str(name),
         target.sql_name(name),
         desired.grants.get(key, {}),
@@ -191,7 +191,7 @@ def _table_grants(
     surplus = tuple[Change, ...]()
     if there and _is_toolkit_table(there):
         owners = {observed.owners.get(key, ""), desired.owner}
-        surplus = surplus_change(
+        surplus = surplus_grant_changes(
             str(name),
             target.sql_name(name),
             desired.grants.get(key, {}),

@@ -44,7 +44,7 @@ from .entra import (
 )
 from .metastore import desired_metastore, read_metastore, metastore_operations
 from .principals import (
-    desired_application,
+    desired_service_principal,
     desired_principals,
     read_principals,
     principal_operations,
@@ -63,7 +63,7 @@ from .secrets import (
     find_secrets,
     secret_operations,
     read_secret_values,
-    vault_of,
+    vault_client,
 )
 from .securables import (
     SECURABLE_KINDS,
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['Workspace', 'workspace_of', 'WorkspaceState', 'with_own_credential',
            'read_workspace_state', 'plan_workspace_objects',
-           'plan_workspace_destruction', 'make_objects', 'give_ownership']
+           'plan_workspace_destruction', 'apply_workspace_objects', 'give_ownership']
 
 # %% ../../nbs/unity/16_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Workspace:
     account: Callable[[], AccountClient]
     graph: Callable[[], Management]
     syncs_principals: bool
-    vaults: VaultOpener = vault_of
+    vaults: VaultOpener = vault_client
 
     @cached_property
     def number(self) -> int:
@@ -214,7 +214,7 @@ def _desired_resources(
     people = (
         (
             *desired_principals(project, groups),
-            *(desired_application(principal) if principal else ()),
+            *(desired_service_principal(principal) if principal else ()),
         )
         if workspace.syncs_principals
         else ()
@@ -365,7 +365,7 @@ def _workspace_service(workspace: Workspace, operations: Mapping[str, Operations
     return Service(operations, (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=sleep)
 
 
-def make_objects(
+def apply_workspace_objects(
     workspace: Workspace,
     state: WorkspaceState,
     plan: Plan,
@@ -380,7 +380,8 @@ def make_objects(
     return apply_resources(plan, state.desired, state.found, service, report)
 
 # %% ../../nbs/unity/16_workspace.ipynb #cbb11e2f
-_OWNED_KINDS = ("schema", "catalog")  # what is in a thing before the thing
+# what is in a thing before the thing
+_OWNED_KINDS = tuple(kind.name for kind in reversed(SECURABLE_KINDS.values()) if kind.has_owner)
 
 
 def _owner_changes(plan: Plan) -> tuple[Change, ...]:

@@ -21,7 +21,7 @@ from datamaster_kit.cli.main import app
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.deliver import step_start
 from datamaster_kit.lakehouse.names import names
-from datamaster_kit.lakehouse.runs import read_runs, runs_name
+from datamaster_kit.lakehouse.runs import read_runs, runs_table_name
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.clients.workspace import require_reachable
 from datamaster_kit.targets.local import LocalTarget
@@ -141,6 +141,6 @@ def test_runs_that_were_never_recorded_are_told_with_what_makes_their_table(
 ) -> None:
     target = LocalTarget(Project(tmp_path, names("none", "none")), spark)
     # another test's, whose session this is
-    spark.sql(f"DROP TABLE IF EXISTS {target.sql_name(runs_name('cnone'))}")
+    spark.sql(f"DROP TABLE IF EXISTS {target.sql_name(runs_table_name('cnone'))}")
     with pytest.raises(DatamasterError, match="runs is not there"):
         read_runs(target, "cnone")

@@ -17,7 +17,7 @@ from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.lint import lint, lint_file
 from datamaster_kit.contract.odcs.older_versions import render_odcs_version
-from datamaster_kit.contract.odcs.standard_schema import odcs_json_schema, schema_data
+from datamaster_kit.contract.odcs.standard_schema import data_with_logical_types, odcs_json_schema
 from datamaster_kit.contract.odcs.writer import build_odcs, odcs_yaml
 from datamaster_kit.contract.publish.convert import convert
 from datamaster_kit.contract.publish.draft import draft
@@ -41,7 +41,7 @@ def of_severity(path: Path, severity: str) -> list[Fault]:
     return [fault for fault in lint_file(path) if fault.severity == severity]
 
 
-def types_of(number: str) -> dict[str, str]:
+def types_by_field(number: str) -> dict[str, str]:
     contract = read_unchecked_contract(case(number))
     return {item.name: sql_type(item.type) for item in contract.models[0].fields}
 
@@ -51,7 +51,9 @@ def keeps_own_schema(data: dict, version: str = "v3.2.0") -> list[str]:
 
     return [
         error.message
-        for error in Draft201909Validator(odcs_json_schema(version)).iter_errors(schema_data(data))
+        for error in Draft201909Validator(odcs_json_schema(version)).iter_errors(
+            data_with_logical_types(data)
+        )
     ]
 
 
@@ -80,7 +82,7 @@ def test_a_top_level_quality_makes_lint_fail_and_lenient_only_warns() -> None:
 
 
 def test_precision_and_scale_come_from_custom_properties_and_options() -> None:
-    custom = types_of("10")
+    custom = types_by_field("10")
     assert (custom["a"], custom["b"], custom["c"], custom["d"]) == (
         "DECIMAL(18,4)",
         "DECIMAL(18,4)",
@@ -89,11 +91,11 @@ def test_precision_and_scale_come_from_custom_properties_and_options() -> None:
     )
     told = [fault for fault in of_severity(case("10"), "warning") if fault.code == "type-read-as"]
     assert len(told) == 2 and custom["e"] == custom["f"] == "DECIMAL(38,18)"
-    assert types_of("11") == {"a": "DECIMAL(18,4)", "b": "DECIMAL(18,4)"}
+    assert types_by_field("11") == {"a": "DECIMAL(18,4)", "b": "DECIMAL(18,4)"}
 
 
 def test_types_are_those_of_the_named_server() -> None:
-    assert types_of("18") == {
+    assert types_by_field("18") == {
         "a": "BIGINT",
         "b": "BIGINT",
         "c": "DECIMAL(38,18)",
@@ -481,14 +483,14 @@ def test_milliseconds_are_a_unit() -> None:
 
 
 def test_maps_of_before_3_2_have_keys_and_values() -> None:
-    assert types_of("19") == {
+    assert types_by_field("19") == {
         "b": "MAP<STRING, STRUCT<v: STRING, n: INT>>",
         "c": "MAP<STRING, STRING>",
     }
 
 
 def test_a_databricks_type_of_dcs_decides() -> None:
-    assert types_of("20") == {"c": "VARCHAR(20)", "d": "TIMESTAMP_NTZ", "f": "BIGINT"}
+    assert types_by_field("20") == {"c": "VARCHAR(20)", "d": "TIMESTAMP_NTZ", "f": "BIGINT"}
 
 
 def test_a_vector_stays_one_when_it_is_written() -> None:

@@ -17,8 +17,8 @@ from datamaster_kit.contract.document import Document, read_document
 from datamaster_kit.contract.lint import lint_document
 from datamaster_kit.contract.odcs.standard_schema import (
     ODCS_VERSIONS,
+    data_with_logical_types,
     odcs_json_schema,
-    schema_data,
 )
 from datamaster_kit.contract.odcs.writer import build_odcs
 from datamaster_kit.contract.read import translate_document
@@ -86,7 +86,7 @@ def is_forbidden(data: dict[str, Any]) -> bool:
     """
     version = data.get("apiVersion")
     known = version if version in ODCS_VERSIONS else ODCS_VERSIONS[-1]
-    return not VALIDATORS[known].is_valid(schema_data({**data, "apiVersion": known}))
+    return not VALIDATORS[known].is_valid(data_with_logical_types({**data, "apiVersion": known}))
 
 
 @pytest.mark.slow
@@ -110,7 +110,9 @@ def test_no_mutant_fails_a_reader_and_none_that_is_forbidden_is_silent(path: Pat
         contract, read = translate_document(document, path.parent)
         if contract is not None and not any(fault.severity == "error" for fault in read):
             written = build_odcs(contract)
-            assert list(VALIDATORS["v3.2.0"].iter_errors(schema_data(written))) == [], number
+            assert list(VALIDATORS["v3.2.0"].iter_errors(data_with_logical_types(written))) == [], (
+                number
+            )
     assert silent == []
 
 

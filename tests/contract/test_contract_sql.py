@@ -26,7 +26,7 @@ from datamaster_kit.contract.sql.functions import (
 from datamaster_kit.contract.sql.judge import literal_text, parse_contract_sql, render_tree_sql
 from datamaster_kit.contract.sql.query import read_query, render_placeholders
 from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_literal
-from datamaster_kit.ingest.rows import rule_breaches
+from datamaster_kit.ingest.rows import rule_breaches_sql
 
 ACCOUNT = Model(
     "account",
@@ -778,7 +778,7 @@ def test_a_rule_that_ends_with_an_error_on_a_row_is_broken_by_that_row_alone(
     found = [
         row["broken"]
         for row in spark.sql(
-            f"SELECT {rule_breaches(model, (rule,))} AS broken FROM rows_of_two_kinds"
+            f"SELECT {rule_breaches_sql(model, (rule,))} AS broken FROM rows_of_two_kinds"
         ).collect()
     ]
     assert found == [[rule.id], []]

@@ -26,10 +26,10 @@ from datamaster_kit.contract.quality.predicates import VALUE_FORMAT_PATTERNS, ma
 from datamaster_kit.contract.sql.pattern_properties import JAVA_PROPERTIES, SCRIPT_NAMES
 from datamaster_kit.contract.sql.pattern_steps import ExplodingPatternError
 from datamaster_kit.contract.sql.patterns import (
-    java_pattern,
     judge_java_pattern,
-    matching_limit,
+    longest_matched_length,
     python_pattern,
+    safe_java_pattern,
 )
 
 EXPONENTIAL = [
@@ -224,7 +224,7 @@ ORDINARY = [
 def test_a_pattern_whose_time_explodes_is_refused_at_once_and_says_why(pattern: str) -> None:
     begun = time.perf_counter()
     with pytest.raises(ValueError) as raised:
-        java_pattern(pattern)
+        safe_java_pattern(pattern)
     assert (
         isinstance(raised.value, ExplodingPatternError)
         or "not a regular expression" in str(raised.value)
@@ -242,7 +242,7 @@ def test_each_class_of_hostile_patterns_has_forty_and_there_are_sixty_ordinary_o
 
 @pytest.mark.parametrize("pattern", ORDINARY)
 def test_a_pattern_that_people_write_stays_accepted(pattern: str) -> None:
-    assert java_pattern(pattern) and (matching_limit(pattern) or 1_000) >= 400
+    assert safe_java_pattern(pattern) and (longest_matched_length(pattern) or 1_000) >= 400
 
 
 PROPERTIES = [
@@ -321,7 +321,7 @@ def test_java_compiles_whatever_pattern_is_accepted() -> None:
 
     for pattern, reason in NOT_OF_JAVA.items():
         with pytest.raises(ValueError, match=re.escape(reason)):
-            java_pattern(pattern)
+            safe_java_pattern(pattern)
     gateway = launch_gateway()
     try:
         pieces = [
@@ -372,20 +372,20 @@ def test_java_compiles_whatever_pattern_is_accepted() -> None:
             *(f"[{pattern}]" for pattern in made),
         ]:
             try:
-                java = java_pattern(pattern)
+                java = safe_java_pattern(pattern)
             except ValueError:
                 assert pattern not in OF_JAVA
                 continue
             gateway.jvm.java.util.regex.Pattern.compile(java)
         matches = gateway.jvm.java.util.regex.Pattern.matches
         assert (
-            matches(java_pattern(r"[\b]"), "\b")
-            and matches(java_pattern(r"\p{Uppercase_Letter}\p{Script=Greek}"), "Éα")
-            and not matches(java_pattern(r"\p{Script=Greek}"), "a")
+            matches(safe_java_pattern(r"[\b]"), "\b")
+            and matches(safe_java_pattern(r"\p{Uppercase_Letter}\p{Script=Greek}"), "Éα")
+            and not matches(safe_java_pattern(r"\p{Script=Greek}"), "a")
         )
         assert [
             bool(
-                gateway.jvm.java.util.regex.Pattern.compile(java_pattern(pattern))
+                gateway.jvm.java.util.regex.Pattern.compile(safe_java_pattern(pattern))
                 .matcher("a\nb")
                 .find()
             )
@@ -416,7 +416,7 @@ def test_a_long_pattern_is_judged_in_a_bounded_time() -> None:
     for pattern in LONG_PATTERNS:
         begun = time.process_time()
         try:
-            java_pattern(pattern)
+            safe_java_pattern(pattern)
         except ExplodingPatternError as error:
             assert (
                 "too large to be judged" in str(error)
@@ -431,9 +431,9 @@ def test_the_address_of_a_page_as_people_write_it_is_accepted() -> None:
         r"^(?:https?:\/\/)?(?:www\.)?[-a-zA-Z0-9@:%._+~#=]{1,256}\.[a-zA-Z0-9()]{1,"
         r"6}\b(?:[-a-zA-Z0-9()@:%_+.~#?&/=]*)$"
     )
-    assert matching_limit(address) == 1_000
+    assert longest_matched_length(address) == 1_000
     with pytest.raises(ExplodingPatternError):
-        java_pattern("^[a-z.]{1,256}[.a-z]{1,256}[a-z.]{1,256}[a-z.]*!")
+        safe_java_pattern("^[a-z.]{1,256}[.a-z]{1,256}[a-z.]{1,256}[a-z.]*!")
 
 
 # What a pattern is made of at random: characters of a small alphabet, so that its texts often match
@@ -458,7 +458,7 @@ WHOLE = st.builds(
 
 
 def python_of(pattern: str) -> str:
-    return python_pattern(java_pattern(pattern), "a-zA-Z0-9")
+    return python_pattern(safe_java_pattern(pattern), "a-zA-Z0-9")
 
 
 @settings(max_examples=400)

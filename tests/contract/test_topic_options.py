@@ -10,7 +10,7 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.read import examine_document
 from datamaster_kit.contract.topic_options import Login
-from datamaster_kit.deliver.settings import start_settings
+from datamaster_kit.deliver.settings import trigger_settings
 from datamaster_kit.ingest.ingest import build_steps
 from datamaster_kit.ingest.step import file_source
 from datamaster_kit.lakehouse.names import names
@@ -182,5 +182,5 @@ def test_a_job_that_reads_a_broker_waits_for_no_file(source: str, kind: str, way
     )
     contract, _ = examine_document(parse_document(text, "c.yaml"), Path())
     project = Project(Path(), names("shop", "shop"))
-    settings = start_settings(project, contract, "abfss://raw")
+    settings = trigger_settings(project, contract, "abfss://raw")
     assert [name for name, value in settings.items() if value] == [way]

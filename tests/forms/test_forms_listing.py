@@ -30,8 +30,8 @@ from datamaster_kit.lakehouse.runs import (
     Run,
     read_runs,
     record_runs,
-    runs_name,
     runs_table,
+    runs_table_name,
 )
 from datamaster_kit.project.project_file import read_project
 from datamaster_kit.targets.local import LocalTarget
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 def test_runs_are_read_without_spark_as_spark_reads_them(folder: Path, spark: SparkSession) -> None:
     project = read_project(folder)
     target = LocalTarget(project, spark)
-    name = target.sql_name(runs_name("crisk"))
+    name = target.sql_name(runs_table_name("crisk"))
     spark.sql(f"DROP TABLE IF EXISTS {name}")
     table = folder / ".datamaster" / "warehouse" / "crisk" / "bronze" / "runs"
     target.create_schema("bronze")

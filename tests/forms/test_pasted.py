@@ -14,7 +14,7 @@ from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Field, Map, Model, Scalar, Struct
 from datamaster_kit.contract.publish.export import spark_schema
 from datamaster_kit.contract.sql.sqltype import quote, sql_literal, sql_type
-from datamaster_kit.forms.text.pasted import fields_from
+from datamaster_kit.forms.text.pasted import fields_of_pasted_text
 
 POSTGRES = '''
 -- exported
@@ -55,14 +55,14 @@ def shown(text: str) -> list[tuple[str, str, bool, int, str]]:
     """What each field is, in short."""
     return [
         (field.name, sql_type(field.type), field.required, field.primary_key, field.description)
-        for field in fields_from(text)
+        for field in fields_of_pasted_text(text)
     ]
 
 
 def told(text: str) -> list[tuple[int, str]]:
     """What is said of a text that gives no fields."""
     with pytest.raises(BadInput) as raised:
-        fields_from(text)
+        fields_of_pasted_text(text)
     return [(fault.line, fault.message) for fault in raised.value.faults]
 
 
@@ -77,7 +77,7 @@ def test_a_statement_of_postgres() -> None:
         ("raw", "STRING", False, 0, ""),
         ("ratio", "DOUBLE", False, 0, ""),
     ]
-    assert fields_from(POSTGRES)[1].unique
+    assert fields_of_pasted_text(POSTGRES)[1].unique
 
 
 def test_a_statement_of_databricks() -> None:
@@ -126,7 +126,7 @@ def test_a_statement_of_sql_server() -> None:
     ],
 )
 def test_a_header_and_a_list_of_columns_are_told_apart(text: str, names: list[str]) -> None:
-    assert [field.name for field in fields_from(text)] == names
+    assert [field.name for field in fields_of_pasted_text(text)] == names
 
 
 def test_rows_give_types_and_promise_nothing() -> None:
@@ -211,7 +211,7 @@ FIELDS = st.lists(
 @settings(deadline=None)
 @given(FIELDS)
 def test_a_schema_of_spark_comes_back(fields: list[Field]) -> None:
-    found = fields_from(json.dumps(spark_schema(Model("m", tuple(fields)))))
+    found = fields_of_pasted_text(json.dumps(spark_schema(Model("m", tuple(fields)))))
     assert [
         (field.name, sql_type(field.type), field.required, field.description) for field in found
     ] == [(field.name, sql_type(field.type), field.required, field.description) for field in fields]
@@ -225,7 +225,7 @@ def test_a_statement_of_databricks_comes_back(fields: list[Field]) -> None:
         f"COMMENT {sql_literal(field.description)}"
         for field in fields
     )
-    found = fields_from(f"CREATE TABLE a.b.c (\n{columns}\n) USING delta")
+    found = fields_of_pasted_text(f"CREATE TABLE a.b.c (\n{columns}\n) USING delta")
     assert [(field.name, field.required, field.description) for field in found] == [
         (field.name, field.required, field.description) for field in fields
     ]
@@ -270,7 +270,7 @@ PIECES = st.sampled_from(
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=14).map(" ".join))
 def test_no_text_breaks_anything(text: str) -> None:
     try:
-        assert all(field.name for field in fields_from(text))
+        assert all(field.name for field in fields_of_pasted_text(text))
     except BadInput as error:
         assert all(fault.message for fault in error.faults)
 
@@ -285,4 +285,6 @@ def test_a_text_that_nests_without_end_is_refused() -> None:
         "x" * 2_000_000,
     ):
         with pytest.raises(BadInput):
-            fields_from(text) if not text.startswith("[") else fields_from("{" + text)
+            fields_of_pasted_text(text) if not text.startswith("[") else fields_of_pasted_text(
+                "{" + text
+            )

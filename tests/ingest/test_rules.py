@@ -336,9 +336,9 @@ def loosened(item: Field) -> Field:
 
     Absent values are possible everywhere, lengths are not enforced.
     """
-    from datamaster_kit.contract.sql.table import delta_type, drop_length_limits
+    from datamaster_kit.contract.sql.table import delta_type, type_without_length_limits
 
-    return replace(item, type=delta_type(drop_length_limits(item.type)), required=False)
+    return replace(item, type=delta_type(type_without_length_limits(item.type)), required=False)
 
 
 @pytest.mark.spark
@@ -622,8 +622,8 @@ def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> N
     a share has an end.
     """
     from datamaster_kit.contract.model import Field, Quality, Scalar, Threshold
-    from datamaster_kit.contract.quality.declared_rules import missing_predicate
-    from datamaster_kit.contract.quality.rule import limit_of
+    from datamaster_kit.contract.quality.declared_rules import not_missing_predicate
+    from datamaster_kit.contract.quality.rule import threshold_limit
     from datamaster_kit.contract.workflow import read_share, read_workflow
     from datamaster_kit.ingest.rows import is_one_of_sql
 
@@ -642,16 +642,16 @@ def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> N
         is_one_of_sql(Field("left", Scalar("long")), ("none",))
         == "CAST(`left` AS STRING) IN ('none')"
     )
-    assert missing_predicate(
+    assert not_missing_predicate(
         Quality(arguments={"missingValues": [-1, ""]}), Field("n", Scalar("decimal", 9, 2)), "`n`"
     ).endswith("AND `n` NOT IN (-1)")
-    assert "NOT IN ('', 'false')" in missing_predicate(
+    assert "NOT IN ('', 'false')" in not_missing_predicate(
         Quality(arguments={"missingValues": ["", False]}), Field("n"), "`n`"
     )
-    assert " NULL)" not in missing_predicate(Quality(), Field("d", Scalar("date")), "`d`")
+    assert " NULL)" not in not_missing_predicate(Quality(), Field("d", Scalar("date")), "`d`")
     assert [
         read_share(share) for share in ("0_1", "1_0%", "٠", "nan", "-1", "1e-2", " 5 %", ".5")
     ] == [None, None, None, None, None, 0.01, 0.05, 0.5]
     for value in ("inf", "-inf", "nan", "1_0", float("nan"), True):
         with pytest.raises(ValueError, match="not a number"):
-            limit_of(Threshold("mustBeLessThan", value))
+            threshold_limit(Threshold("mustBeLessThan", value))

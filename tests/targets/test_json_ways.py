@@ -158,7 +158,7 @@ def test_the_quick_ways_give_what_the_long_way_gives(
     ways = (
         told.selectExpr(
             "_typed",
-            f"CASE WHEN _typed IS NULL THEN {json_files.rest_of_record(types)} END AS _rest",
+            f"CASE WHEN _typed IS NULL THEN {json_files.rest_of_record_sql(types)} END AS _rest",
         )
         .selectExpr(
             "count_if(_typed IS NOT NULL)",
@@ -169,7 +169,7 @@ def test_the_quick_ways_give_what_the_long_way_gives(
     )
     assert min(ways) > 100, "every way is taken by many records"
     quick = rows(spark, tmp_path)
-    monkeypatch.setattr(json_files, "exact_parse_type", json_files.plain_parse_type)
+    monkeypatch.setattr(json_files, "exact_parse_sql_type", json_files.plain_parse_sql_type)
     monkeypatch.setattr(json_files, "has_only_fields_sql", lambda types: "false")
     slow = rows(spark, tmp_path)
     assert len(quick) == len(slow) == len(texts)

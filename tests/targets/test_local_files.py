@@ -419,7 +419,7 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(
     import pyarrow
     from pyarrow import parquet
 
-    from datamaster_kit.targets.readers.local_files import change_notes, read_new_local_files
+    from datamaster_kit.targets.readers.local_files import changed_file_notes, read_new_local_files
 
     landing, names = (
         tmp_path / "in [new]",
@@ -444,8 +444,8 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(
         lambda rows, *_: rows.select("code").write.mode("append").text(written),
     )
     assert sorted(row["value"] for row in spark.read.text(written).collect()) == sorted(names)
-    assert change_notes(tmp_path / "checkpoint") == ()
+    assert changed_file_notes(tmp_path / "checkpoint") == ()
     (landing / f"b%20c.{format}").write_bytes(b"more")
-    assert [said.split(" has changed")[0] for said in change_notes(tmp_path / "checkpoint")] == [
-        f"b%20c.{format}"
-    ]
+    assert [
+        said.split(" has changed")[0] for said in changed_file_notes(tmp_path / "checkpoint")
+    ] == [f"b%20c.{format}"]

@@ -21,7 +21,7 @@ from datamaster_kit.contract.source_options import (
 from datamaster_kit.forms.trial.verdicts import rescue_reason
 from datamaster_kit.ingest.step import FileSource
 from datamaster_kit.targets.readers.auto_loader import auto_loader_options
-from datamaster_kit.targets.readers.casts import exact_cast
+from datamaster_kit.targets.readers.casts import exact_cast_sql
 from datamaster_kit.targets.readers.csv_files import csv_records, profile_csv, spark_csv_options
 
 # a value of each option that is not its default
@@ -115,7 +115,7 @@ def test_every_option_of_values_is_read_by_the_casts_and_judged_by_the_form() ->
     for name, (type, text) in WRITTEN.items():
         options = {name: VALUES[name]}
         assert value_options({**options, "quote": "'"}) == options
-        assert exact_cast("text", type, options) != exact_cast("text", type)
+        assert exact_cast_sql("text", type, options) != exact_cast_sql("text", type)
         assert rescue_reason(text, type) and not rescue_reason(text, type, options)
 
 

@@ -40,8 +40,8 @@ from datamaster_kit.lakehouse.runs import (
     read_runs,
     read_runs_and_events,
     record_runs,
-    runs_name,
     runs_table,
+    runs_table_name,
 )
 from datamaster_kit.observe.report import hold_events
 from datamaster_kit.project.project_file import Project
@@ -256,7 +256,7 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
             at.target.has_table(TableName("ctwin", "bronze", table))
             for table in ("runs", "files", "none")
         ],
-        "detail": lambda at: replace(at.target.detail(runs_name("ctwin")), version=None),
+        "detail": lambda at: replace(at.target.detail(runs_table_name("ctwin")), version=None),
     }
     answers = {name: (ask(step), ask(twin)) for name, ask in questions.items()}
     assert {name: ours for name, (ours, _) in answers.items()} == {
@@ -304,7 +304,9 @@ def test_a_batch_is_recorded_once_whoever_records_it_first(targets) -> None:
             record_files(target, "ctwin", [entry(0, batch=batch)])
     rows = [
         (row["batch"])
-        for row in stored.records(runs_name("ctwin"), "SELECT batch FROM records ORDER BY batch")
+        for row in stored.records(
+            runs_table_name("ctwin"), "SELECT batch FROM records ORDER BY batch"
+        )
     ]
     assert rows == [0, 1] and [item.batch for item in read_entries(by_spark, "ctwin")] == [0, 1]
 
@@ -344,7 +346,7 @@ def test_many_writers_at_once_lose_nothing_and_repeat_nothing(targets, tmp_path:
     counts = {
         row["stream"]: (row["many"], row["different"])
         for row in stored.records(
-            runs_name("ctwin"),
+            runs_table_name("ctwin"),
             "SELECT stream, count(1) AS many, count(DISTINCT batch) AS different FROM "
             "records GROUP BY stream",
         )
@@ -355,7 +357,7 @@ def test_many_writers_at_once_lose_nothing_and_repeat_nothing(targets, tmp_path:
         "process 1": (25, 25),
         "process 2": (25, 25),
     }
-    assert by_spark.records(runs_name("ctwin"), "SELECT count(1) AS many FROM records") == [
+    assert by_spark.records(runs_table_name("ctwin"), "SELECT count(1) AS many FROM records") == [
         {"many": 98}
     ]
 

@@ -38,8 +38,8 @@ from datamaster_kit.targets.clients.management import Management
 from datamaster_kit.unity.workspace import (
     Workspace,
     WorkspaceState,
+    apply_workspace_objects,
     give_ownership,
-    make_objects,
     plan_workspace_destruction,
     plan_workspace_objects,
     read_workspace_state,
@@ -158,7 +158,10 @@ def apply_workspace(
     report: Callable[[ChangeOutcome], None] = ignore_outcome,
 ) -> tuple[ChangeOutcome, ...]:
     """Make what a plan makes, and give it to its owners."""
-    return (*make_objects(workspace, state, plan, report), *give_ownership(workspace, plan, report))
+    return (
+        *apply_workspace_objects(workspace, state, plan, report),
+        *give_ownership(workspace, plan, report),
+    )
 
 
 def applied(workspace: Workspace, allow_delete: bool = False) -> list[ChangeOutcome]:

@@ -32,7 +32,7 @@ DcsPath = tuple[str | int, ...]
 # %% auto #0
 __all__ = ['DcsPath', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'TYPE_NAMES', 'NESTED_TYPE_NAMES',
            'DCS_OPERATORS', 'QUALITY_KEYS', 'DCS_LENGTH_KEYS', 'FIELD_KEYS', 'DcsReader',
-           'read_dcs_qualities', 'disable_check', 'read_dcs_field', 'read_dcs_links']
+           'read_dcs_qualities', 'disabled_check', 'read_dcs_field', 'read_dcs_links']
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #a4a0288f
 _UNKNOWN_DCS_KEY = code(
@@ -454,7 +454,7 @@ def _restrict_check_to_model(
         path,
         "move it to that model",
     )
-    return disable_check(quality, dataset=dataset)
+    return disabled_check(quality, dataset=dataset)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8d454a2f
 def _read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quality]:
@@ -570,7 +570,7 @@ def read_dcs_qualities(
     )
 
 
-def disable_check(quality: Quality, **properties: str) -> Quality:
+def disabled_check(quality: Quality, **properties: str) -> Quality:
     """Return a check as one that is not executed.
 
     With all that it says, and the properties that say why.
@@ -603,7 +603,9 @@ def _restrict_checks_to_field(
             (*path, "quality"),
             "move it to the model",
         )
-    return tuple(disable_check(quality) if quality in strange else quality for quality in qualities)
+    return tuple(
+        disabled_check(quality) if quality in strange else quality for quality in qualities
+    )
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #41411669
 _DCS_FIELD_TEXTS = {

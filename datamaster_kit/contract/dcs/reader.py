@@ -16,7 +16,7 @@ from typing import Any
 from .fields import (
     DcsPath,
     DcsReader,
-    disable_check,
+    disabled_check,
     read_dcs_field,
     read_dcs_links,
     read_dcs_qualities,
@@ -333,7 +333,7 @@ def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict
                 nearest_name_hint(dataset, models) or "name a model of the contract",
             )
             name = next(iter(models))
-            quality = disable_check(quality, **({"dataset": dataset} if dataset else {}))
+            quality = disabled_check(quality, **({"dataset": dataset} if dataset else {}))
         models = {**models, name: _with_model_check(models[name], quality)} if name else models
     return models
 

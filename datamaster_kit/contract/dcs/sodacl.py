@@ -221,7 +221,7 @@ _OPPOSITE_PAIRS = (
 _OPPOSITE_OPERATORS = {**dict(_OPPOSITE_PAIRS), **{right: left for left, right in _OPPOSITE_PAIRS}}
 
 
-def _alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _alert_conditions(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold).
 
     A lone one without severity where there are none.
@@ -242,7 +242,7 @@ def _comparison_qualities(
     None where one of them is not understood.
     """
     found = []
-    for severity, comparison in _alerts(settings):
+    for severity, comparison in _alert_conditions(settings):
         match = _SODA_CHECK.fullmatch(" ".join(f"{line} {comparison}".split()))
         quality = known(match) if match else None
         if quality is None or (severity and len(quality.must) != 1):

@@ -31,7 +31,7 @@ from .layout import (
     walk_nodes,
 )
 from .outline import has_plain_indentation, build_outline
-from .spelling import Style, roundtrip_value, style_of
+from .spelling import Style, value_as_read_back, yaml_style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
@@ -86,9 +86,9 @@ _MAX_FULL_RECHECK_CHARS = (
 )
 
 
-def _data_after(text: str, operation: Operation) -> Any:
+def _data_after_operation(text: str, operation: Operation) -> Any:
     """Return the data of a text after an operation; raises BadInput where it cannot be done."""
-    data = roundtrip_value(_parse_yaml_data(text))
+    data = value_as_read_back(_parse_yaml_data(text))
     operation(data)
     return data
 
@@ -123,10 +123,10 @@ def _edit_outline(text: str, path: NodePath, operation: Operation, splice: Splic
         for place, node in walk_nodes(layout.root)
     ):
         raise SharedError
-    data = _data_after(short.text, operation)
+    data = _data_after_operation(short.text, operation)
     after = short.restore(_apply_verified_splice(layout, data, splice))
     if len(after) <= _MAX_FULL_RECHECK_CHARS and repr(_parse_yaml_data(after)) != repr(
-        _data_after(text, operation)
+        _data_after_operation(text, operation)
     ):
         raise SharedError
     _remember_plain_text(after)
@@ -233,13 +233,13 @@ def _expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
         for part in owner:
             value = value[part]
         if owner == place:
-            text = set_value(layout, place, roundtrip_value(value), style)
+            text = set_value(layout, place, value_as_read_back(value), style)
             continue
         own = [entry.key.text for entry in find_node(layout.root, owner).entries if entry.key]
         if "<<" in own:
             for key in [key for key in value if key not in own]:
                 text = insert_value(
-                    parse_layout(text), owner, len(own), key, roundtrip_value(value[key]), style
+                    parse_layout(text), owner, len(own), key, value_as_read_back(value[key]), style
                 )
                 own.append(key)
             text = remove_value(parse_layout(text), (*owner, "<<"))
@@ -271,7 +271,7 @@ def _edit_whole_text(text: str, path: NodePath, operation: Operation, splice: Sp
 
     Aliases are written out as far as the change needs.
     """
-    data, style = _data_after(text, operation), style_of(text)
+    data, style = _data_after_operation(text, operation), yaml_style_of(text)
     with suppress(UnusualLayoutError, BadInput):
         bodies = [text] if text.endswith("\n") else [text, _close_last_line(text)]
         for body in dict.fromkeys([*bodies, _BLANK_LINE_PATTERN.sub("", bodies[-1])]):

@@ -23,7 +23,7 @@ from .operation import (
     node_value,
 )
 from .order import duplicate_value, move_value, rename_key
-from .spelling import roundtrip_value, style_of
+from .spelling import value_as_read_back, yaml_style_of
 from .splice import insert_value, put_value
 
 # %% auto #0
@@ -40,11 +40,11 @@ def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
         raise missing_path_error(path)
     if value is not REMOVE:
         refuse_unwritable(value, path)
-    style = style_of(text)
+    style = yaml_style_of(text)
     return edit_yaml_at(
         text,
         path,
-        lambda data: assign(data, path, roundtrip_value(value), path),
+        lambda data: assign(data, path, value_as_read_back(value), path),
         lambda layout: put_value(layout, path, value, style),
     )
 
@@ -57,7 +57,7 @@ def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
     if not path:
         raise missing_path_error(path)
     refuse_unwritable(None, (*path[:-1], name))
-    style = style_of(text)
+    style = yaml_style_of(text)
 
     def operation(data: Any) -> None:
         value, parent = node_value(data, path), node_value(data, path[:-1])
@@ -80,16 +80,16 @@ def insert_yaml_entry(
     """
     made = [value] if key is None else {key: value}
     refuse_unwritable(value, path if key is None else (*path, key))
-    style = style_of(text)
+    style = yaml_style_of(text)
 
     def operation(data: Any) -> None:
         target = data
         for part in path:
             target = target[part] if has_entry(target, part) else None
         if target is None and position == 0:
-            assign(data, path, roundtrip_value(made), path)
+            assign(data, path, value_as_read_back(made), path)
         else:
-            insert_entry(target, position, key, roundtrip_value(value), path)
+            insert_entry(target, position, key, value_as_read_back(value), path)
 
     def splice(layout: Layout) -> str:
         try:
@@ -132,12 +132,12 @@ def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> s
         raise missing_path_error(path)
     if key is not None:
         refuse_unwritable(None, (*path[:-1], key))
-    style = style_of(text)
+    style = yaml_style_of(text)
 
     def operation(data: Any) -> None:
         value, parent = node_value(data, path), node_value(data, path[:-1])
         position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
-        insert_entry(parent, position + 1, key, roundtrip_value(value), path[:-1])
+        insert_entry(parent, position + 1, key, value_as_read_back(value), path[:-1])
 
     return edit_yaml_at(
         text, path, operation, lambda layout: duplicate_value(layout, path, key, style)
@@ -210,7 +210,7 @@ def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
             old = _read_yaml_value(text, path) if isinstance(value, dict | list) else REMOVE
             if isinstance(old, dict | list):
                 refuse_unwritable(value, path)
-                for step in _edit_steps(old, roundtrip_value(value), path):
+                for step in _edit_steps(old, value_as_read_back(value), path):
                     text = step(text)
             else:
                 text = set_yaml_value(text, path, value)

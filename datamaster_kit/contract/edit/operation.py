@@ -13,7 +13,7 @@ from .spelling import unwritable_faults
 
 # %% auto #0
 __all__ = ['REMOVE', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable',
-           'nest_value', 'assign', 'insert_entry']
+           'nested_mapping', 'assign', 'insert_entry']
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #c233a98a
 REMOVE = object()
@@ -64,7 +64,7 @@ def refuse_unwritable(value: Any, path: NodePath) -> None:
         raise BadInput(*faults)
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #8f51ff08
-def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
+def nested_mapping(path: NodePath, value: Any, whole: NodePath) -> Any:
     """Return a value within the mappings that the rest of a path names.
 
     A position of a list that is not there leads nowhere.
@@ -90,9 +90,9 @@ def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
             raise missing_path_error(whole)
         del data[part]
     elif is_there or (isinstance(data, dict) and isinstance(part, str)):
-        data[part] = nest_value(rest, value, whole)
+        data[part] = nested_mapping(rest, value, whole)
     elif isinstance(data, list) and part == len(data):
-        data.append(nest_value(rest, value, whole))
+        data.append(nested_mapping(rest, value, whole))
     else:
         raise missing_path_error(whole)
 

@@ -150,7 +150,7 @@ def _omission_span(
     return (start, stop) if stop > start + _MIN_OMISSION else None
 
 
-def _position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
+def _entry_index(text: str, found: list[int], part: str | int, is_list: bool) -> int:
     """Return the position of the entry of that key or position among those at some offsets.
 
     -1 where it is not among them.
@@ -186,7 +186,7 @@ def build_outline(text: str, path: NodePath) -> Outline:
         column, is_list = len(content[1]), content[2] == "-"
         start = line_start(scanned, content.start(2))
         found = _entry_offsets(scanned, column, is_list, start, end)
-        chosen = _position_among(scanned, found, part, is_list)
+        chosen = _entry_index(scanned, found, part, is_list)
         ends = [*(line_start(scanned, at) for at in found[1:]), end]
         for index, (at, stop) in enumerate(zip(found, ends, strict=True)):
             if index != chosen and (piece := _omission_span(scanned, at, stop, column, is_list)):

@@ -23,7 +23,7 @@ from ..document import (
 from ..fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['Style', 'style_of', 'unwritable_faults', 'roundtrip_value', 'spell_scalar',
+__all__ = ['Style', 'yaml_style_of', 'unwritable_faults', 'value_as_read_back', 'spell_scalar',
            'spell_key', 'flow_text', 'collection_lines', 'entry_lines']
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #c6b43172
@@ -39,7 +39,7 @@ class Style:
     quote: str = '"'
 
 
-def style_of(text: str) -> Style:
+def yaml_style_of(text: str) -> Style:
     """Return the style of a file, from its first 64 KB."""
     text = text[:65_536]
     lines = [
@@ -98,15 +98,15 @@ def _yaml_number(value: float | Decimal) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else repr(value)
 
 
-def roundtrip_value(value: Any) -> Any:
+def value_as_read_back(value: Any) -> Any:
     """Return a value as it will be read back.
 
     Lists and mappings of their own, decimals as numbers.
     """
     if isinstance(value, dict):
-        return {key: roundtrip_value(item) for key, item in value.items()}
+        return {key: value_as_read_back(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [roundtrip_value(item) for item in value]
+        return [value_as_read_back(item) for item in value]
     if isinstance(value, Decimal):
         return parse_plain_scalar(_yaml_number(value))
     return str(value) if isinstance(value, str) else value

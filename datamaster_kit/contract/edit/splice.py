@@ -31,7 +31,7 @@ from .layout import (
     entry_position,
     entry_spans,
 )
-from .operation import REMOVE, nest_value
+from .operation import REMOVE, nested_mapping
 from .spelling import (
     Style,
     entry_lines,
@@ -66,7 +66,7 @@ def entry_place(layout: Layout, path: NodePath) -> EntryPlace:
     return EntryPlace(parent, entry_position(parent, path[-1]), len(path) == 1)
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #f6e9a1d2
-def _slot_of(text: str, entry: Entry) -> int:
+def _value_offset(text: str, entry: Entry) -> int:
     """Return where the slot of an entry's value begins."""
     if entry.key is None:
         return entry.start + 1
@@ -96,50 +96,70 @@ def _value_lines(
     return first, rest
 
 
+def _folded_width(text: str, old: Node) -> int:
+    """Return how wide the lines of a value are folded: its widest after the first, or 100."""
+    lines = text[old.start : old.end].split("\n")[1:]
+    return max((len(line.strip()) for line in lines), default=100)
+
+
+def _is_block(node: Node) -> bool:
+    """A value stands in lines of its own: a block scalar, or a collection without brackets."""
+    return node.style in ("|", ">") or (node.kind in ("mapping", "list") and not node.is_flow)
+
+
+def _head_comment(text: str, old: Node, offset: int, end: int) -> str:
+    """Return the comment that stays on the first line of a new value; empty where there is none."""
+    begins_below = "\n" in text[offset : old.start]
+    is_block = _is_block(old) or begins_below
+    if is_block and not (old.style in ("|", ">") or begins_below):
+        return ""  # a compact collection: the comment on its first line is an entry's own
+    line = text[offset : line_end(text, offset)] if is_block else text[old.end : end]
+    comment = re.search(r"[ \t]+#.*$", line)
+    return comment[0] if comment else ""
+
+
+def _set_line_value(text: str, old: Node, offset: int, spelling: str) -> str:
+    """Return the text with a value of one line in the place of another, or where there is none."""
+    if old.start < old.end:
+        return replace_span(text, old.start, old.end, spelling)
+    return replace_span(text, offset, offset, f" {spelling}")
+
+
+def _set_block_value(text: str, entry: Entry, offset: int, first: str, rest: list[str]) -> str:
+    """Return the text with a value of several lines, or in the place of one of several."""
+    old, column = entry.value, entry_column(text, entry)
+    is_block = _is_block(old) or "\n" in text[offset : old.start]
+    ends_by_column = is_block and old.kind in ("mapping", "list")
+    end = entry_end(text, old.end, column) if ends_by_column else line_end(text, old.end)
+    head = (f" {first}" if first else "") + _head_comment(text, old, offset, end)
+    if entry.key is None and rest and not head:
+        lines = [f" {rest[0].lstrip(' ')}", *rest[1:]]
+    else:
+        lines = [head, *rest]
+    return replace_span(text, offset, end, "\n".join(lines))
+
+
 def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with another value at a path that is there."""
     text = layout.text
-    here = entry_place(layout, path)
-    entry, old = here.entry, here.entry.value
-    if here.parent.is_flow:
-        return set_flow_value(
-            text,
-            entry,
-            spell_scalar(value, old.style, True, style=style)
-            if not isinstance(value, dict | list | tuple)
-            else flow_text(value, style),
+    place = entry_place(layout, path)
+    entry, old = place.entry, place.entry.value
+    is_collection = isinstance(value, dict | list | tuple)
+    if place.parent.is_flow:
+        spelling = (
+            flow_text(value, style)
+            if is_collection
+            else spell_scalar(value, old.style, True, style=style)
         )
-    column, slot = entry_column(text, entry), _slot_of(text, entry)
-    if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
+        return set_flow_value(text, entry, spelling)
+    column, offset = entry_column(text, entry), _value_offset(text, entry)
+    if old.is_flow and is_collection and value and old.entries:
         return replace_span(text, old.start, old.end, flow_text(value, style))
-    width = max(
-        (len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100
-    )
+    width = _folded_width(text, old)
     first, rest = _value_lines(text, value, entry, column, old, style, width)
-    is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
-    if not is_block and not rest:
-        return (
-            replace_span(text, old.start, old.end, first)
-            if old.start < old.end
-            else replace_span(text, slot, slot, f" {first}")
-        )
-    is_block = is_block or "\n" in text[slot : old.start]
-    end = (
-        entry_end(text, old.end, column)
-        if old.kind in ("mapping", "list") and is_block
-        else line_end(text, old.end)
-    )
-    comment = re.search(
-        r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end]
-    )
-    if is_block and not (old.style in ("|", ">") or "\n" in text[slot : old.start]):
-        comment = None  # a compact collection: the comment on its first line is an entry's own
-    head = (f" {first}" if first else "") + (comment[0] if comment else "")
-    if entry.key is None and rest and not head:
-        return replace_span(
-            text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:])
-        )
-    return replace_span(text, slot, end, "\n".join([head, *rest]))
+    if not rest and not _is_block(old):
+        return _set_line_value(text, old, offset, first)
+    return _set_block_value(text, entry, offset, first, rest)
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #b826b258
 def edit_block(
@@ -258,7 +278,7 @@ def _empty_block(layout: Layout, path: NodePath, empty: str) -> str:
     """Return the text without the only entry of a block; comments of sections stay."""
     text = layout.text
     start, end = entry_spans(text, entry_place(layout, path).parent)[0]
-    slot = _slot_of(text, entry_place(layout, path[:-1]).entry)
+    slot = _value_offset(text, entry_place(layout, path[:-1]).entry)
     head = re.fullmatch(r"([ \t]*(?:[ \t]#[^\n]*)?\n)((?:[ \t]*(?:#[^\n]*)?\n)*)", text[slot:start])
     if head is None:  # the entry is on the line of a dash, or of an anchor
         return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
@@ -272,7 +292,9 @@ def put_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     node = layout.root
     for length, part in enumerate(path):
         if node.kind == "scalar":
-            return set_value(layout, path[:length], nest_value(path[length:], value, path), style)
+            return set_value(
+                layout, path[:length], nested_mapping(path[length:], value, path), style
+            )
         try:
             node = node.entries[entry_position(node, part)].value
         except KeyError:
@@ -282,7 +304,7 @@ def put_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
                 path[:length],
                 len(node.entries),
                 key,
-                nest_value(path[length + 1 :], value, path),
+                nested_mapping(path[length + 1 :], value, path),
                 style,
             )
     return set_value(layout, path, value, style)

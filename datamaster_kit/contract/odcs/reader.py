@@ -49,7 +49,7 @@ from .standard_schema import (
     breaches,
     merge_breaches,
     parse_odcs_data,
-    schema_data,
+    data_with_logical_types,
     find_untyped_options,
 )
 from .property_type import (
@@ -558,7 +558,7 @@ def read_odcs(
     bare = Contract(str(data.get("id", "")) if isinstance(data, Mapping) else "")
     if not version:
         return bare, (*faults, *notes)
-    broken = breaches(schema_data({**data, "apiVersion": version}), version, document)
+    broken = breaches(data_with_logical_types({**data, "apiVersion": version}), version, document)
     try:
         contract, more = _read_odcs_data(data, document)
     except BAD_SHAPE_ERRORS as error:

@@ -19,7 +19,7 @@ from ..fault import Fault, code
 # %% auto #0
 __all__ = ['BREACH', 'ODCS_UNKNOWN_KEY', 'ODCS_VERSIONS', 'NEWEST_ODCS_VERSION',
            'odcs_json_schema', 'is_valid_odcs', 'server_keys', 'deepest_error',
-           'forbidden_names', 'validator', 'breaches', 'schema_data',
+           'forbidden_names', 'validator', 'breaches', 'data_with_logical_types',
            'find_untyped_options', 'parse_odcs_data', 'merge_breaches']
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #76397212
@@ -309,7 +309,7 @@ def validator(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
     return Draft201909Validator(_definition_schema(definition, version))
 
 
-def _breaches_of(part: _SchemaPart, version: str, document: Document) -> Iterator[Fault]:
+def _part_breaches(part: _SchemaPart, version: str, document: Document) -> Iterator[Fault]:
     """Yield a fault for each breach of one definition of a version's schema.
 
     A warning where a later version has what is written.
@@ -356,12 +356,12 @@ def breaches(data: Mapping[str, Any], version: str, document: Document) -> tuple
     faults = {
         (fault.path, fault.message): fault
         for part in _schema_parts(data, (), "")
-        for fault in _breaches_of(part, version, document)
+        for fault in _part_breaches(part, version, document)
     }
     return tuple(sorted(faults.values(), key=lambda fault: (fault.line, fault.path)))
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #a99bac65
-def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
+def data_with_logical_types(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data as the schema should see it: every property with a logical type."""
 
     def complete(value: Any, key: str | int) -> Any:

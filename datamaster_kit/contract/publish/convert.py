@@ -201,7 +201,7 @@ def _group_addresses(addresses: list[str]) -> tuple[str, ...]:
     return (".".join(shared),) if shared else tuple(addresses)
 
 
-def _alternative_values(value: Any) -> tuple[Any, ...]:
+def _trial_values(value: Any) -> tuple[Any, ...]:
     """Return other values of the same kind; for a text also words that a type may have."""
     if isinstance(value, bool):
         return (not value,)
@@ -301,7 +301,7 @@ def _find_value_targets(
             read,
             root,
         )
-        for other in _alternative_values(value)
+        for other in _trial_values(value)
     ]
     for other in altered:
         if other is not None and (targets := find_changed_addresses(contract, other)):

@@ -252,10 +252,10 @@ def ddl(contract: Contract, catalog: str) -> str:
             f"({', '.join(map(quote, key.to_columns))})"
             for key in table.foreign_keys
         ]
-    return ";\n\n".join(map(_escape_log_literals, statements)) + ";\n"
+    return ";\n\n".join(map(_escape_commands_in_literals, statements)) + ";\n"
 
 
-def _escape_log_literals(statement: str) -> str:
+def _escape_commands_in_literals(statement: str) -> str:
     """Return a statement as it may be printed into a log.
 
     In its literals, what would be taken for a command, and what is not seen, by its number.

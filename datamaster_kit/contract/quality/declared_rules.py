@@ -21,7 +21,7 @@ from ..model import (
 )
 from ..period import parse_period
 from .columns import column_path, duplicates_query
-from .metrics import DIMENSIONS, find_metric
+from .metrics import DIMENSIONS, METRICS, find_metric
 from .predicates import (
     NUMBER_TYPE_NAMES,
     enum_constraint,
@@ -34,14 +34,14 @@ from .rule import (
     Rule,
     RuleSeverity,
     escape_braces,
-    limit_of,
-    mark_not_executed,
+    threshold_limit,
+    rule_not_executed,
     slug,
 )
 from ..sql.query import read_query
 
 # %% auto #0
-__all__ = ['SQL_REFUSED', 'QUALITY_SEVERITIES', 'metric_of', 'missing_predicate',
+__all__ = ['SQL_REFUSED', 'QUALITY_SEVERITIES', 'metric_of', 'not_missing_predicate',
            'freshness_level_rule', 'quality_rule']
 
 # %% ../../../nbs/contract/quality/06_declared_rules.ipynb #b15f93b5
@@ -61,7 +61,7 @@ def _argument_values(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _valid_predicate(quality: Quality, item: Field, column: str) -> str:
+def _validity_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of an invalidValues metric from its arguments.
 
     Raises ValueError where they say nothing that can be run.
@@ -93,7 +93,7 @@ def _valid_predicate(quality: Quality, item: Field, column: str) -> str:
     return f"{column} IS NULL OR ({' AND '.join(made)})"
 
 
-def missing_predicate(quality: Quality, item: Field, column: str) -> str:
+def not_missing_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of a missingValues metric.
 
     Not NULL and none of the values that stand for nothing, which are '' where the check names none;
@@ -112,6 +112,9 @@ def missing_predicate(quality: Quality, item: Field, column: str) -> str:
     )
 
 # %% ../../../nbs/contract/quality/06_declared_rules.ipynb #82409f8b
+_KINDS_WITH_OPERATOR = frozenset(metric.kind for metric in METRICS if not metric.wants_none)
+
+
 def _library_rule(
     model: Model, path: str, item: Field | None, quality: Quality, base: Rule
 ) -> Rule:
@@ -125,7 +128,7 @@ def _library_rule(
         kind=metric or "custom",
         dimension=quality.dimension or DIMENSIONS.get(metric, "conformity"),
     )
-    if metric in ("row_count", "freshness") and not quality.must:
+    if metric in _KINDS_WITH_OPERATOR and not quality.must:
         raise ValueError(f"{quality.metric} has no operator that says what is wanted")
     column = column_path(model, path) if item else ""
     match metric:
@@ -140,9 +143,9 @@ def _library_rule(
         case "null_values" if item:
             return _predicate_rule(base, f"{column} IS NOT NULL")
         case "missing_values" if item:
-            return _predicate_rule(base, missing_predicate(quality, item, column))
+            return _predicate_rule(base, not_missing_predicate(quality, item, column))
         case "invalid_values" if item:
-            return _predicate_rule(base, _valid_predicate(quality, item, column))
+            return _predicate_rule(base, _validity_predicate(quality, item, column))
         case "freshness" if item:
             return _freshness_rule(model, column, quality.must, quality.unit, base)
     raise ValueError(
@@ -170,9 +173,9 @@ def _is_bounded_above(rule: Rule) -> bool:
     """The rule's operators bound the number of broken rows from above, and from nowhere else."""
     return all(
         must.operator in ("mustBeLessThan", "mustBeLessOrEqualTo", "mustBeLessThanOrEqualTo")
-        or (must.operator == "mustBe" and limit_of(must) == 0)
-        or (must.operator == "mustBeBetween" and limit_of(must)[0] < 0)
-        or (must.operator == "mustBeWithin" and limit_of(must)[0] <= 0)
+        or (must.operator == "mustBe" and threshold_limit(must) == 0)
+        or (must.operator == "mustBeBetween" and threshold_limit(must)[0] < 0)
+        or (must.operator == "mustBeWithin" and threshold_limit(must)[0] <= 0)
         for must in rule.must
     )
 
@@ -240,7 +243,7 @@ def freshness_level_rule(model: Model, level: ServiceLevel) -> Rule:
             base,
         )
     except ValueError as error:
-        return mark_not_executed(base, str(error))
+        return rule_not_executed(base, str(error))
 
 # %% ../../../nbs/contract/quality/06_declared_rules.ipynb #d91ef119
 SQL_REFUSED = "its SQL is refused: "
@@ -289,7 +292,7 @@ def _severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
         return "fail"
     is_strict = (
         all(
-            limit_of(must) in (0, [0, 0]) and must.operator != "mustBeLessThan"
+            threshold_limit(must) in (0, [0, 0]) and must.operator != "mustBeLessThan"
             for must in rule.must
         )
         if rule.predicate
@@ -344,7 +347,7 @@ def quality_rule(
             raise ValueError(f"it is written for {quality.engine or 'another engine'}")
         if metric_of(quality) != "freshness" or quality.type == "sql":
             for limit in must:
-                limit_of(limit)
+                threshold_limit(limit)
         if quality.type == "library":
             rule = _library_rule(model, path, item, quality, rule)
         else:
@@ -352,5 +355,5 @@ def quality_rule(
     except (TypeError, ValueError) as error:
         # arguments are free-form: a check with one of another kind than its metric takes is not
         # executed
-        rule = mark_not_executed(rule, str(error))
+        rule = rule_not_executed(rule, str(error))
     return replace(rule, severity=_severity_of(rule, quality))

@@ -20,7 +20,7 @@ from .columns import (
 )
 from .metrics import DIMENSIONS
 from .predicates import field_constraints
-from .rule import Rule, escape_braces, mark_not_executed
+from .rule import Rule, escape_braces, rule_not_executed
 from ..sql.sqltype import sql_literal
 
 # %% auto #0
@@ -211,7 +211,7 @@ def _reference_rule(
     )
     other = next((candidate for candidate in contract.models if candidate.name == to_model), None)
     if other is None:
-        return mark_not_executed(
+        return rule_not_executed(
             rule,
             "it leads into another contract"
             if "#" in to_model
@@ -222,7 +222,7 @@ def _reference_rule(
         theirs = [f"b.{escape_braces(column_path(other, name))}" for name in to_fields]
         joined = " AND ".join(f"{left} = {right}" for left, right in zip(ours, theirs, strict=True))
     except ValueError as error:
-        return mark_not_executed(rule, str(error))
+        return rule_not_executed(rule, str(error))
     present = " AND ".join(f"{column} IS NOT NULL" for column in ours)
     return replace(
         rule,

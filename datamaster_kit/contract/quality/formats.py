@@ -170,7 +170,7 @@ def format_predicate(column: str, name: str) -> str:
     return f"{shape} AND exists(array({bare}), v -> {CHECK_DIGIT_PREDICATES[name]('v')})"
 
 # %% ../../../nbs/contract/quality/01_formats.ipynb #256f54d3
-def _append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
+def _payload_with_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     """Return a payload with its check digits, modulo 11."""
     for row in weights:
         total = sum(
@@ -202,9 +202,9 @@ def valid_format_value(name: str, number: int) -> str:
     digits = str(number * 7_919_737_391 + 1_000_003)
     match canonical_format(name):
         case "cpf":
-            return _append_check_digits(digits[-9:].zfill(9), _CPF_WEIGHTS)
+            return _payload_with_check_digits(digits[-9:].zfill(9), _CPF_WEIGHTS)
         case "cnpj":
-            return _append_check_digits(digits[-8:].zfill(8) + "0001", _CNPJ_WEIGHTS)
+            return _payload_with_check_digits(digits[-8:].zfill(8) + "0001", _CNPJ_WEIGHTS)
         case "iban":
             account = digits[-18:].zfill(18)
             return f"DE{_iso_7064_check_digits('DE', account)}{account}"
@@ -234,7 +234,7 @@ def has_valid_check_digits(name: str, bare: str) -> bool:
         return False
     if name in ("cpf", "cnpj"):
         return (
-            _append_check_digits(bare[:-2], _CPF_WEIGHTS if name == "cpf" else _CNPJ_WEIGHTS)
+            _payload_with_check_digits(bare[:-2], _CPF_WEIGHTS if name == "cpf" else _CNPJ_WEIGHTS)
             == bare
             and bare.strip("0") != ""
         )

@@ -16,7 +16,7 @@ from .formats import (
     format_predicate,
     canonical_format,
 )
-from ..sql.patterns import java_pattern, matching_limit
+from ..sql.patterns import safe_java_pattern, longest_matched_length
 from ..sql.sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
@@ -94,7 +94,7 @@ def match_predicate(text: str, pattern: str) -> str:
     A text that is too long to be matched breaks it, and its beginning alone meets the pattern, in
     whatever order Spark judges the two.
     """
-    java, limit = sql_literal(java_pattern(pattern)), matching_limit(pattern)
+    java, limit = sql_literal(safe_java_pattern(pattern)), longest_matched_length(pattern)
     return (
         f"{text} RLIKE {java}"
         if limit is None
@@ -246,7 +246,7 @@ def _column_as_text(column: str, type: DataType) -> str:
 # %% ../../../nbs/contract/quality/02_predicates.ipynb #36467db3
 def pattern_constraint(column: str, item: Field) -> Constraint:
     """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
-    limit = matching_limit(item.pattern)
+    limit = longest_matched_length(item.pattern)
     shorter = f" and has at most {limit:,} characters" if limit is not None else ""
     return Constraint(
         "pattern",

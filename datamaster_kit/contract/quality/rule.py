@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ..model import Threshold
 
 # %% auto #0
-__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'slug', 'is_rule_met', 'limit_of',
-           'escape_braces', 'render_query', 'mark_not_executed']
+__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'slug', 'is_rule_met', 'threshold_limit',
+           'escape_braces', 'render_query', 'rule_not_executed']
 
 # %% ../../../nbs/contract/quality/03_rule.ipynb #f8ccd918
 RuleSeverity = Literal["warn", "quarantine", "fail"]
@@ -98,10 +98,10 @@ def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
     measured = value
     if rule.unit == "percent":
         measured = 100 * value / total if total else 0.0
-    return all(OPERATOR_TESTS[must.operator](measured, limit_of(must)) for must in rule.must)
+    return all(OPERATOR_TESTS[must.operator](measured, threshold_limit(must)) for must in rule.must)
 
 
-def limit_of(must: Threshold) -> Any:
+def threshold_limit(must: Threshold) -> Any:
     """Return an operator's threshold as a number, or as the two numbers of a range.
 
     Raises ValueError for an operator or threshold that is none.
@@ -145,6 +145,6 @@ def render_query(rule: Rule, tables: Mapping[str, str]) -> str:
     )
 
 # %% ../../../nbs/contract/quality/03_rule.ipynb #323c0fd0
-def mark_not_executed(rule: Rule, reason: str) -> Rule:
+def rule_not_executed(rule: Rule, reason: str) -> Rule:
     """Return the rule as one that is not executed, and why."""
     return replace(rule, predicate="", query="", not_executed=reason)

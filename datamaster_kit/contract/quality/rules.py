@@ -16,7 +16,7 @@ from ..model import Contract, Model, walk_fields
 from .columns import struct_fields
 from .declared_rules import freshness_level_rule, quality_rule
 from .field_rules import field_rules, reference_rules, unique_rules
-from .rule import Rule, mark_not_executed
+from .rule import Rule, rule_not_executed
 
 # %% auto #0
 __all__ = ['rules']
@@ -30,7 +30,7 @@ def _quality_rules(contract: Contract, model: Model) -> Iterator[Rule]:
             rule = quality_rule(contract, model, path, item if path in reachable else None, quality)
             is_lost = path not in reachable and not rule.not_executed
             yield (
-                mark_not_executed(
+                rule_not_executed(
                     rule,
                     "it is inside a list, where a check cannot look; put it on the model as sql",
                 )
@@ -70,7 +70,7 @@ def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
             count += 1
             name = f"{rule.id}_{count}"
         said = (
-            mark_not_executed(
+            rule_not_executed(
                 rule, "a model's name has a brace, which stands for a placeholder in queries"
             )
             if rule.query and is_unnameable

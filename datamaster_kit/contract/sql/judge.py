@@ -356,43 +356,67 @@ def _comparison_nodes() -> tuple[type[exp.Expr], ...]:
     )
 
 
-def _node_refusal(node: exp.Expr) -> str:
-    """Return why a node of a tree is not allowed, or an empty text."""
-    from sqlglot import exp
-
-    kind, this = type(node).__name__, node.args.get("this")
+def _kind_refusal(node: exp.Expr) -> str:
+    """Return why a kind of node is not allowed; empty where it is."""
+    kind = type(node).__name__
     if kind in _UNSUPPORTED_NODES:
         return _UNSUPPORTED_NODES[kind]
     if kind not in _ALLOWED_NODES:
         return f"it has {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind).upper()}"
-    if not isinstance(
-        node,
+    return ""
+
+
+def _own_text_refusal(node: exp.Expr) -> str:
+    """Return which text of a node, that is no name and no literal, is not one of plain words."""
+    from sqlglot import exp
+
+    holds_any_text = (
         exp.Identifier
         | exp.Literal
         | exp.Anonymous
         | exp.HexString
         | exp.JSONPathKey
-        | exp.JSONPathSubscript,
-    ):
-        strange = [
-            text
-            for text in node.args.values()
-            if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)
-        ]
-        if strange:
-            return f"it has {strange[0]!r}"
-    if isinstance(node, _comparison_nodes()) and any(
-        isinstance(part, (*_comparison_nodes(), exp.Not)) for part in node.iter_expressions()
+        | exp.JSONPathSubscript
+    )
+    if isinstance(node, holds_any_text):
+        return ""
+    texts = (text for text in node.args.values() if isinstance(text, str))
+    strange = next((text for text in texts if not re.fullmatch(r"[\w ]*", text)), None)
+    return "" if strange is None else f"it has {strange!r}"
+
+
+def _comparison_refusal(node: exp.Expr) -> str:
+    """Return why a comparison of a comparison is not allowed; empty for any other node."""
+    from sqlglot import exp
+
+    comparisons = _comparison_nodes()
+    if isinstance(node, comparisons) and any(
+        isinstance(part, (*comparisons, exp.Not)) for part in node.iter_expressions()
     ):
         return (
             "it compares what is compared already: write brackets, because engines read that in "
             "different orders"
         )
+    return ""
+
+
+def _call_refusal(call: exp.Anonymous) -> str:
+    """Return why a call of a function by its name is not allowed; empty where it is."""
+    name = call.args.get("this")
+    if not isinstance(name, str):
+        return f"the function {call.name} is in quotes"
+    return function_refusal(name) or _size_refusal(call)
+
+
+def _meaning_refusal(node: exp.Expr) -> str:
+    """Return why what a node means is not allowed; empty where it is."""
+    from sqlglot import exp
+
     match node:
         case exp.Any() | exp.All() if not isinstance(node.parent, exp.Like | exp.ILike):
             return (
-                f"it has {kind.upper()} behind something else than LIKE, which Spark has not: "
-                "write IN, or EXISTS (SELECT ...)"
+                f"it has {type(node).__name__.upper()} behind something else than LIKE, which "
+                "Spark has not: write IN, or EXISTS (SELECT ...)"
             )
         case exp.Distinct() if node.args.get("on"):
             return "it has DISTINCT ON, which Spark has not"
@@ -404,11 +428,7 @@ def _node_refusal(node: exp.Expr) -> str:
         ):
             return f"it has {' '.join(sorted(unknown))} JOIN, which Spark has not"
         case exp.Anonymous():
-            return (
-                function_refusal(this) or _size_refusal(node)
-                if isinstance(this, str)
-                else f"the function {node.name} is in quotes"
-            )
+            return _call_refusal(node)
         case exp.Dot() if node.find(exp.Anonymous) and isinstance(node.expression, exp.Func):
             return f"the function {render_tree_sql(node)} belongs to a catalog"
         case exp.Literal() if not node.is_string and not re.fullmatch(
@@ -424,6 +444,16 @@ def _node_refusal(node: exp.Expr) -> str:
         case exp.Table() | exp.Lateral():
             return _source_refusal(node)
     return ""
+
+
+def _node_refusal(node: exp.Expr) -> str:
+    """Return why a node of a tree is not allowed, or an empty text."""
+    return (
+        _kind_refusal(node)
+        or _own_text_refusal(node)
+        or _comparison_refusal(node)
+        or _meaning_refusal(node)
+    )
 
 
 _MAX_SIZE_NUMBER = 10_000
@@ -804,11 +834,11 @@ def _has_doubling_merge(call: exp.Expr) -> bool:
     return (
         isinstance(merge, exp.Lambda)
         and bool(merge.expressions)
-        and _copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
+        and _most_copies_in_value(merge.this, {merge.expressions[0].name.lower()}) > 1
     )
 
 
-def _copies_in(tree: exp.Expr, names: set[str]) -> int:
+def _most_copies_in_value(tree: exp.Expr, names: set[str]) -> int:
     """Return how often a value of these names stands in the value of a tree at most.
 
     Several, where that depends on the data.
@@ -872,7 +902,7 @@ def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
 
     found = [part for part in call.expressions if isinstance(part, exp.Lambda)]
     own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
-    within = max(_copies_in(part.this, names | own) for part in found)
+    within = max(_most_copies_in_value(part.this, names | own) for part in found)
     is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
     if is_kept and within == 0:
         return lists

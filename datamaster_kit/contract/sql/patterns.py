@@ -14,8 +14,8 @@ from .pattern_properties import CATEGORY_NAMES, java_property
 from .pattern_steps import MAX_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['pattern_parts', 'as_java', 'java_pattern', 'python_pattern', 'make_possessive',
-           'judge_java_pattern', 'matching_limit']
+__all__ = ['pattern_parts', 'unjudged_java_pattern', 'safe_java_pattern', 'python_pattern',
+           'possessive_pattern', 'judge_java_pattern', 'longest_matched_length']
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #043f5555
 _PATTERN_PART = re.compile(
@@ -84,7 +84,7 @@ def _java_class(text: str) -> str:
     return f"{opening}{inside.replace('&&', chr(92) + '&' + chr(92) + '&')}]"
 
 
-def as_java(pattern: str) -> str:
+def unjudged_java_pattern(pattern: str) -> str:
     """Return an ECMA-262 pattern as Java writes it, not judged.
 
     Raises ValueError with the reason where that cannot be done.
@@ -106,12 +106,12 @@ def as_java(pattern: str) -> str:
             )
         elif (kind, text) == ("character", ")"):
             is_multiline = is_multiline[:-1] or [False]
-        java += _as_java_part(kind, text, pattern[at : at + 2], is_multiline[-1])
+        java += _java_part(kind, text, pattern[at : at + 2], is_multiline[-1])
     _require_compiles(java)
     return java
 
 
-def _as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
+def _java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
     """Return a part of a pattern as Java writes it; raises ValueError for what Java cannot take."""
     if kind == "class":
         return _java_class(text)
@@ -127,14 +127,14 @@ def _as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str
 
 
 @lru_cache(maxsize=2048)
-def java_pattern(pattern: str) -> str:
+def safe_java_pattern(pattern: str) -> str:
     """Return an ECMA-262 pattern as Java may run it.
 
     Raises ValueError with the reason where it cannot be written for Java, ExplodingPatternError
     where it would not be safe to run.
     """
-    java = as_java(pattern)
-    return make_possessive(java) if judge_java_pattern(java).is_possessive else java
+    java = unjudged_java_pattern(pattern)
+    return possessive_pattern(java) if judge_java_pattern(java).is_possessive else java
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #c85bfb05
 _REFUSED_ESCAPES = re.compile(r"\\(?:[0NEQGXRKyYqgjJ]|c)")
@@ -253,7 +253,7 @@ def _repeat_frames(found: list[tuple[str, str]]) -> int:
     return most
 
 
-def make_possessive(java: str) -> str:
+def possessive_pattern(java: str) -> str:
     """Return a pattern with its repeated groups made possessive."""
     found = list(pattern_parts(java))
     before = [("", ""), *found]
@@ -277,9 +277,9 @@ def judge_java_pattern(java: str) -> Judgement:
     )
 
 
-def matching_limit(pattern: str) -> int | None:
+def longest_matched_length(pattern: str) -> int | None:
     """Return how long a value may be that the pattern is matched with: a longer one breaks it.
 
     None for any length.
     """
-    return judge_java_pattern(java_pattern(pattern)).longest
+    return judge_java_pattern(safe_java_pattern(pattern)).longest

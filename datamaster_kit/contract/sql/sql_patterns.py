@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .pattern_steps import ExplodingPatternError
-from .patterns import as_java, judge_java_pattern, make_possessive
+from .patterns import (
+    unjudged_java_pattern,
+    judge_java_pattern,
+    possessive_pattern,
+)
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -106,7 +110,7 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
     if is_like and _SIMPLE_LIKE.fullmatch(text):
         return text, None
     try:
-        java = as_java(_like_pattern(text) if is_like else text)
+        java = unjudged_java_pattern(_like_pattern(text) if is_like else text)
         judged = judge_java_pattern(java)
     except ExplodingPatternError as error:
         raise ValueError(f"the pattern {text!r} may not be run: {error}") from None
@@ -116,7 +120,7 @@ def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
     runs = java if "\\z" in text else java.replace("\\z", "$")
     if is_like:
         return text, judged.longest
-    return make_possessive(runs) if judged.is_possessive else runs, judged.longest
+    return possessive_pattern(runs) if judged.is_possessive else runs, judged.longest
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #8e4ba4d0
 def guard_patterns(

@@ -32,10 +32,11 @@ from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
 __all__ = ['EVENT_TYPE', 'ENVELOPE_COLUMNS', 'QUARANTINE_SUFFIX', 'DELETED_SUFFIX', 'CHECK_PREFIX',
-           'TableColumn', 'ForeignKey', 'Table', 'delta_type', 'drop_length_limits',
-           'envelope_columns', 'bronze_table', 'quarantine_table', 'silver_table',
-           'contract_columns', 'deletions_table', 'gold_table', 'tables', 'table_names',
-           'silver_checks', 'tags_of', 'Dialect', 'create_statements']
+           'TableColumn', 'ForeignKey', 'Table', 'delta_type',
+           'type_without_length_limits', 'envelope_columns', 'bronze_table',
+           'quarantine_table', 'silver_table', 'contract_columns', 'deletions_table',
+           'gold_table', 'tables', 'table_names', 'silver_checks', 'tags_of', 'Dialect',
+           'create_statements']
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -103,21 +104,21 @@ def _delta_field(item: Field, is_enforceable: bool = False) -> Field:
     return replace(item, type=delta_type(item.type, is_required), required=is_required)
 
 
-def drop_length_limits(type: DataType) -> DataType:
+def type_without_length_limits(type: DataType) -> DataType:
     """Return the type without what would refuse a row: lengths of text."""
     match type:
         case Scalar("varchar" | "char"):
             return STRING
         case Array(element):
-            return Array(replace(element, type=drop_length_limits(element.type)))
+            return Array(replace(element, type=type_without_length_limits(element.type)))
         case Map(key, value):
             return Map(
-                replace(key, type=drop_length_limits(key.type)),
-                replace(value, type=drop_length_limits(value.type)),
+                replace(key, type=type_without_length_limits(key.type)),
+                replace(value, type=type_without_length_limits(value.type)),
             )
         case Struct(fields):
             return Struct(
-                tuple(replace(item, type=drop_length_limits(item.type)) for item in fields)
+                tuple(replace(item, type=type_without_length_limits(item.type)) for item in fields)
             )
     return type
 
@@ -271,7 +272,7 @@ def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     columns = tuple(
         TableColumn(
             item.column,
-            sql_type(delta_type(drop_length_limits(item.type))),
+            sql_type(delta_type(type_without_length_limits(item.type))),
             True,
             item.description,
             item.aliases,
@@ -402,7 +403,7 @@ def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
     columns = tuple(
         TableColumn(
             item.column,
-            sql_type(delta_type(drop_length_limits(item.type))),
+            sql_type(delta_type(type_without_length_limits(item.type))),
             True,
             item.description,
             item.aliases,

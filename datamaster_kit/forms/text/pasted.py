@@ -24,7 +24,7 @@ from .pasted_columns import (
 )
 
 # %% auto #0
-__all__ = ['fields_from']
+__all__ = ['fields_of_pasted_text']
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #92332d90
 _CELL_VALUE_PATTERN = re.compile(
@@ -140,7 +140,7 @@ def _read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
     return column_list_fields(text) or _csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
 
 
-def fields_from(text: str) -> tuple[Field, ...]:
+def fields_of_pasted_text(text: str) -> tuple[Field, ...]:
     """Return the fields of a pasted text.
 
     A csv header, csv with rows, CREATE TABLE, a list of columns, or a schema of Spark. Raises

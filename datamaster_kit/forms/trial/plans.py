@@ -70,11 +70,11 @@ def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Pla
     At its path in the project's folder.
     """
     from datamaster_kit.deliver.bundle.jobs import bundle_jobs
-    from datamaster_kit.deliver.settings import start_in_words
+    from datamaster_kit.deliver.settings import trigger_words
 
     def difference_list(said: Mapping[str, Any]) -> tuple[Difference, ...]:
         parts = {
-            "starts": start_in_words(said),
+            "starts": trigger_words(said),
             "tasks": ", ".join(task["task_key"] for task in said["tasks"]),
             "tells of failures": ", ".join(said["email_notifications"].get("on_failure", ())),
         }

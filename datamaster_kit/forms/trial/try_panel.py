@@ -37,7 +37,7 @@ _FORM_WORK_FAILED = code(
 _MAX_MOCK_ROWS = 100_000
 
 
-def _targets_of(project: Path) -> tuple[str, ...]:
+def _target_names(project: Path) -> tuple[str, ...]:
     """Return the targets of a project file: `local`, and its workspaces.
 
     Only `local` where it cannot be read.
@@ -79,7 +79,7 @@ class TryPanel:
         self.bad_share = BoundedFloatText(
             value=0.05, min=0, max=1, step=0.01, description="Share of broken rows"
         )
-        self.target = Dropdown(options=_targets_of(self.project), description="Target of plans")
+        self.target = Dropdown(options=_target_names(self.project), description="Target of plans")
         self.progress = FloatProgress(
             min=0, max=1, description="Progress", layout={"display": "none"}
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...contract.fault import DatamasterError, code
 from ...project.project_file import Project
-from ...lakehouse.runs import Run, read_runs_and_events, runs_name
+from ...lakehouse.runs import Run, read_runs_and_events, runs_table_name
 from ...targets.local import LocalTarget
 
 # %% auto #0
@@ -27,7 +27,7 @@ def read_stored_runs(project: Project) -> tuple[Run, ...]:
 
     By their beginning. Raises DatamasterError where they cannot be read.
     """
-    target, name = LocalTarget(project), runs_name(project.names.catalog)
+    target, name = LocalTarget(project), runs_table_name(project.names.catalog)
     try:
         return tuple(run for run in read_runs_and_events(target, name.catalog) if run.batch is None)
     except ModuleNotFoundError as error:

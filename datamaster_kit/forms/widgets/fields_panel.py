@@ -205,9 +205,9 @@ def _paste_box(file: OpenFile, place: GridPosition) -> Any:
     )
 
     def add() -> None:
-        from datamaster_kit.forms.text.pasted import fields_from
+        from datamaster_kit.forms.text.pasted import fields_of_pasted_text
 
-        fields = fields_from(pasted.value)
+        fields = fields_of_pasted_text(pasted.value)
         taken = {
             one.name.lower() for one in grid_field_rows(file.content, place.model, place.parts)
         }

@@ -41,7 +41,7 @@ def _decimal_bytes(value: Decimal, scale: int) -> bytes:
     return avro_bytes(number.to_bytes(size, "big", signed=True))
 
 
-def _bytes_of(value: Any) -> bytes:
+def _message_bytes(value: Any) -> bytes:
     """Return a value as bytes: a text's in UTF-8, and what is nested as JSON."""
     if isinstance(value, bytes):
         return value
@@ -62,7 +62,7 @@ def _primitive_bytes(kind: str, value: Any) -> bytes:
             return avro_number(_whole_number(value))
         case "float" | "double":
             return struct.pack("<f" if kind == "float" else "<d", value)
-    return avro_bytes(_bytes_of(value))
+    return avro_bytes(_message_bytes(value))
 
 
 def _avro_value(value: Any, schema: Any) -> bytes:
@@ -82,7 +82,7 @@ def _avro_value(value: Any, schema: Any) -> bytes:
             pairs = value.items() if isinstance(value, Mapping) else value
             return _block(
                 [
-                    avro_bytes(_bytes_of(key)) + _avro_value(item, schema["values"])
+                    avro_bytes(_message_bytes(key)) + _avro_value(item, schema["values"])
                     for key, item in pairs
                 ]
             )

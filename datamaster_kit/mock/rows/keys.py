@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Field, Model, Reference, Scalar
-from ...contract.quality.rule import limit_of
+from ...contract.quality.rule import threshold_limit
 from ...contract.quality.rules import rules
 from .columns import NO_VALUES, ColumnDraw, DrawContext, field_draw
 from ..values.domains import (
@@ -252,7 +252,7 @@ def _most_rows(contract: Contract, model: Model) -> int | None:
     for rule in rules(contract, model):
         if rule.kind == "row_count" and rule.query:
             for must in rule.must:
-                limit = limit_of(must)
+                limit = threshold_limit(must)
                 if must.operator in ("mustBeBetween", "mustBeWithin"):
                     found.append(int(limit[1]) - (must.operator == "mustBeBetween"))
                 elif "Less" in must.operator or must.operator == "mustBe":

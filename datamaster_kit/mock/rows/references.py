@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...contract.model import Field, Model, Reference
@@ -69,55 +70,92 @@ def _join_columns_as_text(columns: Sequence[pa.Array]) -> pa.Array:
     return pc.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), "\x1f")
 
 
-def reference_group(
-    world: GenerationContext, model: Model, reference: Reference, known: Sequence[str]
-) -> ColumnGroup:
-    """Return the group of a reference of several fields, of which some are known before."""
+def _usable_parent_values(
+    world: GenerationContext, model: Model, reference: Reference
+) -> dict[str, pa.Array]:
+    """Return the parent's values, by its fields, of the rows that each child's field may have."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     keys = model_keys(world, reference.model)
-    rows = np.arange(min(keys.rows, MAX_PARENT_ROWS))
-    pool = keys.values(reference.to_fields, rows)
+    pool = keys.values(reference.to_fields, np.arange(min(keys.rows, MAX_PARENT_ROWS)))
     for name, to in zip(reference.fields, reference.to_fields, strict=True):
         asked = world.value_constraints(model, model.field(name))
         allowed = {str(value) for value in asked.field.enum}
+        texts = pool[to].cast(pa.string())
         good = {
             text
-            for text in set(pool[to].cast(pa.string()).to_pylist())
+            for text in set(texts.to_pylist())
             if (not allowed or text in allowed) and is_allowed_value(text, asked)
         }
-        kept = pc.is_in(pool[to].cast(pa.string()), value_set=pa.array(sorted(good), pa.string()))
-        pool = {each: values.filter(kept) for each, values in pool.items()}
+        kept = pc.is_in(texts, value_set=pa.array(sorted(good), pa.string()))
+        pool = {field: values.filter(kept) for field, values in pool.items()}
+    return pool
+
+
+@dataclass(frozen=True)
+class _ParentIndex:
+    """The rows of a parent, grouped by the text of what a child knows of them."""
+
+    texts: pa.Array
+    order: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    def draw_rows(self, known: pa.Array, shares: np.ndarray) -> pa.Array:
+        """Return a row of the group of each known text, NULL where there is no such group.
+
+        `shares`, from 0 to 1, say which one; the first of a group is the likeliest.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        at = pc.index_in(known, value_set=self.texts)
+        group = pc.fill_null(at, 0).to_numpy(zero_copy_only=False)
+        rows = np.zeros(0, np.int64)
+        if len(self.order):
+            steps = (shares * shares * self.sizes[group]).astype(np.int64)
+            rows = self.order[self.starts[group] + steps]
+        return pc.if_else(pc.is_null(at), pa.scalar(None, pa.int64()), pa.array(rows))
+
+
+def _build_parent_index(texts: pa.Array) -> _ParentIndex:
+    """Return the index of a parent's rows by a text of each."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    unique = pc.unique(texts)
+    codes = pc.index_in(texts, value_set=unique).to_numpy(zero_copy_only=False)
+    sizes = np.bincount(codes, minlength=len(unique))
+    order = np.argsort(codes, kind="stable")
+    return _ParentIndex(unique, order, np.cumsum(sizes) - sizes, sizes)
+
+
+def _known_texts(columns: Sequence[pa.Array], count: int) -> pa.Array:
+    """Return what is known of each of some rows as one text, empty where nothing is."""
+    import pyarrow as pa
+
+    return _join_columns_as_text(columns or [pa.array([""] * count, pa.string())])
+
+
+def reference_group(
+    world: GenerationContext, model: Model, reference: Reference, known: Sequence[str]
+) -> ColumnGroup:
+    """Return the group of a reference of several fields, of which some are known before."""
+    pool = _usable_parent_values(world, model, reference)
     pairs = list(zip(reference.fields, reference.to_fields, strict=True))
     ours = [name for name, _ in pairs if name in known]
     free = [(name, to) for name, to in pairs if name not in known]
-    texts = _join_columns_as_text(
-        [pool[to] for name, to in pairs if name in known]
-        or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())]
-    )
-    values = pc.unique(texts)
-    codes = pc.index_in(texts, value_set=values).to_numpy(zero_copy_only=False)
-    order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(values))
-    starts = np.cumsum(sizes) - sizes
+    parent_columns = [pool[to] for name, to in pairs if name in known]
+    index = _build_parent_index(_known_texts(parent_columns, len(pool[pairs[0][1]])))
     stream = random_stream(world.seed, model.name, *reference.fields, "reference")
 
     def draw(rows: np.ndarray, attempt: int, found: KnownColumns) -> list[pa.Array]:
-        wanted = (
-            _join_columns_as_text([found[name] for name in ours])
-            if ours
-            else pa.array([""] * len(rows), pa.string())
-        )
-        at = pc.index_in(wanted, value_set=values)
-        group = pc.fill_null(at, 0).to_numpy(zero_copy_only=False)
-        part = uniform_floats(retry_stream(stream, attempt), rows)
-        which = (
-            order[starts[group] + (part * part * sizes[group]).astype(np.int64)]
-            if len(order)
-            else np.zeros(0, np.int64)
-        )
-        chosen = pc.if_else(pc.is_null(at), pa.scalar(None, pa.int64()), pa.array(which))
+        known_texts = _known_texts([found[name] for name in ours], len(rows))
+        shares = uniform_floats(retry_stream(stream, attempt), rows)
+        chosen = index.draw_rows(known_texts, shares)
         return [
             pool[to].take(chosen).cast(arrow_value_type(model.field(name).type))
             for name, to in free

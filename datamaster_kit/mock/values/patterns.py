@@ -10,7 +10,7 @@ import string
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ...contract.sql.patterns import java_pattern, pattern_parts, python_pattern
+from ...contract.sql.patterns import safe_java_pattern, pattern_parts, python_pattern
 from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
@@ -247,6 +247,6 @@ def compile_patterns(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
     Raises ValueError for one that cannot run.
     """
     return [
-        re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII)
+        re.compile(python_pattern(safe_java_pattern(pattern), "a-zA-Z0-9"), re.ASCII)
         for pattern in patterns
     ]

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Contract, Field, Model, Quality, Scalar
-from ...contract.sql.patterns import matching_limit
+from ...contract.sql.patterns import longest_matched_length
 from ...contract.quality.predicates import (
     VALUE_FORMAT_PATTERNS,
     NUMBER_SIZE_FORMATS,
@@ -147,7 +147,9 @@ def is_allowed_value(text: str, asked: ValueConstraints) -> bool:
         return False
     patterns = (*asked.patterns, *formats)
     if any(
-        len(text) > limit for pattern in patterns if (limit := matching_limit(pattern)) is not None
+        len(text) > limit
+        for pattern in patterns
+        if (limit := longest_matched_length(pattern)) is not None
     ) or not all(pattern.search(text) for pattern in compile_patterns(patterns)):
         return False
     said = [

@@ -33,13 +33,13 @@ from .casts import (
     bronze_type,
     refusal_query,
     rows_of_texts,
-    types_of,
-    escape_ingest_names,
+    types_by_field,
+    escaped_ingest_names_sql,
 )
 from .control_totals import (
     MOST_RECORD_BYTES,
     check_totals,
-    cells_in,
+    cells_of_record,
     compute_totals,
 )
 from .csv_files import escape_glob
@@ -143,11 +143,11 @@ def schema_of(source: FileSource) -> str:
         return text_read_options(source)[1]
     if source.format == "csv":
         return ", ".join(
-            f"{quote(column)} STRING" for column in (*types_of(source), _CORRUPT_COLUMN)
+            f"{quote(column)} STRING" for column in (*types_by_field(source), _CORRUPT_COLUMN)
         )
     return ", ".join(
         f"{quote(column)} {sql_type(bronze_type(type))}"
-        for column, type in types_of(source).items()
+        for column, type in types_by_field(source).items()
     )
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #6c4ddaba
@@ -156,7 +156,7 @@ def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
 
     Of a record that is malformed all the cells are left out, and its text is kept.
     """
-    names = list(types_of(source))
+    names = list(types_by_field(source))
     aliases, more = aliases_of(source), f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
     former = {
         name: f"coalesce({', '.join(f'{more}[{sql_literal(alias)}]' for alias in aliases[name])})"
@@ -187,7 +187,7 @@ def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
         texts.selectExpr(
             "*",
             "CASE WHEN cardinality(_rescued) > 0 "
-            f"THEN to_json({escape_ingest_names('_rescued')}) END AS _datamaster_extra",
+            f"THEN to_json({escaped_ingest_names_sql('_rescued')}) END AS _datamaster_extra",
         ),
         names,
         source,
@@ -205,7 +205,9 @@ def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
         _cloud_csv_rows(read, source)
         if source.format == "csv"
         else read.selectExpr(
-            *map(quote, types_of(source)), f"{_loader_rescue_sql()} AS {RESCUE_COLUMN}", FILE_STRUCT
+            *map(quote, types_by_field(source)),
+            f"{_loader_rescue_sql()} AS {RESCUE_COLUMN}",
+            FILE_STRUCT,
         )
     )
 
@@ -216,7 +218,7 @@ def _loader_rescue_sql() -> str:
     In it no column of the file passes for what ingest says of a row.
     """
     told = f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
-    others = escape_ingest_names(f"map_filter({told}, (name, value) -> name != '_file_path')")
+    others = escaped_ingest_names_sql(f"map_filter({told}, (name, value) -> name != '_file_path')")
     has_own = " OR ".join(
         f"{RESCUE_COLUMN} LIKE {sql_literal(f'%{chr(34)}{name}{chr(34)}%')}"
         for name in INGEST_MEMBER_NAMES[1:]
@@ -313,7 +315,7 @@ def _read_totals_texts(
         .where(f"length(value) < {MOST_RECORD_BYTES}")
         .collect()
     ):
-        if (cells_in(row["value"], source.options) or [""])[0].removeprefix(
+        if (cells_of_record(row["value"], source.options) or [""])[0].removeprefix(
             "\N{ZERO WIDTH NO-BREAK SPACE}"
         ) == control.begins_with:
             found[row["path"]] = "" if row["path"] in found else row["value"]

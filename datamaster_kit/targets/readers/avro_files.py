@@ -18,9 +18,9 @@ from .casts import FILE_STRUCT
 from .csv_files import escape_glob
 from .json_files import (
     JSON_BLANKS,
-    json_items,
+    json_items_sql,
     rows_of_json,
-    strip_byte_order_mark,
+    without_byte_order_mark_sql,
 )
 from ..base import FileSource
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['CAPTURE_COLUMNS', 'CAPTURE_VALUE', 'avro_header_size', 'avro_damage', 'avro_schema',
            'Union', 'LogicalNumber', 'types_by_name', 'with_logical_types',
-           'event_place', 'read_captured_events', 'rows_of_events', 'json_event_rows']
+           'event_place_sql', 'read_captured_events', 'rows_of_events',
+           'json_event_rows']
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
 def _read_varint(file: IO[bytes]) -> int:
@@ -265,7 +266,7 @@ _ENQUEUED_AT = (
 _PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
 
 
-def _properties_json(column: str) -> str:
+def _properties_json_sql(column: str) -> str:
     """Return SQL for an event's properties as JSON, NULL where it has none.
 
     Bytes are in base 64.
@@ -280,7 +281,7 @@ def _properties_json(column: str) -> str:
     )
 
 
-def event_place(
+def event_place_sql(
     source: FileSource, own: str, partition: str = _PARTITION_PATTERN, size: str = ""
 ) -> str:
     """Return the SQL of `_datamaster_file` with the event that a record is of.
@@ -293,8 +294,8 @@ def event_place(
         "'offset', Offset, "
         "'partition', nullif(regexp_extract(_datamaster_file.path, "
         f"{sql_literal(partition)}, 1), ''), "
-        f"'properties', {_properties_json('Properties')}, 'system_properties', "
-        f"{_properties_json('SystemProperties')})"
+        f"'properties', {_properties_json_sql('Properties')}, 'system_properties', "
+        f"{_properties_json_sql('SystemProperties')})"
     )
     place = "_datamaster_file.*"
     if size:
@@ -341,15 +342,15 @@ def json_event_rows(
 ) -> DataFrame:
     """Return events, whose text is `value`, as rows of the contract: one for each record of JSON.
 
-    `partition` and `size` are those of `event_place`; a record's text is `_record`.
+    `partition` and `size` are those of `event_place_sql`; a record's text is `_record`.
     """
     items = (
         f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') "
-        f"THEN {json_items(strip_byte_order_mark('value'))} END"
+        f"THEN {json_items_sql(without_byte_order_mark_sql('value'))} END"
     )
     listed = events.selectExpr("*", f"{items} AS _items").selectExpr(
         "*", "explode(coalesce(_items, array(value))) AS _record"
     )
     own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
-    place = event_place(source, own, partition, size)
+    place = event_place_sql(source, own, partition, size)
     return rows_of_json(listed.selectExpr("_record AS value", place), source)

@@ -18,7 +18,7 @@ from ...contract.sql.table import (
     ENVELOPE_COLUMNS,
     EVENT_TYPE,
     delta_type,
-    drop_length_limits,
+    type_without_length_limits,
 )
 from .accepted_forms import FORM_BY_TYPE
 from ..base import FileSource
@@ -29,16 +29,18 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE',
            'RESCUE_COLUMN', 'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN',
-           'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN', 'exact_cast', 'unknown_members',
-           'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair_sql',
-           'mark_numbers', 'unmark_numbers', 'parse_whole_json', 'parse_marked_json',
-           'variant_text', 'base64_bytes', 'parse_rescued_members', 'members_json',
-           'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
-           'match_header', 'file_url', 'file_name_of', 'file_literal', 'refusal_query',
-           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
+           'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN', 'exact_cast_sql',
+           'unknown_members_sql', 'bronze_type', 'wider_decimal_sql_type', 'let_sql',
+           'has_half_pair_sql', 'marked_numbers_sql', 'unmarked_numbers_sql',
+           'parse_whole_json_sql', 'parse_marked_json_sql', 'variant_text_sql',
+           'base64_bytes_sql', 'rescued_members_sql', 'members_json_sql',
+           'rescued_texts_sql', 'escaped_ingest_names_sql', 'rescued_json_sql',
+           'match_header', 'file_url', 'file_name_of', 'file_struct_sql',
+           'refusal_query', 'types_by_field', 'aliases_of', 'misfit_text_sql',
+           'rows_of_texts', 'rest_of_row_sql']
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
-def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
+def exact_cast_sql(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
     """Return SQL that casts a text expression to a type.
 
     NULL where the text does not fit without loss.
@@ -50,11 +52,11 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("date") if "dateFormat" in options:
-            return _within_years(
+            return _within_years_sql(
                 _parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql
             )
         case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
-            return _within_years(
+            return _within_years_sql(
                 _parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"),
                 str(options["timestampFormat"]),
                 sql,
@@ -62,17 +64,17 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
-            return _json_to_variant(text)
+            return _json_to_variant_sql(text)
         case Scalar(name) as scalar:
-            fits = _value_limits(text, scalar, sql)
+            fits = _exact_value_conditions(text, scalar, sql)
             if FORM_BY_TYPE[name].is_asked:
                 fits.insert(0, _is_written_as_sql(text, name))
             value = f"try_cast({text} AS {sql})"
             return f"CASE WHEN {' AND '.join(fits)} THEN {value} END" if fits else value
-    return _cast_nested(text, bronze_type(type), options)
+    return _nested_cast_sql(text, bronze_type(type), options)
 
 
-def _within_years(value: str, format: str, sql: str) -> str:
+def _within_years_sql(value: str, format: str, sql: str) -> str:
     """Return SQL for a day or moment, of a type in SQL, of a text in a format.
 
     NULL where its year is not from 1 to 9999, or the format has none, so that Spark would take
@@ -120,7 +122,7 @@ def _is_written_as_sql(text: str, name: str) -> str:
     return f"{text} RLIKE {sql_literal(f'^(?:{FORM_BY_TYPE[name].pattern})$')}"
 
 
-def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
+def _exact_value_conditions(text: str, type: Scalar, sql: str) -> list[str]:
     """Return SQL that is true for a text whose value is what was written.
 
     The text is in its type's form. A decimal loses no digit; a double is neither infinite nor zero
@@ -137,7 +139,7 @@ def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
     return []
 
 
-def unknown_members(text: str, type: DataType) -> str:
+def unknown_members_sql(text: str, type: DataType) -> str:
     """Return SQL for the members of an object that its struct does not know, as JSON.
 
     NULL where there are none.
@@ -145,9 +147,9 @@ def unknown_members(text: str, type: DataType) -> str:
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    members = f"try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>)"
+    members = f"try_cast({parse_marked_json_sql(text)} AS MAP<STRING, VARIANT>)"
     left = f"map_filter({members}, (name, value) -> NOT array_contains({known}, name))"
-    return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
+    return f"nullif({unmarked_numbers_sql(f'to_json({left})')}, '{{}}')"
 
 
 def _has_digits_sql(text: str, precision: int, scale: int) -> str:
@@ -159,16 +161,16 @@ def _has_digits_sql(text: str, precision: int, scale: int) -> str:
     has_exponent = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)"
     mantissa = f"split_part(upper({text}), 'E', 1)"
     shift = f"coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0)"
-    is_short = f"{_decimal_count(mantissa)} - {shift} <= {38 - (precision - scale)}"
+    is_short = f"{_decimal_count_sql(mantissa)} - {shift} <= {38 - (precision - scale)}"
     narrow = f"try_cast({text} AS DECIMAL({precision},{scale}))"
-    wide = f"try_cast({text} AS {wider_decimal(precision, scale)})"
+    wide = f"try_cast({text} AS {wider_decimal_sql_type(precision, scale)})"
     return (
         f"CASE WHEN {has_exponent} THEN {is_short} AND {narrow} = {wide} "
-        f"ELSE {_decimal_count(text)} <= {scale} END"
+        f"ELSE {_decimal_count_sql(text)} <= {scale} END"
     )
 
 
-def _decimal_count(text: str) -> str:
+def _decimal_count_sql(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
     point = f"locate('.', {text})"
     return f"if({point} = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - {point})"
@@ -176,23 +178,23 @@ def _decimal_count(text: str) -> str:
 
 def bronze_type(type: DataType) -> DataType:
     """Return the type that bronze stores."""
-    return drop_length_limits(delta_type(type))
+    return type_without_length_limits(delta_type(type))
 
 
-def wider_decimal(precision: int, scale: int) -> str:
+def wider_decimal_sql_type(precision: int, scale: int) -> str:
     """Return the decimal type with the same digits before the point and as many after it as fit."""
     return f"DECIMAL(38,{38 - (precision - scale)})"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #6cf9580d
-def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
+def _nested_cast_sql(text: str, type: DataType, options: Mapping[str, Any]) -> str:
     """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss.
 
-    What a struct does not know stays out of it (`unknown_members`).
+    What a struct does not know stays out of it (`unknown_members_sql`).
     """
     is_castable = _is_castable_part_sql("whole", type, options)
-    value = f"CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)})"
+    value = f"CAST({_fitting_part_cast_sql('whole', type, options)} AS {sql_type(type)})"
     return let_sql(
-        parse_marked_json(text),
+        parse_marked_json_sql(text),
         "whole",
         f"CASE WHEN whole IS NOT NULL AND {is_castable} THEN {value} END",
     )
@@ -203,7 +205,7 @@ def let_sql(value: str, name: str, body: str) -> str:
     return f"element_at(transform(array({value}), {name} -> {body}), 1)"
 
 
-def _variant_parts(part: str, kind: str) -> str:
+def _variant_parts_sql(part: str, kind: str) -> str:
     """Return SQL for a variant as a list, or as a map with texts for names.
 
     NULL where it is none.
@@ -240,7 +242,7 @@ def has_half_pair_sql(text: str) -> str:
 UNICODE_ESCAPE = "\\u"
 
 
-def mark_numbers(value: str) -> str:
+def marked_numbers_sql(value: str) -> str:
     """Return SQL for JSON with each number as a text with a mark.
 
     Possessive, so that no length of it needs a deep stack.
@@ -248,12 +250,12 @@ def mark_numbers(value: str) -> str:
     return f"regexp_replace({value}, {sql_literal(_JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
 
 
-def unmark_numbers(text: str) -> str:
+def unmarked_numbers_sql(text: str) -> str:
     """Return SQL for JSON whose texts with a mark are numbers again."""
     return f"regexp_replace({text}, '\"{NUMBER_MARK}([^\"]*)\"', '$1')"
 
 
-def parse_whole_json(text: str) -> str:
+def parse_whole_json_sql(text: str) -> str:
     """Return SQL for JSON as a variant.
 
     NULL where the text is none, or anything stands behind the value.
@@ -271,11 +273,11 @@ def parse_whole_json(text: str) -> str:
     )
 
 
-def parse_marked_json(text: str) -> str:
+def parse_marked_json_sql(text: str) -> str:
     """Return SQL for JSON as a variant in which each number is a text with a mark.
 
-    `_variant_part_text` reads it. NULL where the text is none, anything stands behind the value, or
-    a text within it cannot be kept.
+    `_variant_part_text_sql` reads it. NULL where the text is none, anything stands behind the
+    value, or a text within it cannot be kept.
     """
     has_mark = (
         f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, "
@@ -285,21 +287,21 @@ def parse_marked_json(text: str) -> str:
         text,
         "_text",
         f"CASE WHEN NOT ({has_mark} OR {has_half_pair_sql('_text')}) "
-        f"THEN {parse_whole_json(mark_numbers('_text'))} END",
+        f"THEN {parse_whole_json_sql(marked_numbers_sql('_text'))} END",
     )
 
 
-def _json_to_variant(text: str) -> str:
+def _json_to_variant_sql(text: str) -> str:
     """Return SQL for JSON as a variant; NULL where it would not hold what was written."""
     return let_sql(
         text,
         "_text",
-        f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} "
-        f"OR {has_half_pair_sql('_text')}) THEN {parse_whole_json('_text')} END",
+        f"CASE WHEN NOT ({_stripped_texts_sql('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} "
+        f"OR {has_half_pair_sql('_text')}) THEN {parse_whole_json_sql('_text')} END",
     )
 
 
-def _strip_texts(value: str) -> str:
+def _stripped_texts_sql(value: str) -> str:
     """Return SQL for JSON without what stands in quotes.
 
     In two steps, because Java's regular expressions need a stack as deep as an alternative is
@@ -309,8 +311,8 @@ def _strip_texts(value: str) -> str:
     return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
-def _variant_part_text(part: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as the text that a scalar is cast from.
+def _variant_part_text_sql(part: str) -> str:
+    """Return SQL for a variant of `parse_marked_json_sql` as the text that a scalar is cast from.
 
     A number is as it is written; NULL for nothing.
     """
@@ -319,38 +321,38 @@ def _variant_part_text(part: str) -> str:
         "_said",
         f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, "
         f"{len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) "
-        f"THEN {unmark_numbers('_said')} ELSE _said END",
+        f"THEN {unmarked_numbers_sql('_said')} ELSE _said END",
     )
 
 
-def variant_text(value: str) -> str:
-    """Return SQL for a variant of `parse_marked_json` as text.
+def variant_text_sql(value: str) -> str:
+    """Return SQL for a variant of `parse_marked_json_sql` as text.
 
     Anything nested as JSON, a scalar as it is written.
     """
     return (
         f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' "
-        f"THEN {unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
+        f"THEN {unmarked_numbers_sql(f'to_json({value})')} ELSE {_variant_part_text_sql(value)} END"
     )
 
 
-def _cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
-    """Return SQL that casts a variant of `parse_marked_json` to a scalar type.
+def _part_cast_sql(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
+    """Return SQL that casts a variant of `parse_marked_json_sql` to a scalar type.
 
     Within JSON bytes are in base 64, as `to_json` writes them.
     """
-    text, name = _variant_part_text(part), f"text_{depth}"
+    text, name = _variant_part_text_sql(part), f"text_{depth}"
     match type.name:
         case "string":
             return text
         case "binary":
-            return base64_bytes(text)
+            return base64_bytes_sql(text)
         case "variant":
-            return _json_to_variant(unmark_numbers(f"to_json({part})"))
-    return let_sql(text, name, exact_cast(name, type, options))
+            return _json_to_variant_sql(unmarked_numbers_sql(f"to_json({part})"))
+    return let_sql(text, name, exact_cast_sql(name, type, options))
 
 
-def base64_bytes(text: str) -> str:
+def base64_bytes_sql(text: str) -> str:
     """Return SQL for the bytes that a text of JSON is, in base 64; NULL where it is none."""
     return f"try_to_binary({text}, 'base64')"
 
@@ -367,22 +369,22 @@ def _is_castable_part_sql(
         case Scalar():
             return (
                 f"({part} IS NULL OR is_variant_null({part}) "
-                f"OR ({_cast_part(part, type, options, depth)}) IS NOT NULL)"
+                f"OR ({_part_cast_sql(part, type, options, depth)}) IS NOT NULL)"
             )
         case Array(element):
             inside = (
-                f"coalesce(forall({_variant_parts(part, 'list')}, {item} -> "
+                f"coalesce(forall({_variant_parts_sql(part, 'list')}, {item} -> "
                 f"{_is_castable_part_sql(item, element.type, options, depth + 1)}), false)"
             )
         case Map(name, value):
             keys = let_sql(
-                f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})",
+                f"transform(map_keys({parts}), {key} -> {exact_cast_sql(key, name.type, options)})",
                 "keys",
                 f"NOT exists(keys, {key} -> {key} IS NULL) "
                 "AND cardinality(array_distinct(keys)) = cardinality(keys)",
             )
             inside = (
-                f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL "
+                f"forall(array({_variant_parts_sql(part, 'map')}), {parts} -> {parts} IS NOT NULL "
                 f"AND {keys} AND forall(map_values({parts}), {item} -> "
                 f"{_is_castable_part_sql(item, value.type, options, depth + 1)}))"
             )
@@ -402,13 +404,13 @@ def _is_castable_part_sql(
                 for item in members
             ]
             inside = (
-                f"forall(array({_variant_parts(part, 'map')}), {parts} -> "
+                f"forall(array({_variant_parts_sql(part, 'map')}), {parts} -> "
                 f"{' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
             )
     return f"({part} IS NULL OR is_variant_null({part}) OR {inside})"
 
 
-def _cast_fitting_part(
+def _fitting_part_cast_sql(
     part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
 ) -> str:
     """Return SQL that casts a variant, of which `_is_castable_part_sql` is true, to a type."""
@@ -417,32 +419,36 @@ def _cast_fitting_part(
         case Scalar("variant"):
             return (
                 f"CASE WHEN NOT is_variant_null({part}) "
-                f"THEN {_cast_part(part, type, options, depth)} END"
+                f"THEN {_part_cast_sql(part, type, options, depth)} END"
             )
         case Array(element):
             return (
-                f"transform({_variant_parts(part, 'list')}, {item} -> "
-                f"{_cast_fitting_part(item, element.type, options, depth + 1)})"
+                f"transform({_variant_parts_sql(part, 'list')}, {item} -> "
+                f"{_fitting_part_cast_sql(item, element.type, options, depth + 1)})"
             )
         case Map(name, value):
-            keys = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})"
+            keys = (
+                f"transform(map_keys({parts}), {key} -> {exact_cast_sql(key, name.type, options)})"
+            )
             values = (
                 f"transform(map_values({parts}), {item} -> "
-                f"{_cast_fitting_part(item, value.type, options, depth + 1)})"
+                f"{_fitting_part_cast_sql(item, value.type, options, depth + 1)})"
             )
-            return let_sql(_variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
+            return let_sql(
+                _variant_parts_sql(part, "map"), parts, f"map_from_arrays({keys}, {values})"
+            )
         case Struct(members):
             named = []
             for member in members:
                 column = sql_literal(member.column)
-                cast = _cast_fitting_part(f"{parts}[{column}]", member.type, options, depth + 1)
+                cast = _fitting_part_cast_sql(f"{parts}[{column}]", member.type, options, depth + 1)
                 named.append(f"{column}, {cast}")
             return let_sql(
-                _variant_parts(part, "map"),
+                _variant_parts_sql(part, "map"),
                 parts,
                 f"CASE WHEN {parts} IS NOT NULL THEN named_struct({', '.join(named)}) END",
             )
-    return _cast_part(part, type, options, depth)
+    return _part_cast_sql(part, type, options, depth)
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
@@ -459,44 +465,44 @@ IS_RECORD = (
 )
 
 
-def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
-    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`).
+def rescued_members_sql(text: str = RESCUE_COLUMN) -> str:
+    """Return SQL for what is rescued of a row, as a map of variants (`variant_text_sql`).
 
     NULL for nothing.
 
-    Numbers are as they are written (`parse_marked_json`): `from_json` makes 1.1 of `1.10`, and
+    Numbers are as they are written (`parse_marked_json_sql`): `from_json` makes 1.1 of `1.10`, and
     doubles of those
     with many digits.
     """
     as_texts = "from_json(_rescued, 'MAP<STRING, STRING>')"
     otherwise = f"transform_values({as_texts}, (_name, _value) -> CAST(_value AS VARIANT))"
-    exactly = f"try_cast({parse_marked_json('_rescued')} AS MAP<STRING, VARIANT>)"
+    exactly = f"try_cast({parse_marked_json_sql('_rescued')} AS MAP<STRING, VARIANT>)"
     return let_sql(text, "_rescued", f"coalesce({exactly}, {otherwise})")
 
 
-def members_json(members: str) -> str:
-    """Return SQL for the JSON of a map of `parse_rescued_members`.
+def members_json_sql(members: str) -> str:
+    """Return SQL for the JSON of a map of `rescued_members_sql`.
 
     With its numbers as they were written.
     """
-    return unmark_numbers(f"to_json({members})")
+    return unmarked_numbers_sql(f"to_json({members})")
 
 
-def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
+def rescued_texts_sql(text: str = RESCUE_COLUMN) -> str:
     """Return SQL for what is rescued of a row as a map of texts, each as it was written.
 
     NULL for nothing.
     """
     return (
-        f"transform_values({parse_rescued_members(text)}, (_name, _value) -> "
-        f"{variant_text('_value')})"
+        f"transform_values({rescued_members_sql(text)}, (_name, _value) -> "
+        f"{variant_text_sql('_value')})"
     )
 
 
-def escape_ingest_names(members: str) -> str:
+def escaped_ingest_names_sql(members: str) -> str:
     """Return SQL for a map of what a record says more, without ingest's own names.
 
-    A name that ingest has for itself (OWN_NAMES) has a number behind it, as a second column of a
+    A name that ingest has for itself has a number behind it, as a second column of a
     name has (`match_header`).
     """
     own = f"array({', '.join(map(sql_literal, INGEST_MEMBER_NAMES))})"
@@ -513,7 +519,7 @@ def escape_ingest_names(members: str) -> str:
     )
 
 
-def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
+def rescued_json_sql(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
     """Return SQL for the JSON of what did not fit.
 
     `misfits` are (name, text expression that is NULL where nothing is to be kept).
@@ -585,14 +591,14 @@ def _select_typed_columns(
     """Return a SELECT's columns.
 
     Each field typed from its text, which is found at `text` formatted with the position, unless a
-    field in `ready` has its value already, at READY.
+    field in `ready` has its value already, in its READY_COLUMN.
     """
     columns = []
     for name, type in types.items():
         if name in ready:
             expression = READY_COLUMN.format(positions[name])
         elif name in positions:
-            expression = exact_cast(text.format(positions[name]), type, options)
+            expression = exact_cast_sql(text.format(positions[name]), type, options)
         else:
             expression = f"CAST(NULL AS {sql_type(bronze_type(type))})"
         columns.append(f"{expression} AS {quote(name)}")
@@ -643,7 +649,7 @@ def file_name_of(file: str) -> str:
     return file_url(file).rpartition("/")[2]
 
 
-def file_literal(
+def file_struct_sql(
     path: str, name: str, size: int, modified: int, block_start: str, more: str = ""
 ) -> str:
     """Return the SQL of `_datamaster_file` for a file that is known.
@@ -668,17 +674,17 @@ def refusal_query(
     """
     columns = [
         f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}"
-        for column, type in types_of(source).items()
+        for column, type in types_by_field(source).items()
     ]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
     members = {"event": EVENT_TYPE} if source.is_captured else {}
     members |= {"envelope": _ENVELOPE_TYPE} if source.keeps_envelope else {}
     more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
-    file = file_literal(path, name, size, modified, f"CAST({size} AS BIGINT)", more)
+    file = file_struct_sql(path, name, size, modified, f"CAST({size} AS BIGINT)", more)
     return f"SELECT {', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file])}"
 
 
-def types_of(source: FileSource) -> dict[str, DataType]:
+def types_by_field(source: FileSource) -> dict[str, DataType]:
     """Return the type of each of a source's columns."""
     return {item.column: item.type for item in source.fields}
 
@@ -688,12 +694,12 @@ def aliases_of(source: FileSource) -> dict[str, tuple[str, ...]]:
     return {item.column: item.aliases for item in source.fields if item.aliases}
 
 
-def misfit_text(column: str, text: str, type: DataType) -> str:
+def misfit_text_sql(column: str, text: str, type: DataType) -> str:
     """Return SQL for what a column could not take of its text.
 
     All of it, the members that a struct does not know, or NULL.
     """
-    unknown = f" ELSE {unknown_members(text, type)}" if isinstance(type, Struct) else ""
+    unknown = f" ELSE {unknown_members_sql(text, type)}" if isinstance(type, Struct) else ""
     return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"
 
 
@@ -710,20 +716,20 @@ def rows_of_texts(
     are there too.
 
     `extra` is a column with more that the contract does not know, as a JSON object, or NULL.
-    `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
+    `ready` are fields with a value there already, in READY_COLUMN, and the text of a misfit.
     """
-    types = types_of(source)
+    types = types_by_field(source)
     positions, extras = match_header(header, list(types), aliases_of(source))
     typed = texts.selectExpr(
         "*", *_select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready)
     )
     misfits = [
-        (name, misfit_text(quote(name), TEXT_COLUMN.format(position), types[name]))
+        (name, misfit_text_sql(quote(name), TEXT_COLUMN.format(position), types[name]))
         for name, position in positions.items()
         if bronze_type(types[name]) != Scalar("string")
     ]
     misfits += [(name, TEXT_COLUMN.format(position)) for position, name in extras.items()]
-    kept = render_rescued_json(
+    kept = rescued_json_sql(
         [*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path"
     )
     if not extra:
@@ -751,7 +757,7 @@ def rows_of_texts(
 REST_COLUMN = "_datamaster_rest"
 
 
-def rest_of_row(
+def rest_of_row_sql(
     texts: Mapping[int, str],
     to_cast: Mapping[int, DataType],
     options: Mapping[str, Any],
@@ -760,7 +766,7 @@ def rest_of_row(
 ) -> str:
     """Return SQL for a struct of a row's texts, of the values of some fields, and of `more`.
 
-    Texts are TEXT, by position. The values of the fields `to_cast` (READY) are those in `values`,
+    Texts are in TEXT_COLUMN, by position. The values of `to_cast` (READY_COLUMN) are in `values`,
     or else what the texts are cast to.
     """
     found = [f"'{TEXT_COLUMN.format(position)}', {text}" for position, text in texts.items()]
@@ -768,7 +774,7 @@ def rest_of_row(
         TEXT_COLUMN.format(position): f"_texts.{TEXT_COLUMN.format(position)}" for position in texts
     }
     for position, type in to_cast.items():
-        cast = exact_cast(parts[TEXT_COLUMN.format(position)], type, options)
+        cast = exact_cast_sql(parts[TEXT_COLUMN.format(position)], type, options)
         parts[READY_COLUMN.format(position)] = (
             f"coalesce({values[position]}, {cast})" if position in values else cast
         )

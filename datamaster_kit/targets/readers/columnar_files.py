@@ -26,12 +26,12 @@ from .casts import (
     RESCUE_COLUMN,
     aliases_of,
     bronze_type,
-    exact_cast,
+    exact_cast_sql,
     let_sql,
     match_header,
-    render_rescued_json,
-    types_of,
-    unknown_members,
+    rescued_json_sql,
+    types_by_field,
+    unknown_members_sql,
 )
 from .csv_files import local_path, escape_glob
 from .read_errors import innermost_message
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ['fit_value', 'read_columnar', 'group_by_schema']
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #683c7f15
-def _column_text(column: str, type: DataType) -> str:
+def _column_text_sql(column: str, type: DataType) -> str:
     """Return SQL for a typed column as text.
 
     Bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON.
@@ -52,14 +52,14 @@ def _column_text(column: str, type: DataType) -> str:
     match type:
         case Union(members):
             texts = (
-                _column_text(f"{column}._{number}", item.type)
+                _column_text_sql(f"{column}._{number}", item.type)
                 for number, item in enumerate(members)
             )
             return f"coalesce({', '.join(texts)}, NULL)"
         case LogicalNumber():
             return (
                 f"CASE WHEN {_is_logical_number_sql(column, type)} "
-                f"THEN {_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+                f"THEN {_logical_number_text_sql(column, type)} ELSE CAST({column} AS STRING) END"
             )
         case Scalar("binary" | "string"):
             text = f"try_validate_utf8(CAST({column} AS STRING))"
@@ -100,7 +100,9 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
             )
         case Map(name, value):
             text = (
-                f"base64({key})" if name.type == Scalar("binary") else _column_text(key, name.type)
+                f"base64({key})"
+                if name.type == Scalar("binary")
+                else _column_text_sql(key, name.type)
             )
             return (
                 f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), "
@@ -115,7 +117,7 @@ def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
             ]
             return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
         case LogicalNumber() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
-            return _column_text(column, type)
+            return _column_text_sql(column, type)
     return column
 
 
@@ -127,7 +129,7 @@ def _is_logical_number_sql(column: str, type: LogicalNumber) -> str:
     }.get(type.meaning, "true")
 
 
-def _logical_number_text(column: str, type: LogicalNumber) -> str:
+def _logical_number_text_sql(column: str, type: LogicalNumber) -> str:
     """Return SQL for the text of a time, or of a moment, that is there as a number.
 
     The moment is in nanoseconds.
@@ -226,7 +228,7 @@ def _is_valid_value_sql(value: str, type: DataType, depth: int = 0) -> str:
     return " AND ".join(filter(None, checks))
 
 
-def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
+def _scalar_cast_sql(value: str, there: DataType, wanted: Scalar) -> str:
     """Return SQL for a value of another type as a scalar one.
 
     NULL where it would not stay what it is: it is read as its text would be, and a number only
@@ -240,18 +242,20 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             "float",
             "double",
         ):
-            return value if name == other else _cast_scalar(value, Scalar(name), wanted)
+            return value if name == other else _scalar_cast_sql(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
             return (
                 f"CASE WHEN {_is_logical_number_sql(value, there)} "
-                f"THEN {_logical_number_text(value, there)} END"
+                f"THEN {_logical_number_text_sql(value, there)} END"
             )
-        case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
+        case Scalar(
+            "binary"
+        ), Scalar():  # not by `_column_text_sql`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
             is_text = wanted == Scalar("string")
-            return text if is_text else let_sql(text, "_text", exact_cast("_text", wanted))
+            return text if is_text else let_sql(text, "_text", exact_cast_sql("_text", wanted))
         case Scalar("string"), Scalar():
-            cast = exact_cast(value, wanted)
+            cast = exact_cast_sql(value, wanted)
             return (
                 f"CASE WHEN is_valid_utf8({value}) THEN {cast} END"
                 if wanted.name == "variant"
@@ -267,7 +271,7 @@ def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
                 f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} "
                 f"AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
             )
-    return exact_cast(_column_text(value, there), wanted)
+    return exact_cast_sql(_column_text_sql(value, there), wanted)
 
 
 def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
@@ -293,10 +297,10 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
                 fits for fits, _ in each
             ), f"coalesce({', '.join(cast for _, cast in each)})"
         case (_, Scalar() as scalar):
-            cast = _cast_scalar(value, there, scalar)
+            cast = _scalar_cast_sql(value, there, scalar)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case (Scalar("string" | "variant"), _):
-            cast = exact_cast(_column_text(value, there), wanted)
+            cast = exact_cast_sql(_column_text_sql(value, there), wanted)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case Array(some), Array(other):
             fits, cast = fit_value(item, some.type, other.type, depth + 1)
@@ -322,7 +326,7 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
                 f"map_from_arrays({key_cast}, transform(map_values({value}), {item} -> {cast}))",
             )
         case (Struct() | Map(Field(type=Scalar("string"))), Struct(others)):
-            return _fit_members(value, there, others, depth)
+            return _fitted_members_sql(value, there, others, depth)
         case (Struct(members), Map(Field(type=Scalar("string")), part)) if members:
             each = [
                 fit_value(f"{value}._{number}", found.type, part.type, depth + 1)
@@ -340,7 +344,7 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
     return f"{value} IS NULL", f"CAST(NULL AS {sql_type(wanted)})"
 
 
-def _fit_members(
+def _fitted_members_sql(
     value: str, there: Struct | Map, wanted: Sequence[Field], depth: int
 ) -> tuple[str, str]:
     """Return what `fit_value` does of a struct, or of a map by texts, for a struct."""
@@ -358,7 +362,7 @@ def _fit_members(
             item.column: (f"try_element_at({value}, {sql_literal(item.column)})", there.value.type)
             for item in wanted
         }
-        unknown = [f"({value} IS NULL OR cardinality({_unknown_entries(value, wanted)}) = 0)"]
+        unknown = [f"({value} IS NULL OR cardinality({_unknown_entries_sql(value, wanted)}) = 0)"]
     each = {
         item.column: fit_value(*found[item.column], item.type, depth + 1)
         if item.column in found
@@ -370,7 +374,7 @@ def _fit_members(
     return fits, f"CASE WHEN {value} IS NOT NULL THEN named_struct({named}) END"
 
 
-def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
+def _unknown_entries_sql(value: str, wanted: Sequence[Field]) -> str:
     """Return SQL for the entries of a map whose keys no member has for a name."""
     return (
         f"map_filter({value}, (name, part) -> name NOT "
@@ -378,7 +382,7 @@ def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
     )
 
 
-def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
+def _column_cast_sql(column: str, there: DataType, wanted: DataType) -> str:
     """Return SQL for a column as a type that bronze stores.
 
     NULL where a value does not fit it (`fit_value`).
@@ -391,7 +395,7 @@ def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
     )
 
 
-def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
+def _unknown_text_sql(column: str, there: DataType, wanted: DataType) -> str:
     """Return SQL for what a struct does not know of a column, as JSON.
 
     NULL where there is nothing, or no struct is wanted.
@@ -402,7 +406,7 @@ def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
     match there:
         case Union(members):
             texts = (
-                _unknown_text(f"{column}._{number}", item.type, wanted)
+                _unknown_text_sql(f"{column}._{number}", item.type, wanted)
                 for number, item in enumerate(members)
             )
             return f"coalesce({', '.join(texts)}, NULL)"
@@ -418,8 +422,9 @@ def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
                 else "NULL"
             )
         case Map():
-            return f"nullif({_column_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
-    return unknown_members(_column_text(column, there), wanted)
+            entries = _unknown_entries_sql(column, wanted.fields)
+            return f"nullif({_column_text_sql(entries, there)}, '{{}}')"
+    return unknown_members_sql(_column_text_sql(column, there), wanted)
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #07de97d0
 def _has_text(kind: DataType) -> bool:
@@ -483,7 +488,7 @@ def read_columnar(
         .option(_PAGE_SUMS, True)
         .load(list(map(escape_glob, files)))
     )
-    types = types_of(source)
+    types = types_by_field(source)
     positions, extras = match_header([item.name for item in there], list(types), aliases_of(source))
     alike = {
         index
@@ -499,19 +504,19 @@ def read_columnar(
             continue
         column, kind = _RAW_COLUMN.format(positions[name]), there[positions[name]].type
         columns.append(
-            f"{column if positions[name] in same else _cast_column(column, kind, wanted)} "
+            f"{column if positions[name] in same else _column_cast_sql(column, kind, wanted)} "
             f"AS {quote(name)}"
         )
         if positions[name] not in same:
             misfits.append(
                 (
                     name,
-                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} "
-                    f"ELSE {_unknown_text(column, kind, wanted)} END",
+                    f"CASE WHEN {quote(name)} IS NULL THEN {_column_text_sql(column, kind)} "
+                    f"ELSE {_unknown_text_sql(column, kind, wanted)} END",
                 )
             )
     misfits += [
-        (name, _column_text(_RAW_COLUMN.format(index), there[index].type))
+        (name, _column_text_sql(_RAW_COLUMN.format(index), there[index].type))
         for index, name in extras.items()
     ]
     every = [_RAW_COLUMN.format(index) for index in range(len(there))]
@@ -537,7 +542,7 @@ def read_columnar(
     )
     return typed.selectExpr(
         *map(quote, types),
-        f"{render_rescued_json(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}",
+        f"{rescued_json_sql(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}",
         "_datamaster_file",
     )
 
@@ -621,8 +626,8 @@ def _find_lossy_moments(path: Path) -> str:
         for group in range(file.num_row_groups):
             for name in names:
                 pairs = zip(
-                    _moments(coarse.read_row_group(group, [name])),
-                    _moments(fine.read_row_group(group, [name])),
+                    _moment_numbers(coarse.read_row_group(group, [name])),
+                    _moment_numbers(fine.read_row_group(group, [name])),
                     strict=True,
                 )
                 if any(((nanos - micros * 1000) != 0).any() for micros, nanos in pairs):
@@ -630,7 +635,7 @@ def _find_lossy_moments(path: Path) -> str:
     return ""
 
 
-def _moments(found: Any) -> list[Any]:
+def _moment_numbers(found: Any) -> list[Any]:
     """Return the moments within a table of Arrow, as whole numbers that go round at their end.
 
     As those of nanoseconds do for a year that is far away.

@@ -16,28 +16,28 @@ from ...contract.control_totals import RECORD_COUNT_NAME, ControlTotals, TotalCo
 from ...contract.model import DataType, Field, Scalar
 from ...contract.sql.sqltype import quote
 from .casts import IS_RECORD
-from .csv_files import records_in
+from .csv_files import csv_records_of_lines
 from .text_copies import allow_any_length
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'exact_sum_sql', 'compute_totals',
-           'check_totals', 'cut_totals_record', 'read_side_file']
+__all__ = ['MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_of_record', 'exact_sum_sql',
+           'compute_totals', 'check_totals', 'cut_totals_record', 'read_side_file']
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #2ff2b024
 _TOTAL_PATTERN = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
 MOST_RECORD_BYTES = 1 << 20  # of a record, or a side file, with totals
 
 
-def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
+def cells_of_record(record: str, options: Mapping[str, Any]) -> list[str]:
     """Return the cells of one record of csv, without blanks around them.
 
     `options` are the source's.
     """
     with allow_any_length():
-        return [cell.strip() for cell in next(records_in([record], options), [])]
+        return [cell.strip() for cell in next(csv_records_of_lines([record], options), [])]
 
 
 def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def _parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
     pairs = [_TOTAL_PATTERN.fullmatch(line) for line in lines]
     if lines and all(pairs):
         return _join_duplicates((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
-    rows = [cells_in(line, options) for line in lines]
+    rows = [cells_of_record(line, options) for line in lines]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         raise ValueError(
             "it is neither an object of JSON, nor lines of a name and a value, nor a header "
@@ -85,7 +85,7 @@ def _parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any])
         members = _parse_totals_file(text, options)
     else:
         members = {
-            str(number): cell for number, cell in enumerate(cells_in(text, options), start=1)
+            str(number): cell for number, cell in enumerate(cells_of_record(text, options), start=1)
         }
     wanted = {**({RECORD_COUNT_NAME: control.count} if control.count else {}), **control.sums}
     return {name: members.get(cell, "") for name, cell in wanted.items()}
@@ -219,7 +219,7 @@ def cut_totals_record(
         content = file.read(MOST_RECORD_BYTES)
         begin, end = (_first_line if control.place == "header" else _last_line)(content)
         record = content[begin:end].decode("utf-8-sig", errors="replace").strip("\r\n")
-        if (cells_in(record, options) or [""])[0] != control.begins_with:
+        if (cells_of_record(record, options) or [""])[0] != control.begins_with:
             return None
         with copy.open("wb") as rest:
             for first, last in ((0, start + begin), (start + end, size)):

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.source_options import (
     CSV_READER_OPTIONS,
-    codec_of,
+    python_codec_name,
     is_option_true,
     quote_escape,
 )
@@ -33,10 +33,10 @@ from .casts import (
     FILE_STRUCT,
     TEXT_COLUMN,
     aliases_of,
-    exact_cast,
+    exact_cast_sql,
     match_header,
     rows_of_texts,
-    types_of,
+    types_by_field,
 )
 from .packed_files import open_plain, packing_of
 from ..base import FileSource
@@ -44,7 +44,7 @@ from .text_copies import (
     ENVELOPE_MARK,
     CsvMarks,
     allow_any_length,
-    blanks_of,
+    blank_line_bytes,
     has_open_quote,
     is_too_wide,
     is_utf8_text,
@@ -55,11 +55,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CHUNK_BYTES', 'LINE_FEED', 'has_header', 'is_utf8', 'encoding_of', 'records_in',
-           'csv_records', 'escape_of', 'local_path', 'escape_glob', 'Quotes',
-           'range_bounds', 'whole_lines', 'is_within_quotes', 'marks_of', 'needs_copy',
-           'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract',
-           'spark_csv_options', 'read_csv', 'strip_envelope_column', 'csv_parts']
+__all__ = ['CHUNK_BYTES', 'LINE_FEED', 'has_header', 'is_utf8', 'encoding_of',
+           'csv_records_of_lines', 'csv_records', 'escape_of', 'local_path',
+           'escape_glob', 'Quotes', 'range_bounds', 'chunks_of_whole_lines',
+           'is_within_quotes', 'csv_marks', 'is_copy_needed', 'CsvProfile',
+           'profile_csv', 'header_reason', 'is_record_of_contract', 'spark_csv_options',
+           'read_csv', 'strip_envelope_column', 'csv_row_sets']
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #2bf4f070
 def has_header(options: Mapping[str, Any]) -> bool:
@@ -78,11 +79,11 @@ def is_utf8(options: Mapping[str, Any]) -> bool:
 def encoding_of(options: Mapping[str, Any]) -> str:
     """Return the name of Python's codec of the files' encoding."""
     given = str(options.get("encoding", "utf-8"))
-    found = codec_of(given) or given
+    found = python_codec_name(given) or given
     return "utf-8-sig" if found in ("utf-8", "ascii") else found
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #b277abe8
-def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[list[str]]:
+def csv_records_of_lines(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[list[str]]:
     """Yield the cells of each record in lines of csv, as texts. `options` are the source's."""
     delimiter, mark = str(options.get("delimiter", ",")) or ",", str(options.get("quote", '"'))
     if len(delimiter) > 1:
@@ -105,7 +106,7 @@ def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
     `options` are the source's.
     """
     comment, last = str(options.get("comment", "")), ""
-    blanks = blanks_of((str(options.get("delimiter", ",")) or ",").encode()).decode()
+    blanks = blank_line_bytes((str(options.get("delimiter", ",")) or ",").encode()).decode()
 
     def track_last_line(lines: Iterable[str]) -> Iterator[str]:
         nonlocal last
@@ -120,7 +121,7 @@ def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
     ):
         yield from (
             record
-            for record in records_in(track_last_line(lines), options)
+            for record in csv_records_of_lines(track_last_line(lines), options)
             if len(record) > 1 or last.strip(blanks)
         )
 
@@ -204,11 +205,11 @@ def _has_blank_records(path: Path, delimiter: bytes) -> bool:
 
     Spark takes that for no record where it reads line by line.
     """
-    if delimiter.strip(blanks_of(b"")) or packing_of(path):
+    if delimiter.strip(blank_line_bytes(b"")) or packing_of(path):
         return False
     return any(
         delimiter in found[1]
-        for lines in whole_lines(path)
+        for lines in chunks_of_whole_lines(path)
         for found in _BLANK_LINES.finditer(b"\n" + lines)
     )
 
@@ -222,7 +223,7 @@ def _quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int)
     Given the bytes of the quote and of the delimiter.
     """
     are_plain = True
-    for lines in whole_lines(path, start, end):
+    for lines in chunks_of_whole_lines(path, start, end):
         if mark in lines:
             quotes = _quotes_in(lines, mark, delimiter)
             if quotes.go_over_lines:
@@ -243,7 +244,7 @@ def range_bounds(size: int, count: int) -> tuple[int, ...]:
     return tuple(size * number // parts for number in range(parts + 1))
 
 
-def whole_lines(
+def chunks_of_whole_lines(
     path: Path, start: int = 0, end: int = sys.maxsize, size: int = CHUNK_BYTES
 ) -> Iterator[bytes]:
     """Yield a file's lines, so many bytes at a time and the rest of a line.
@@ -271,10 +272,10 @@ def _quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
         return Quotes(go_over_lines=True)
     if b"\r" in lines and is_within_quotes(at, np.flatnonzero(text == _CARRIAGE_RETURN)):
         return Quotes(go_over_lines=True)
-    return Quotes(are_plain=_are_paired(text, at, delimiter))
+    return Quotes(are_plain=_is_quote_paired(text, at, delimiter))
 
 
-def _are_paired(text: Any, at: Any, delimiter: int) -> bool:
+def _is_quote_paired(text: Any, at: Any, delimiter: int) -> bool:
     """Each quote of a text opens or closes a cell, or is doubled within one.
 
     `at` are the offsets of the quotes, which are even in number.
@@ -314,7 +315,7 @@ def _cell_limit(columns: int) -> int:
     return max(20_480, 2 * columns)
 
 
-def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMarks:
+def csv_marks(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMarks:
     """Return how a csv file is written, in UTF-8; `options` are the source's."""
     names = {
         "delimiter": options.get("delimiter") or ",",
@@ -330,9 +331,9 @@ def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMar
     )
 
 
-def needs_copy(path: Path, marks: CsvMarks) -> bool:
+def is_copy_needed(path: Path, marks: CsvMarks) -> bool:
     """A plain csv file in UTF-8 has what Spark's reader would not take as it is written."""
-    for lines in whole_lines(path):
+    for lines in chunks_of_whole_lines(path):
         if not is_utf8_text(lines) or (
             len(lines) > marks.most_cells
             and any(is_too_wide(line, marks) for line in lines.splitlines())
@@ -352,7 +353,7 @@ def _has_blank_line(content: Any, marks: CsvMarks) -> bool:
     """A line of a file whose lines end with a line feed has blanks and no cells."""
     starts = 3 if content[:3] == codecs.BOM_UTF8 else 0
     first = content[starts : starts + CHUNK_BYTES].partition(b"\n")[0]
-    return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(
+    return (bool(first) and not first.strip(blank_line_bytes(marks.delimiter))) or any(
         marks.delimiter not in found[1] for found in _BLANK_LINES.finditer(content)
     )
 
@@ -376,7 +377,7 @@ def _is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
         ]
     )
     text = np.frombuffer(content[:], np.uint8)
-    return len(at) % 2 == 0 and _are_paired(text, at, marks.delimiter[0])
+    return len(at) % 2 == 0 and _is_quote_paired(text, at, marks.delimiter[0])
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #c099e541
 @dataclass(frozen=True)
@@ -408,7 +409,7 @@ def profile_csv(file: str, source: FileSource, copy: Path | None = None) -> CsvP
     quotes = _quotes_of(path, source.options) if header else Quotes()
     look = CsvProfile(
         file,
-        header if has_header(source.options) or not header else tuple(types_of(source)),
+        header if has_header(source.options) or not header else tuple(types_by_field(source)),
         quotes,
         copy=copy,
     )
@@ -422,7 +423,7 @@ _MOST_UNKNOWN = (
 
 def header_reason(header: Sequence[str], source: FileSource) -> str:
     """Return why a file's first record cannot be its header, or an empty text."""
-    names = list(types_of(source))
+    names = list(types_by_field(source))
     if len(header) > len(names) + _MOST_UNKNOWN:
         return (
             f"its header has {len(header)} columns, which is more than {_MOST_UNKNOWN} beside "
@@ -439,16 +440,16 @@ def header_reason(header: Sequence[str], source: FileSource) -> str:
     )
 
 
-def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource) -> bool:
+def is_record_of_contract(spark: SparkSession, cells: Sequence[str], source: FileSource) -> bool:
     """Cells are as many as the contract's columns, and fit them.
 
     Each is empty or a value of its column's type.
     """
-    types = types_of(source)
+    types = types_by_field(source)
     if len(cells) != len(types) or not any(cells):
         return False
     casts = [
-        f"({exact_cast(sql_literal(cell), type, source.options)}) IS NOT NULL"
+        f"({exact_cast_sql(sql_literal(cell), type, source.options)}) IS NOT NULL"
         for cell, type in zip(cells, types.values(), strict=True)
         if cell
     ]
@@ -520,7 +521,7 @@ def strip_envelope_column(first: Any, malformed: Any) -> Any:
     ).otherwise(malformed)
 
 
-def csv_parts(
+def csv_row_sets(
     spark: SparkSession, looks: Sequence[CsvProfile], source: FileSource, place: str = FILE_STRUCT
 ) -> list[DataFrame]:
     """Return the rows of csv files, those read together that can be.

@@ -21,19 +21,19 @@ from .casts import (
     UNICODE_ESCAPE,
     aliases_of,
     bronze_type,
-    base64_bytes,
+    base64_bytes_sql,
     has_half_pair_sql,
-    mark_numbers,
+    marked_numbers_sql,
     let_sql,
-    parse_marked_json,
-    unmark_numbers,
-    rest_of_row,
+    parse_marked_json_sql,
+    unmarked_numbers_sql,
+    rest_of_row_sql,
     rows_of_texts,
-    types_of,
-    variant_text,
-    parse_whole_json,
-    wider_decimal,
-    escape_ingest_names,
+    types_by_field,
+    variant_text_sql,
+    parse_whole_json_sql,
+    wider_decimal_sql_type,
+    escaped_ingest_names_sql,
 )
 from .csv_files import is_utf8, escape_glob
 from ..base import FileSource
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['JSON_BLANKS', 'is_whole_file', 'text_read_options', 'read_json_records',
-           'json_record_rows', 'json_items', 'strip_byte_order_mark',
-           'has_only_fields_sql', 'plain_parse_type', 'exact_parse_type',
-           'split_records', 'cast_record', 'rest_of_record', 'read_json', 'rows_of_json',
-           'rows_of_records']
+           'json_record_rows', 'json_items_sql', 'without_byte_order_mark_sql',
+           'has_only_fields_sql', 'plain_parse_sql_type', 'exact_parse_sql_type',
+           'split_records', 'record_cast_sql', 'rest_of_record_sql', 'read_json',
+           'rows_of_json', 'rows_of_records']
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #815879ad
 def is_whole_file(source: FileSource) -> bool:
@@ -102,8 +102,9 @@ def json_record_rows(read: DataFrame, source: FileSource, place: str = FILE_STRU
     )
     if not is_whole_file(source):
         return found
+    items = json_items_sql(without_byte_order_mark_sql("value"))
     return found.selectExpr(
-        f"explode(coalesce({json_items(strip_byte_order_mark('value'))}, array(value))) AS value",
+        f"explode(coalesce({items}, array(value))) AS value",
         "_datamaster_file",
     )
 
@@ -111,7 +112,7 @@ def json_record_rows(read: DataFrame, source: FileSource, place: str = FILE_STRU
 JSON_BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-def json_items(text: str) -> str:
+def json_items_sql(text: str) -> str:
     """Return SQL for the items of a list in JSON, each as JSON.
 
     With numbers and halves of surrogate pairs as they are written; NULL where the text is no list,
@@ -126,12 +127,12 @@ def json_items(text: str) -> str:
         f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', "
         f"{sql_literal(_HALF_PAIR_REPLACEMENT)})"
     )
-    shown = unmark_numbers(halves)
+    shown = unmarked_numbers_sql(halves)
     has_mark = (
         f"contains(_list, {sql_literal(NUMBER_MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
     )
     items = let_sql(
-        f"try_cast({parse_whole_json(mark_numbers(hidden))} AS ARRAY<VARIANT>)",
+        f"try_cast({parse_whole_json_sql(marked_numbers_sql(hidden))} AS ARRAY<VARIANT>)",
         "_items",
         f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)",
     )
@@ -141,7 +142,7 @@ def json_items(text: str) -> str:
 _HALF_PAIR_REPLACEMENT = r"\\u$1"
 
 
-def strip_byte_order_mark(value: str) -> str:
+def without_byte_order_mark_sql(value: str) -> str:
     """Return SQL for a text without a byte-order mark."""
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
@@ -163,7 +164,7 @@ def _only_members_sql(names: Sequence[str]) -> str:
     return f"coalesce(({same}) AND (locate('}}', value) = length(value) OR {is_alone}), false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #4102b5de
-def _colon_count(text: str) -> str:
+def _colon_count_sql(text: str) -> str:
     """Return SQL for the number of colons in a text."""
     return f"(octet_length({text}) - octet_length(replace({text}, ':', '')))"
 
@@ -177,39 +178,39 @@ def has_only_fields_sql(types: Mapping[str, DataType]) -> str:
     texts = ", ".join(
         f"_typed.{quote(name)}"
         for name, type in types.items()
-        if exact_parse_type(type) == "STRING"
+        if exact_parse_sql_type(type) == "STRING"
     )
     ends = (
         "startswith(value, '{') AND endswith(value, '}') AND octet_length(replace(value, '}', "
         "'')) = octet_length(value) - 1"
     )
     among = (
-        f" OR (NOT contains(value, '\\\\') AND {_colon_count('value')} = {found} + "
-        f"{_colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})"
+        f" OR (NOT contains(value, '\\\\') AND {_colon_count_sql('value')} = {found} + "
+        f"{_colon_count_sql(f'concat_ws({chr(39)}{chr(39)}, {texts})')})"
         if texts
         else ""
     )
-    return f"{ends} AND ({_colon_count('value')} = {found}{among})"
+    return f"{ends} AND ({_colon_count_sql('value')} = {found}{among})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #19262433
-def plain_parse_type(type: DataType) -> str:
+def plain_parse_sql_type(type: DataType) -> str:
     """Return the SQL type that a field of a plain record is parsed to.
 
     Text, or for a decimal the widest one with its digits before the point.
     """
     match bronze_type(type):
         case Scalar("decimal", precision, scale):
-            return wider_decimal(precision or 10, scale or 0)
+            return wider_decimal_sql_type(precision or 10, scale or 0)
     return "STRING"
 
 
-def exact_parse_type(type: DataType) -> str:
+def exact_parse_sql_type(type: DataType) -> str:
     """Return the SQL type that a field of a record as it should be is parsed to."""
     return (
         sql_type(bronze_type(type))
         if bronze_type(type)
         in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")]
-        else plain_parse_type(type)
+        else plain_parse_sql_type(type)
     )
 
 
@@ -395,13 +396,13 @@ _STRICT_OPTIONS = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'fa
 
 
 def split_records(records: DataFrame, source: FileSource) -> DataFrame:
-    """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
-    types = types_of(source)
-    first = {name: exact_parse_type(type) for name, type in types.items()}
+    """Return records with `_typed`, for those as they should be, or REST (`record_cast_sql`)."""
+    types = types_by_field(source)
+    first = {name: exact_parse_sql_type(type) for name, type in types.items()}
     parsed = records.selectExpr(
         "value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed"
     )
-    fits = f"{_is_parsed_sql('_typed', types, first)}{_digit_conditions(types)}"
+    fits = f"{_is_parsed_sql('_typed', types, first)}{_digit_conditions_sql(types)}"
     is_known = let_sql("json_object_keys(value)", "_keys", _only_members_sql(list(types)))
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr(
         "value",
@@ -412,24 +413,25 @@ def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     to_cast = {
         index: type
         for index, type in enumerate(types.values())
-        if exact_parse_type(type) != "STRING"
+        if exact_parse_sql_type(type) != "STRING"
     }
     return told.selectExpr(
-        "*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST_COLUMN}"
+        "*",
+        f"CASE WHEN _typed IS NULL THEN {record_cast_sql(source, to_cast)} END AS {REST_COLUMN}",
     )
 
 
-def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
+def record_cast_sql(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
     """Return SQL for the texts and values of a record that is not as it should be.
 
-    The values are of the fields `to_cast` (`rest_of_row` of `rest_of_record`), with
+    The values are of the fields `to_cast` (`rest_of_row_sql` of `rest_of_record_sql`), with
     `_corrupt_record` and `_datamaster_extra`.
     """
-    types = types_of(source)
+    types = types_by_field(source)
     texts, decimals = {}, {}
     for index, (name, type) in enumerate(types.items()):
         parsed, text = f"_rest._parsed.{quote(name)}", f"_rest._any.{TEXT_COLUMN.format(index)}"
-        if plain_parse_type(type) == "STRING":
+        if plain_parse_sql_type(type) == "STRING":
             text = f"coalesce({parsed}, {text})"
         else:
             decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
@@ -439,28 +441,28 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
         "_datamaster_extra": "_rest._any._datamaster_extra",
     }
     return let_sql(
-        rest_of_record(types, aliases_of(source)),
+        rest_of_record_sql(types, aliases_of(source)),
         "_rest",
-        rest_of_row(texts, to_cast, source.options, decimals, more),
+        rest_of_row_sql(texts, to_cast, source.options, decimals, more),
     )
 
 
-def rest_of_record(
+def rest_of_record_sql(
     types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> str:
     """Return SQL for what a record says that is not as it should be, as a struct.
 
-    `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any`
-    (`_any_record`).
+    `_parsed`, its fields (`plain_parse_sql_type`), of a plain record, or of another `_any`
+    (`_any_record_sql`).
     """
-    second = {name: plain_parse_type(type) for name, type in types.items()}
+    second = {name: plain_parse_sql_type(type) for name, type in types.items()}
     plain = (
-        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions(types)} "
+        f"CASE WHEN {_only_members_sql(list(types))}{_digit_conditions_sql(types)} "
         f"THEN {_parse_record_sql(second)} END"
     )
     both = (
         "named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT "
-        f"_is_plain THEN {_any_record(types, aliases)} END)"
+        f"_is_plain THEN {_any_record_sql(types, aliases)} END)"
     )
     return let_sql(
         "json_object_keys(value)",
@@ -471,7 +473,7 @@ def rest_of_record(
     )
 
 
-def _digit_conditions(types: Mapping[str, DataType]) -> str:
+def _digit_conditions_sql(types: Mapping[str, DataType]) -> str:
     """Return the conditions by which `value` is kept by a parse, each after AND.
 
     It has no half of a surrogate pair, and no number with more digits than a parse keeps.
@@ -493,7 +495,7 @@ def read_json(
     return rows_of_json(read_json_records(spark, files, source, place), source)
 
 
-def _any_record(
+def _any_record_sql(
     types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None
 ) -> str:
     """Return SQL for what an object of any kind says, as a struct.
@@ -502,20 +504,19 @@ def _any_record(
     `_corrupt_record`, which is `value` where that is no object.
     """
     names = list(types)
-    record = (
-        f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)"
-    )
+    marked = parse_marked_json_sql(without_byte_order_mark_sql("value"))
+    record = f"try_cast({marked} AS MAP<STRING, VARIANT>)"
     members = ", ".join(
         _field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names
     )
     used = f"CASE WHEN _record IS NOT NULL THEN array({members}) END"
     texts = [
-        f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}"
+        f"'{TEXT_COLUMN.format(index)}', {variant_text_sql(f'_record[_used[{index}]]')}"
         for index in range(len(names))
     ]
-    told = f"to_json({escape_ingest_names('_left')})"
+    told = f"to_json({escaped_ingest_names_sql('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    extra = f"CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END"
+    extra = f"CASE WHEN cardinality(_left) > 0 THEN {unmarked_numbers_sql(told)} END"
     rest = f"'_datamaster_extra', {let_sql(left, '_left', extra)}"
     return let_sql(
         record,
@@ -534,12 +535,12 @@ def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
 
     Their text is `value`, and their place `_datamaster_file`.
     """
-    types = types_of(source)
+    types = types_by_field(source)
     there = {name: f"_typed.{quote(name)}" for name in types}
     values = {
         name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})"
         for name, type in types.items()
-        if exact_parse_type(type) != "STRING"
+        if exact_parse_sql_type(type) != "STRING"
     }
     return rows_of_records(
         split_records(texts, source),
@@ -562,13 +563,13 @@ def rows_of_records(
     `_datamaster_file`.
     """
     cells = []
-    binary = [name for name, type in types_of(source).items() if type == Scalar("binary")]
-    for index, name in enumerate(types_of(source)):
+    binary = [name for name, type in types_by_field(source).items() if type == Scalar("binary")]
+    for index, name in enumerate(types_by_field(source)):
         text, value = TEXT_COLUMN.format(index), READY_COLUMN.format(index)
         if name in binary:
             cells += [
                 f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}",
-                f"{base64_bytes(f'coalesce({texts[name]}, {REST_COLUMN}.{text})')} AS {value}",
+                f"{base64_bytes_sql(f'coalesce({texts[name]}, {REST_COLUMN}.{text})')} AS {value}",
             ]
         elif name in values:
             cells += [
@@ -584,5 +585,5 @@ def rows_of_records(
         file,
     )
     return rows_of_texts(
-        found, list(types_of(source)), source, "_datamaster_extra", [*values, *binary]
+        found, list(types_by_field(source)), source, "_datamaster_extra", [*values, *binary]
     )

@@ -26,14 +26,14 @@ from .casts import (
     TEXT_COLUMN,
     aliases_of,
     bronze_type,
-    file_literal,
+    file_struct_sql,
     file_name_of,
     file_url,
     let_sql,
     match_header,
-    rest_of_row,
+    rest_of_row_sql,
     rows_of_texts,
-    types_of,
+    types_by_field,
 )
 from .csv_files import (
     CHUNK_BYTES,
@@ -44,9 +44,13 @@ from .csv_files import (
     is_within_quotes,
     local_path,
     range_bounds,
-    whole_lines,
+    chunks_of_whole_lines,
 )
-from .json_files import cast_record, is_whole_file, rows_of_records
+from .json_files import (
+    record_cast_sql,
+    is_whole_file,
+    rows_of_records,
+)
 from .packed_files import packing_of
 from ..base import FileSource
 from .text_copies import (
@@ -127,7 +131,7 @@ def _line_chunks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]
 
     And the rest of a line; each ends with a line feed.
     """
-    for lines in whole_lines(path, start, end, size):
+    for lines in chunks_of_whole_lines(path, start, end, size):
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         yield lines if lines.endswith(b"\n") else lines + b"\n"
@@ -304,7 +308,7 @@ def _values_and_texts(
 _TEXTS_COLUMN = "_datamaster_texts"
 
 
-def _rows_of_columns(
+def _columns_by_name(
     columns: Sequence[pyarrow.Array],
     kinds: Sequence[pyarrow.DataType],
     rows: int,
@@ -312,7 +316,7 @@ def _rows_of_columns(
 ) -> dict[str, pyarrow.Array]:
     """Return columns of rows by name.
 
-    The text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each
+    A text is in TEXT_COLUMN, any other value in READY_COLUMN, and _TEXTS_COLUMN has, for each
     row the list of the texts of columns that are text against their kind, and of `extra`.
     """
     import pyarrow as pa
@@ -356,7 +360,7 @@ def _text_lists(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.A
 def _arrow_csv_tables(parts: Iterable[bytes], cells: _CsvCells) -> Iterator[pyarrow.Table]:
     """Yield the rows of parts of a csv file's lines, with `_corrupt_record`.
 
-    See `_rows_of_columns`.
+    See `_columns_by_name`.
     """
     kinds: Sequence[pyarrow.DataType] = [_arrow_field_type(type) for type in cells.types]
     for lines in parts:
@@ -393,7 +397,7 @@ def _insert_malformed(
     columns = [column.combine_chunks() for column in table.columns]
     rows = pa.table(
         {
-            **_rows_of_columns(
+            **_columns_by_name(
                 columns, [_arrow_field_type(type) for type in cells.types], len(table)
             ),
             "_corrupt_record": pa.nulls(len(table), pa.string()),
@@ -431,7 +435,7 @@ def _parse_json_lines(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> py
     ends = np.flatnonzero(text == LINE_FEED)
     if not (
         lines.startswith(b"{") and (text[ends[:-1] + 1] == ord("{")).all() and is_utf8_text(lines)
-    ) or _may_have_half(lines):
+    ) or _can_have_half_pair(lines):
         return None
     try:
         table = json.read_json(
@@ -457,7 +461,7 @@ _PAIR_OF_SURROGATES = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def _may_have_half(lines: bytes) -> bool:
+def _can_have_half_pair(lines: bytes) -> bool:
     """A text in lines of JSON may have half of a surrogate pair, which Spark then looks for."""
     return b"\\u" in lines and _SURROGATE.search(_PAIR_OF_SURROGATES.sub(b"", lines)) is not None
 
@@ -492,7 +496,7 @@ def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[by
     """
     import numpy as np
 
-    if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _may_have_half(lines)):
+    if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _can_have_half_pair(lines)):
         return None
     # the shadow is as long as the lines, and every quote in it begins or ends a text
     shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines
@@ -597,7 +601,7 @@ _BLANKS_OF_JSON = b" \t\r\n\xef\xbb\xbf"
 def _rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
     """Return rows of each member's text or value, with `_line`.
 
-    See `_rows_of_columns`; `_line` are the bytes of a record that is not parsed.
+    See `_columns_by_name`; `_line` are the bytes of a record that is not parsed.
     """
     import pyarrow as pa
 
@@ -618,7 +622,7 @@ def _rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) ->
             if EXTRA_COLUMN in part.column_names
             else None
         )
-    return pa.table({**_rows_of_columns(parsed, kinds, len(written), extra), "_line": written})
+    return pa.table({**_columns_by_name(parsed, kinds, len(written), extra), "_line": written})
 
 
 def _rows_of_lines(
@@ -700,7 +704,7 @@ def _part_file_sql(file: str) -> str:
     Raises OSError where the file is not there.
     """
     there = local_path(file).stat()
-    return file_literal(
+    return file_struct_sql(
         file_url(file),
         file_name_of(file),
         there.st_size,
@@ -738,7 +742,7 @@ def _source_names(source: FileSource) -> list[str]:
     A record with one of these is left to Spark.
     """
     return [
-        *types_of(source),
+        *types_by_field(source),
         *(alias for aliases in aliases_of(source).values() for alias in aliases),
     ]
 
@@ -750,7 +754,7 @@ def _leading_lines(path: Path) -> bytes:
 
 def is_for_arrow_json(path: Path, source: FileSource) -> bool:
     """A file of JSON goes through Arrow."""
-    types = types_of(source)
+    types = types_by_field(source)
     if (
         is_whole_file(source)
         or "lineSep" in source.options
@@ -775,7 +779,7 @@ def is_for_arrow_json(path: Path, source: FileSource) -> bool:
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #3ee35251
 def read_large_csv(spark: SparkSession, look: CsvProfile, source: FileSource) -> DataFrame:
     """Return the rows of a large csv file as rows of the contract."""
-    types = types_of(source)
+    types = types_by_field(source)
     positions = match_header(look.header, list(types), aliases_of(source))[0]
     by_position = {position: types[name] for name, position in positions.items()}
     cells = _CsvCells(
@@ -791,7 +795,7 @@ def read_large_csv(spark: SparkSession, look: CsvProfile, source: FileSource) ->
         partial(_arrow_csv_tables, cells=cells),
         has_header(source.options),
     )
-    cast = rest_of_row(
+    cast = rest_of_row_sql(
         {position: f"get({_TEXTS_COLUMN}, {position})" for position in typed},
         typed,
         source.options,
@@ -823,7 +827,7 @@ def _is_arrow_text(type: DataType) -> bool:
 
 
 def _column_declarations(types: Iterable[DataType]) -> list[str]:
-    """Return the declarations of columns of these types (`_rows_of_columns`)."""
+    """Return the declarations of columns of these types (`_columns_by_name`)."""
     return [
         *(
             f"{TEXT_COLUMN.format(index)} STRING"
@@ -843,7 +847,7 @@ def read_large_json(
     They are read from its copy where there is one.
     """
     path = copy or local_path(file)
-    types = types_of(source)
+    types = types_by_field(source)
     asked = {
         name: STRING if type == Scalar("date") and "dateFormat" in source.options else type
         for name, type in types.items()
@@ -857,12 +861,12 @@ def read_large_json(
         [*_column_declarations(asked.values()), "_line BINARY"],
         partial(_rows_of_lines, types=asked, unknown=unknown),
     )
-    record = let_sql("CAST(_line AS STRING)", "value", cast_record(source, typed))
+    record = let_sql("CAST(_line AS STRING)", "value", record_cast_sql(source, typed))
     more = {
         "_corrupt_record": "CAST(NULL AS STRING)",
         "_datamaster_extra": f"get({_TEXTS_COLUMN}, {len(types)})",
     }
-    listed = rest_of_row(
+    listed = rest_of_row_sql(
         {index: f"get({_TEXTS_COLUMN}, {index})" for index in range(len(types))},
         typed,
         source.options,

@@ -36,7 +36,7 @@ from .casts import (
     file_name_of,
     file_url,
     refusal_query,
-    types_of,
+    types_by_field,
 )
 from .columnar_files import group_by_schema, read_columnar
 from .control_totals import (
@@ -48,19 +48,19 @@ from .control_totals import (
 )
 from .csv_files import (
     CsvProfile,
-    csv_parts,
+    csv_row_sets,
     csv_records,
     encoding_of,
-    fits_contract,
+    is_record_of_contract,
     has_header,
     is_utf8,
     local_path,
     profile_csv,
-    marks_of,
-    needs_copy,
+    csv_marks,
+    is_copy_needed,
     escape_glob,
     strip_envelope_column,
-    whole_lines,
+    chunks_of_whole_lines,
 )
 from .json_files import is_whole_file, read_json
 from .large_files import (
@@ -93,8 +93,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['BatchFile', 'prepare_csv_file', 'prepare_json_file', 'read_batch', 'read_stream_files',
-           'plain_path', 'list_landing_files', 'change_notes', 'read_new_local_files',
-           'read_mended_local_files']
+           'plain_path', 'list_landing_files', 'changed_file_notes',
+           'read_new_local_files', 'read_mended_local_files']
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
@@ -219,14 +219,14 @@ def _prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
     return replace(item, path=copy, is_copy=True, reason=reason, has_row=True)
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #55264cee
-def _place_of_copies(items: Sequence[BatchFile]) -> str:
+def _place_of_copies_sql(items: Sequence[BatchFile]) -> str:
     """Return the SQL of `_datamaster_file` for rows of copies."""
     by_number = {item.number: item for item in items}
     all_items = [
         by_number.get(number, BatchFile(number, "file:", Path()))
         for number in range(max(by_number, default=-1) + 1)
     ]
-    there = [_stat(item) for item in all_items]
+    there = [_size_and_modification(item) for item in all_items]
     number = "CAST(regexp_extract(_metadata.file_name, '^([0-9]+)', 1) AS INT)"
 
     def values(of: Sequence[str]) -> str:
@@ -242,7 +242,7 @@ def _place_of_copies(items: Sequence[BatchFile]) -> str:
     )
 
 
-def _stat(item: BatchFile) -> tuple[int, int]:
+def _size_and_modification(item: BatchFile) -> tuple[int, int]:
     """Return a file's size, and its modification in microseconds as Spark has it.
 
     Zeros where it is not there.
@@ -254,10 +254,14 @@ def _stat(item: BatchFile) -> tuple[int, int]:
     return there.st_size, there.st_mtime_ns // 1_000_000 * 1000
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #258c32b9
-def _unreadable_row(item: BatchFile, source: FileSource) -> str:
+def _unreadable_row_query(item: BatchFile, source: FileSource) -> str:
     """Return the SELECT of the row that stands for a file that cannot be read to its end."""
     return refusal_query(
-        source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason
+        source,
+        file_url(item.file),
+        file_name_of(item.file),
+        *_size_and_modification(item),
+        item.reason,
     )
 
 
@@ -278,7 +282,7 @@ def _raw_line_rows(
     )
     columns = [
         f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}"
-        for name, type in types_of(source).items()
+        for name, type in types_by_field(source).items()
     ]
     rescued = (
         f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, "
@@ -337,8 +341,8 @@ def prepare_csv_file(
     look = profile_csv(item.file, plain, item.path if item.is_copy else None)
     if not look.header or (not is_transcoded and is_for_arrow_csv(look, plain)):
         return item, look
-    marks = marks_of(plain.options, len(look.header), look.quotes)
-    if not needs_copy(item.path, marks):
+    marks = csv_marks(plain.options, len(look.header), look.quotes)
+    if not is_copy_needed(item.path, marks):
         return item, look
     copy = copies / f"{item.number}-records.csv"
     item = item.with_note(copy_csv(item.path, copy, marks, is_transcoded))
@@ -396,7 +400,8 @@ def _read_csv_files(
                     look.reason
                     + (
                         _HEADER_REMEDY
-                        if has_header(plain.options) and fits_contract(spark, look.header, plain)
+                        if has_header(plain.options)
+                        and is_record_of_contract(spark, look.header, plain)
                         else ""
                     )
                 ),
@@ -405,12 +410,12 @@ def _read_csv_files(
         done.append(found)
         if not (found.is_refused and found.has_row):
             looks.append(look)
-    place, of = _place_of_copies(done), {item.file: item for item in done}
+    place, of = _place_of_copies_sql(done), {item.file: item for item in done}
     large = [look for look in looks if not look.reason and is_for_arrow_csv(look, plain)]
     rest = [look for look in looks if not look.reason and look not in large]
     parts = [
         *(read_large_csv(spark, look, plain) for look in large),
-        *csv_parts(spark, rest, plain, place),
+        *csv_row_sets(spark, rest, plain, place),
     ]
     return [
         *parts,
@@ -433,7 +438,7 @@ def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> Batc
     is_transcoded = not is_utf8(source.options)
     item = _copy_to_utf8(item, source, copies)
     if (not is_transcoded and is_for_arrow_json(item.path, source)) or all(
-        map(is_utf8_text, whole_lines(item.path))
+        map(is_utf8_text, chunks_of_whole_lines(item.path))
     ):
         return item
     copy = copies / f"{item.number}-records.json"
@@ -471,7 +476,7 @@ def _read_with_copies(
     of: Sequence[BatchFile],
 ) -> Iterator[DataFrame]:
     """Yield what `read(addresses, source, place)` makes of files, and of copies among them."""
-    for is_copy, place in ((False, FILE_STRUCT), (True, _place_of_copies(of))):
+    for is_copy, place in ((False, FILE_STRUCT), (True, _place_of_copies_sql(of))):
         addresses = [item.address for item in items if item.is_copy == is_copy]
         if addresses:
             yield read(addresses, source, place)
@@ -530,7 +535,9 @@ def read_batch(
     if parts and (names := partition_fields(files, source)):
         parts = [with_partitions(part, names, source) for part in parts]
     found = {item.number: item for item in items} | {item.number: item for item in done}
-    parts += [spark.sql(_unreadable_row(item, source)) for item in found.values() if item.has_row]
+    parts += [
+        spark.sql(_unreadable_row_query(item, source)) for item in found.values() if item.has_row
+    ]
     return reduce(lambda whole, part: whole.union(part), parts) if parts else None, list(
         found.values()
     )
@@ -609,7 +616,7 @@ def _is_hidden(name: str) -> bool:
     )
 
 
-def change_notes(
+def changed_file_notes(
     checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None
 ) -> tuple[str, ...]:
     """Return what is to be said of files that have been written to since they were read.
@@ -898,9 +905,9 @@ def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> 
 
 def _empty_rows(spark: SparkSession, source: FileSource) -> DataFrame:
     """Return the rows of files that have none."""
-    return spark.sql(_unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where(
-        "false"
-    )
+    return spark.sql(
+        _unreadable_row_query(BatchFile(0, "file:/none", Path("/none")), source)
+    ).where("false")
 
 
 def _is_readable(rows: DataFrame) -> bool:
@@ -955,7 +962,7 @@ def _has_records(item: BatchFile, source: FileSource) -> bool:
             case "json":
                 texts = (
                     text
-                    for lines in whole_lines(item.path)
+                    for lines in chunks_of_whole_lines(item.path)
                     if (text := lines.strip(b" \t\r\n\xef\xbb\xbf"))
                 )
                 first = next(texts, b"")

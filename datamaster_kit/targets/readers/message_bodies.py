@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from ...contract.avro_schema import avro_record
 from ...contract.model import DataType, Scalar
-from ...contract.source_options import quote_escape, reader_options
+from ...contract.source_options import CSV_CELL_OPTIONS, quote_escape, reader_options
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
 from ...contract.sql.table import ENVELOPE_COLUMNS
 from ..base import FileSource
 from .avro_files import (
     CAPTURE_VALUE,
-    event_place,
+    event_place_sql,
     json_event_rows,
 )
 from .casts import (
@@ -24,7 +24,7 @@ from .casts import (
     TEXT_COLUMN,
     bronze_type,
     rows_of_texts,
-    types_of,
+    types_by_field,
 )
 
 if TYPE_CHECKING:
@@ -49,11 +49,9 @@ def _csv_records_pattern(quote: str, escape: str) -> str:
     return f"(?:[^\\r\\n{mark}]++|{mark}{within}{mark}|{mark})++"
 
 
-_CELL_READ_OPTIONS = (
-    "nullValue",
-    "emptyValue",
-    "ignoreLeadingWhiteSpace",
-    "ignoreTrailingWhiteSpace",
+# those that Spark's function takes as they are said; it is told the others by names of its own
+_CELL_READ_OPTIONS = tuple(
+    name for name in CSV_CELL_OPTIONS if name not in ("delimiter", "sep", "quote", "escape")
 )
 
 
@@ -80,7 +78,7 @@ def _csv_options_sql(source: FileSource) -> str:
 
 def _csv_event_rows(events: DataFrame, source: FileSource) -> DataFrame:
     """Return events of csv, whose text is `value`, as rows of the contract."""
-    names = list(types_of(source))
+    names = list(types_by_field(source))
     options = reader_options("csv", source.options)
     pattern = _csv_records_pattern(str(options.get("quote", '"')), quote_escape(options))
     found = (
@@ -111,7 +109,7 @@ def _csv_event_rows(events: DataFrame, source: FileSource) -> DataFrame:
         f"{TEXT_COLUMN.format(index)}"
         for index in range(len(names))
     ]
-    place = event_place(source, "CAST(_record AS BINARY)", _PARTITION_NUMBER, _RECORD_SIZE)
+    place = event_place_sql(source, "CAST(_record AS BINARY)", _PARTITION_NUMBER, _RECORD_SIZE)
     told = listed.selectExpr(
         *cells, "CASE WHEN _is_corrupt THEN _record END AS _corrupt_record", place
     )
@@ -132,7 +130,7 @@ def _avro_column_type(type: DataType) -> str:
 
 def _avro_event_rows(events: DataFrame, source: FileSource) -> DataFrame:
     """Return events of avro as rows of the contract."""
-    types = types_of(source)
+    types = types_by_field(source)
     schema = sql_literal(json.dumps(avro_record(source.fields)))
     body = f"substring(Body, {int(source.options.get('skipBytes', 0)) + 1})"
     decoded = f"from_avro({body}, {schema}, map('mode', 'PERMISSIVE'))"
@@ -158,7 +156,7 @@ def _avro_event_rows(events: DataFrame, source: FileSource) -> DataFrame:
                 f"CAST({value} AS {sql_type(bronze_type(type))}) AS {READY_COLUMN.format(index)}"
             )
             ready.append(name)
-    place = event_place(source, "Body", _PARTITION_NUMBER, "octet_length(Body)")
+    place = event_place_sql(source, "Body", _PARTITION_NUMBER, "octet_length(Body)")
     corrupt = "CASE WHEN _known IS NULL THEN concat('0x', coalesce(hex(Body), '')) END"
     found = told.selectExpr(*cells, f"{corrupt} AS _corrupt_record", place)
     return rows_of_texts(found, list(types), source, ready=ready)

@@ -182,7 +182,7 @@ def _read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
 _UNPACKING_ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
 
-def _refusal(kind: str) -> str:
+def _packing_refusal(kind: str) -> str:
     """Return what is said of a kind that is not read."""
     return f"the file is packed as {kind}, which is not read: unpack it, or pack it as gzip"
 
@@ -193,7 +193,7 @@ def unpack(path: Path, kind: str, to: Path) -> str:
     Return why they do not go to the end, or an empty text.
     """
     if kind in ARCHIVES:
-        return _refusal(kind)
+        return _packing_refusal(kind)
     with to.open("wb") as plain:
         try:
             for part in _read_plain_bytes(path, kind):
@@ -211,7 +211,7 @@ def packing_damage(path: Path) -> str:
     try:
         kind = packing_of(path)
         if kind in ARCHIVES:
-            return _refusal(kind)
+            return _packing_refusal(kind)
         for _ in _read_plain_bytes(path, kind) if kind else ():
             pass
     except FileNotFoundError:

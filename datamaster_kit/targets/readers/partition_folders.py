@@ -16,10 +16,10 @@ from ...contract.sql.sqltype import quote, sql_literal
 from .casts import (
     RESCUE_COLUMN,
     aliases_of,
-    exact_cast,
+    exact_cast_sql,
     file_url,
     let_sql,
-    types_of,
+    types_by_field,
 )
 from ..base import FileSource
 
@@ -39,7 +39,7 @@ def _folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
 
     Unicode, NFC and NFD.
     """
-    others = {other.lower() for other in types_of(source)}
+    others = {other.lower() for other in types_by_field(source)}
     known = (
         name,
         *(alias for alias in aliases_of(source).get(name, ()) if alias.lower() not in others),
@@ -53,7 +53,7 @@ def partition_fields(files: Iterable[str], source: FileSource) -> tuple[str, ...
     """Return the fields, of a scalar type, that folders of the files name."""
     types = {
         name: [one.lower() for one in _folder_spellings(name, source)]
-        for name, type in types_of(source).items()
+        for name, type in types_by_field(source).items()
         if isinstance(type, Scalar)
     }
     root = file_url(source.folder).removeprefix("file:").rstrip("/")
@@ -71,7 +71,7 @@ def _path_below(file: str, root: str) -> str:
     return re.sub(r"^file:/*", "/", file_url(file)).removeprefix(root)
 
 
-def _folder_texts(names: Sequence[str], root: str) -> str:
+def _folder_texts_sql(names: Sequence[str], root: str) -> str:
     """Return SQL for what the folders of a row's file say of a field of these names.
 
     By `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text
@@ -102,7 +102,7 @@ def _is_rescued_sql(name: str) -> str:
     )
 
 
-def _folder_misfits(name: str, index: int) -> list[str]:
+def _folder_misfits_sql(name: str, index: int) -> list[str]:
     """Return the names and SQL of what is rescued of a field and its folder."""
     part, known = _FOLDER_COLUMN.format(index), _is_rescued_sql(name)
     text = f"coalesce(CAST({quote(name)} AS STRING), {part}.text)"
@@ -114,12 +114,12 @@ def _folder_misfits(name: str, index: int) -> list[str]:
     ]
 
 
-def _folder_struct(name: str, type: DataType, index: int, source: FileSource, root: str) -> str:
+def _folder_struct_sql(name: str, type: DataType, index: int, source: FileSource, root: str) -> str:
     """Return SQL for a struct of a folder's text, its value, and whether that is bad.
 
     It is where it is none, or another than the file's or than that of a second folder.
     """
-    value = exact_cast("_text", type, source.options)
+    value = exact_cast_sql("_text", type, source.options)
     is_bad = (
         "_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 "
         f"OR {_is_rescued_sql(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> "
@@ -127,25 +127,28 @@ def _folder_struct(name: str, type: DataType, index: int, source: FileSource, ro
     )
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
     text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"
-    texts = _folder_texts(_folder_spellings(name, source), root)
+    texts = _folder_texts_sql(_folder_spellings(name, source), root)
     judged = let_sql(text, "_text", let_sql(value, "_value", struct))
     return f"{let_sql(texts, '_texts', judged)} AS {_FOLDER_COLUMN.format(index)}"
 
 
 def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource) -> DataFrame:
     """Return rows of the contract with the fields of these names as their files' folders say."""
-    types, root = types_of(source), re.sub("^file:/*", "/", file_url(source.folder)).rstrip("/")
+    types, root = (
+        types_by_field(source),
+        re.sub("^file:/*", "/", file_url(source.folder)).rstrip("/"),
+    )
     numbered = dict(zip(names, range(len(names)), strict=True))
     parted = rows.selectExpr(
         "*",
         *(
-            _folder_struct(name, types[name], index, source, root)
+            _folder_struct_sql(name, types[name], index, source, root)
             for name, index in numbered.items()
         ),
     )
     is_bad = " OR ".join(f"{_FOLDER_COLUMN.format(index)}.is_bad" for index in numbered.values())
     members = ", ".join(
-        member for name, index in numbered.items() for member in _folder_misfits(name, index)
+        member for name, index in numbered.items() for member in _folder_misfits_sql(name, index)
     )
     more = f"to_json(named_struct({members}, '_file_path', _datamaster_file.path))"
     both = (

@@ -22,9 +22,9 @@ from threading import Lock
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['ENVELOPE_MARK', 'is_utf8_text', 'readable_text', 'transcode', 'CsvMarks', 'blanks_of',
-           'allow_any_length', 'is_too_wide', 'has_open_quote', 'build_envelope',
-           'strip_envelope', 'copy_csv', 'copy_lines']
+__all__ = ['ENVELOPE_MARK', 'is_utf8_text', 'readable_text', 'transcode', 'CsvMarks',
+           'blank_line_bytes', 'allow_any_length', 'is_too_wide', 'has_open_quote',
+           'build_envelope', 'strip_envelope', 'copy_csv', 'copy_lines']
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #209b2524
 _BYTES_ERROR_HANDLER = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
@@ -91,7 +91,7 @@ class CsvMarks:
     most_cells: int = 20_480
 
 
-def blanks_of(delimiter: bytes) -> bytes:
+def blank_line_bytes(delimiter: bytes) -> bytes:
     """Return the bytes that make no record where a line has nothing else.
 
     Blanks, as Spark's reader of csv understands them, without those of the delimiter.
@@ -154,7 +154,7 @@ def _cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
         inside = rb"[^%b%b]++|%b[\s\S]|%b%b" % (quote, escape, escape, quote, quote)
     begins = rb"(?:\A(?:\xef\xbb\xbf)?|(?<=[\r\n])|(?<=%b))" % re.escape(marks.delimiter)
     if marks.are_led_by_blanks:
-        begins += rb"[%b]*+" % re.escape(blanks_of(marks.delimiter + b"\r\n"))
+        begins += rb"[%b]*+" % re.escape(blank_line_bytes(marks.delimiter + b"\r\n"))
     cell = (
         rb"%b%b(?:%b)*+(?P<closes>%b|\Z)" % (begins, quote, inside, quote)
         if quote
@@ -275,7 +275,7 @@ def _copy_outside(text: bytes, record: list[bytes], copy: _CsvCopy) -> int:
     `record` is what is there of the one that goes on. Return how many it ended.
     """
     lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    blanks = blanks_of(copy.marks.delimiter)
+    blanks = blank_line_bytes(copy.marks.delimiter)
     record.append(lines[0])
     if len(lines) == 1:
         return 0

@@ -31,7 +31,7 @@ _PROPERTY = (
 )
 
 
-def _bytes_property(value: str) -> str:
+def _bytes_property_sql(value: str) -> str:
     """Return SQL for the property whose value are bytes: a text where they are one in UTF-8."""
     text = f"try_validate_utf8(CAST({value} AS STRING))"
     return _PROPERTY.format("NULL", text, f"CASE WHEN {text} IS NULL THEN {value} END")
@@ -41,7 +41,7 @@ def _headers_sql() -> str:
     """Return SQL for the headers of a message as properties."""
     text = "coalesce(try_validate_utf8(CAST(h.value AS STRING)), base64(h.value))"
     several = _PROPERTY.format("NULL", f"to_json(transform(_same, h -> {text}))", "NULL")
-    one = _bytes_property("_same[0].value")
+    one = _bytes_property_sql("_same[0].value")
     names = "array_distinct(transform(headers, h -> h.key))"
     values = (
         f"transform({names}, name -> transform(array(filter(headers, h -> h.key = name)), _same "
@@ -58,7 +58,7 @@ def _captured_events(read: DataFrame, address: TopicAddress) -> DataFrame:
     system = ", ".join(
         [
             f"'x-opt-enqueued-time', {_PROPERTY.format('unix_millis(timestamp)', 'NULL', 'NULL')}",
-            f"'key', {_bytes_property('key')}",
+            f"'key', {_bytes_property_sql('key')}",
             "'timestamp-type', "
             + _PROPERTY.format(
                 "NULL",
