@@ -395,7 +395,7 @@ def _sample_part(facts: ModelFacts, now: datetime) -> Markup | str:
     )
 
 # %% ../../nbs/observe/08_report_page.ipynb #57f776d2
-_FILES_SHOWN = 20
+_FILES_SHOWN = 10
 _FILES_HTML = """\
 <h4>Files</h4>{{ reconciliation }}<details{% if told %} open{% endif %}>
 <summary>Ledger of files ({{ shown }} of {{ count }})</summary>{{ table }}</details>"""
@@ -430,14 +430,15 @@ main{max-width:76rem}
 .state.bad{color:var(--bad)}
 .state.warn,.warning{color:var(--warn)}
 .state.good{color:var(--good)}
-.state.bad::before{content:"\\25A0 "}
-.state.warn::before{content:"\\25B2 "}
-.state.good::before{content:"\\25CF "}
+.state.bad::before{content:"\\25A0\\A0 "}
+.state.warn::before{content:"\\25B2\\A0 "}
+.state.good::before{content:"\\25CF\\A0 "}
 .trend{vertical-align:middle;color:var(--soft);max-width:100%}
 .trend .good{fill:var(--good)}
 .trend .bad{fill:var(--bad)}
 td.name{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
-td.value,ul.issues,table.issues td{overflow-wrap:anywhere}
+.scroll td,ul.issues,.verdict{overflow-wrap:anywhere}
+.scroll td:not(.number){min-width:4.2rem}
 table.issues td:first-child{min-width:6.2rem}
 table.issues td:nth-child(3){min-width:14rem}
 tr.bad td:last-child,tr.warn td:last-child{color:inherit}
@@ -465,9 +466,9 @@ nav a{margin-right:1rem}
 [hidden]{display:none!important}
 @media(max-width:60rem){
   main{padding:.9rem}
-  th,td{padding:.3rem .4rem}
+  th,td{padding:.3rem}
   th{white-space:normal}
-  table{font-size:.84rem}
+  table{font-size:.82rem}
 }
 @media print{
   @page{size:A4 landscape;margin:12mm}
