@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..contract.publish.markup import render_html
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['QUARANTINED_COLOR', 'build_bar_figure', 'escape_label', 'render_svg', 'rows_picture',
-           'rules_picture', 'times_picture']
+__all__ = ['QUARANTINED_COLOR', 'TREND_RUNS', 'build_bar_figure', 'escape_label', 'render_svg',
+           'rows_picture', 'rules_picture', 'times_picture', 'TrendBar', 'trend_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
 _GOOD_COLOR = "#009E73"
@@ -77,9 +78,10 @@ def render_svg(figure: Figure, description: str) -> Markup:
     body = re.sub(
         r'(<[a-z][^<>]*?)style="([^"]*)"', lambda match: match[1] + _svg_attributes(match[2]), body
     )
+    body = body.replace("#000000", "currentColor")
     return render_html(
-        '<svg role="img" aria-label="{{ description }}" class="chart" width="832" '
-        'stroke-linejoin="round" stroke-linecap="butt" {{ body|safe }}',
+        '<svg role="img" aria-label="{{ description }}" class="chart" width="832" fill='
+        '"currentColor" stroke-linejoin="round" stroke-linecap="butt" {{ body|safe }}',
         description=description,
         body=body.removeprefix("<svg "),
     )
@@ -214,4 +216,54 @@ def times_picture(runs: Iterable[Run]) -> Markup | str:
         "; ".join(
             f"{run.step} of {run.model}: {run.duration_seconds:.1f} seconds" for run in found
         ),
+    )
+
+# %% ../../nbs/observe/01_pictures.ipynb #b7d2e002
+TREND_RUNS = 20
+_BAR_WIDTH, _BAR_GAP = 5, 1
+_TREND_HTML = """\
+<svg role="img" class="trend" width="{{ width }}" height="{{ height }}" \
+viewBox="0 0 {{ width }} {{ height }}" fill="currentColor">\
+<title>{{ description }}</title>
+{%- for kind, path in paths %}<path {% if kind %}class="{{ kind }}" {% endif %}d="{{ path }}"/>
+{%- endfor %}</svg>"""
+
+
+@dataclass(frozen=True)
+class TrendBar:
+    """A run in a trend: its parts from below, as (class of the page's style, value)."""
+
+    parts: tuple[tuple[str, float], ...]
+
+    @property
+    def value(self) -> float:
+        """The whole of the bar."""
+        return sum(value for _, value in self.parts)
+
+
+def trend_picture(bars: Sequence[TrendBar], description: str, height: int = 18) -> Markup | str:
+    """Return a small chart of the last runs, oldest first, as SVG; empty for less than two.
+
+    The description is for screen readers, and for who points at the chart.
+    """
+    shown = bars[-TREND_RUNS:]
+    if len(shown) < 2:
+        return ""
+    greatest = max(bar.value for bar in shown) or 1
+    paths: dict[str, str] = {}
+    for number, bar in enumerate(shown):
+        x, top = number * (_BAR_WIDTH + _BAR_GAP), height
+        for kind, value in bar.parts:
+            size = max(round(value / greatest * height), 1 if value or not bar.value else 0)
+            size = min(size, top)
+            top -= size
+            if size:
+                path = f"M{x} {top}h{_BAR_WIDTH}v{size}h-{_BAR_WIDTH}z"
+                paths[kind] = paths.get(kind, "") + path
+    return render_html(
+        _TREND_HTML,
+        description=description,
+        paths=paths.items(),
+        width=len(shown) * (_BAR_WIDTH + _BAR_GAP) - _BAR_GAP,
+        height=height,
     )

@@ -68,6 +68,7 @@ def run_table(runs: Iterable[Run]) -> Markup:
     found = list(runs)
     rows = [
         (
+            f"{run.started_at:%Y-%m-%d %H:%M}",
             run.step,
             run.model,
             run.rows_read,
@@ -89,6 +90,7 @@ def run_table(runs: Iterable[Run]) -> Markup:
     ]
     return html_table(
         (
+            "started (UTC)",
             "step",
             "model",
             "read",

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import FLAGS
 from test_page import hostile
-from test_report import run
+from test_report import BROKEN, KEPT, facts_of, records, run, whole_page
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.publish.markup import join_markup, render_html
-from datamaster_kit.contract.publish.page import contract_page
+from datamaster_kit.contract.publish.page import contract_page, render_html_page
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.lakehouse.runs import RuleResult
 from datamaster_kit.observe.explore import ColumnProfile, TableProfile, profile_picture
-from datamaster_kit.observe.report import TableFacts, report_page, write_notebook_pages
+from datamaster_kit.observe.pictures import rows_picture
+from datamaster_kit.observe.report import write_notebook_pages
+from datamaster_kit.observe.report_page import report_page
 from datamaster_kit.observe.tables import html_table, rule_table
 from datamaster_kit.plan.plan import Change, Difference, Plan, plan_table
 
@@ -119,29 +120,10 @@ def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(
     chromium: Any, tmp_path: Path, attack: str
 ) -> None:
     contract = hostile(read_contract(ROOT / "contracts" / "account.yaml"), attack)
-    facts = [
-        TableFacts(f"c.silver.{attack}", attack, attack, 1, 2, 3, datetime(2026, 1, 1, tzinfo=UTC))
-    ]
-    results = [
-        (
-            attack,
-            RuleResult(
-                attack, "type", severity, 3.0, passed, attack if passed is None else "", attack
-            ),
-        )
-        for severity, passed in (("warn", False), ("fail", None), ("warn", True))
-    ]
     told_notebook(tmp_path, attack)
     pages = {
         "contract.html": contract_page(contract),
-        "report.html": report_page(
-            attack,
-            facts,
-            {attack: "contract.html"},
-            results,
-            [run(attack)],
-            [(attack, attack, "contract.html")],
-        ),
+        "report.html": whole_page(attack),
         "two.html": contract_page(
             m.Contract(
                 attack,
@@ -206,9 +188,11 @@ def test_a_page_has_its_pictures_styles_and_search_under_its_policy(
         contract_page(read_contract(ROOT / "contracts" / "account.yaml")), encoding="utf-8"
     )
     (tmp_path / "r.html").write_text(
-        report_page("Lakehouse", [], {}, [], [run("account"), run("consents")], []),
+        report_page(records(facts_of(BROKEN, BROKEN), facts_of(KEPT, KEPT, model="consents"))),
         encoding="utf-8",
     )
+    picture = rows_picture([run("account"), run("consents")])
+    (tmp_path / "p.html").write_text(render_html_page("Rows", picture), encoding="utf-8")
     complaints: list[str] = []
     page = chromium.new_page()
     page.on(
@@ -220,6 +204,15 @@ def test_a_page_has_its_pictures_styles_and_search_under_its_policy(
     page.get_by_label("Find a field").fill("no field has such a text")
     assert rows > 1 and page.locator("tr.field:visible").count() == 0
     page.goto((tmp_path / "r.html").as_uri())
+    assert page.locator("details.model:visible").count() == 2
+    page.get_by_label("Find a model").fill("consents")
+    assert page.locator("details.model:visible h3").all_inner_texts() == ["consents"]
+    page.get_by_label("Find a model").fill("")
+    page.get_by_label("Show").select_option("look")
+    assert page.locator("details.model:visible h3").all_inner_texts() == ["account"]
+    page.goto((tmp_path / "r.html").as_uri() + "#urn:bank/consents/id.required")
+    assert page.locator("[id='urn:bank/consents/id.required']").is_visible(), "it is unfolded"
+    page.goto((tmp_path / "p.html").as_uri())
     picture = page.locator("svg.chart").first
     assert (
         picture.bounding_box()["width"] > 300
@@ -227,3 +220,32 @@ def test_a_page_has_its_pictures_styles_and_search_under_its_policy(
         != "16px"
         and complaints == []
     )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_is_readable_wide_and_narrow_light_and_dark_and_on_paper(
+    chromium: Any, tmp_path: Path, scheme: str
+) -> None:
+    file = tmp_path / "r.html"
+    long = facts_of(
+        KEPT, BROKEN, BROKEN, model="a_long_name_of_a_model_of_consents_that_were_given"
+    )
+    file.write_text(report_page(records(long, facts_of(KEPT, KEPT))), encoding="utf-8")
+    for width in (1280, 800):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        clipped = page.evaluate(
+            "[...document.querySelectorAll('.scroll, figure')].filter(part => "
+            "part.checkVisibility() && part.scrollWidth > part.clientWidth + 1).length"
+        )
+        assert clipped == 0, width
+        ink, paper = page.evaluate(
+            "[getComputedStyle(document.querySelector('.trend')).color, "
+            "getComputedStyle(document.body).backgroundColor]"
+        )
+        assert ink != paper and (paper == "rgb(255, 255, 255)") == (scheme == "light")
+        page.emulate_media(media="print")
+        assert not page.locator("#tools").is_visible()
+        assert page.locator("table.issues").is_visible()
+        page.close()

@@ -83,7 +83,6 @@ svg text{fill:currentColor}
 svg .plain{fill:var(--panel);stroke:var(--line)}
 svg .line{stroke:var(--soft);fill:none}
 figure{margin:1rem 0;overflow-x:auto}
-.picture svg,svg.chart{background:#fff;border-radius:.4rem;color:#1b2430}
 svg.chart{max-width:100%;height:auto}
 .key{font-weight:600}
 .faint{opacity:.7}
