@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..contract.model import Contract, Model
-from ..contract.quality.rule import Rule, is_rule_met, limit_of
+from ..contract.quality.rule import Rule, is_rule_met, threshold_limit
 from ..contract.quality.rules import rules
 
 # %% auto #0
@@ -48,7 +48,7 @@ class Freshness:
     @property
     def limit(self) -> float | None:
         """How old it may be, in seconds; None where the rule has no single limit."""
-        found = [limit_of(must) for must in self.rule.must]
+        found = [threshold_limit(must) for must in self.rule.must]
         return float(found[0]) if len(found) == 1 and not isinstance(found[0], list) else None
 
     def is_late(self, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from ..contract.sql.table import QUARANTINE_SUFFIX
 from ..lakehouse.names import Names
 from .hidden import HIDDEN_VALUE, is_hidden
 from ..targets.base import Target
-from ..targets.readers.casts import let_sql, parse_rescued_texts
+from ..targets.readers.casts import let_sql, rescued_texts_sql
 
 # %% auto #0
 __all__ = ['QuarantinedRow', 'QuarantineSample', 'read_quarantine_sample']
@@ -123,7 +123,7 @@ def read_quarantine_sample(
     name = target.sql_name(table)
     kinds = {column.lower(): kind for column, kind in target.spark.table(name).dtypes}
     cells = [*(_value_sql(item, kinds) for item in model.fields), _record_sql(model)]
-    array = let_sql(parse_rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
+    array = let_sql(rescued_texts_sql(), "_datamaster_kept", f"array({', '.join(cells)})")
     query = _SAMPLE_SQL.format(cells=array, table=name, most=_ROWS_OF_A_RULE)
     return _build_sample(rules(contract, model), model, target.sql(query))
 
