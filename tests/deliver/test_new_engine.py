@@ -86,7 +86,7 @@ def test_its_job_trains_and_then_scores_in_a_workspace_and_in_a_bundle(tmp_path:
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_its_own_tests_pass(tmp_path: Path) -> None:
+def test_its_own_tests_pass(tmp_path: Path, own_java: None) -> None:
     (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
     write_new_project(tmp_path, FILES)
     (tmp_path / ".datamaster").mkdir()
