@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +181,11 @@ def runs_table(catalog: str) -> Table:
     )
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #a6ef02b7
+def _run_row(run: Run) -> dict[str, Any]:
+    """Return a run as a row of the table of runs."""
+    return vars(run) | {"rules": [vars(rule) for rule in run.rules]}
+
+
 def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
     """Append runs of one step and contract to the catalog's table of runs, in one commit.
 
@@ -191,7 +196,7 @@ def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
     first = runs[0]
     application = f"{first.step}/{first.stream}" if first.batch is not None else ""
     target.append_records(
-        runs_table(catalog), [asdict(run) for run in runs], application, first.batch or 0
+        runs_table(catalog), [_run_row(run) for run in runs], application, first.batch or 0
     )
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #b051cd3e

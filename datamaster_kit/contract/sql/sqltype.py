@@ -9,6 +9,7 @@ import datetime
 import decimal
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
@@ -32,19 +33,17 @@ def quote(identifier: str) -> str:
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #a5c020f5
 _SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
+_CHARACTERS_TO_ESCAPE = re.compile("[\\\\'\n\r\t\x00\U00010000-\U0010ffff]")
 
 
-def _escape_character(character: str) -> str:
-    """Return a character as it stands in a literal.
+def _escape_character(found: re.Match[str]) -> str:
+    """Return a character to escape as it stands in a literal.
 
     One beyond Unicode's first plane by its number, because Delta counts it as two where it looks
     for CLUSTER BY.
     """
-    return (
-        _SQL_ESCAPES.get(character, character)
-        if character <= "\uffff"
-        else f"\\U{ord(character):08X}"
-    )
+    character = found[0]
+    return _SQL_ESCAPES.get(character) or f"\\U{ord(character):08X}"
 
 
 def sql_literal(value: Any) -> str:
@@ -66,11 +65,8 @@ def sql_literal(value: Any) -> str:
                 else f"CAST('{value}' AS DOUBLE)"
             )
         case str():
-            return (
-                "'"
-                + "".join(_escape_character(character) for character in value).replace("${", "$\\{")
-                + "'"
-            )
+            text = _CHARACTERS_TO_ESCAPE.sub(_escape_character, value)
+            return "'" + text.replace("${", "$\\{") + "'"
         case datetime.datetime():
             return f"TIMESTAMP'{value.isoformat(' ')}'"
         case datetime.date():
@@ -334,6 +330,24 @@ def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
     return Scalar(known)
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #24574aa5
+def _read_whole_type(text: str, own: Mapping[str, Scalar]) -> DataType:
+    """Return the type of a whole text; raises ValueError where words are left over."""
+    reader = _TypeReader(text, own)
+    result = _read_sql_type(reader)
+    if reader.peek():
+        raise ValueError(f"{text!r}: {reader.peek()!r} is left over after the type.")
+    return result
+
+
+@lru_cache(maxsize=1000)
+def _read_known_type(text: str) -> DataType:
+    """Return the type of a text in which words mean what Spark SQL says.
+
+    A contract of many columns asks for the same few texts.
+    """
+    return _read_whole_type(text, {})
+
+
 def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataType:
     """Return the type that a text of SQL names; raises ValueError where it names none.
 
@@ -344,8 +358,4 @@ def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataTy
     """
     if len(text) > 1_000_000:
         raise ValueError("A type has at most a million characters.")
-    reader = _TypeReader(text, own or {})
-    result = _read_sql_type(reader)
-    if reader.peek():
-        raise ValueError(f"{text!r}: {reader.peek()!r} is left over after the type.")
-    return result
+    return _read_whole_type(text, own) if own else _read_known_type(text)

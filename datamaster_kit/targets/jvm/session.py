@@ -34,6 +34,9 @@ _COMPILER_OPTIONS = (
 # what a length that is none, in a message of avro, may ask for; by itself 2 GB (Avro,
 # SystemLimitException)
 _AVRO_LIMITS = {"bytes": 1 << 28, "string": 1 << 28, "collectionItems": 1 << 25}
+_CHECKPOINT_FILES = (
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+)
 _FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
@@ -75,6 +78,8 @@ def session_settings(
         "spark.sql.shuffle.partitions": partitions,
         "spark.default.parallelism": partitions,
         "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+        "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINT_FILES,
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.variable.substitute": "false",
