@@ -18,9 +18,7 @@ from pathlib import Path
 
 import pytest
 from kafka_broker import PASSWORD, Broker
-from typer.testing import CliRunner
 
-from datamaster_kit.cli.main import app
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.ingest import build_steps, ingest_files
@@ -325,71 +323,3 @@ def wait_for_rows(spark, folder: Path, count: int) -> None:
     while (there := len(rows(spark, folder, "bronze/visit"))) < count:
         assert time.monotonic() < end, there
         time.sleep(0.5)
-
-
-SEED = ROOT / "tests" / "seed_contracts"
-SOURCE = """  source:
-    type: 'eventhub'
-    format: 'avro'
-    header: true
-    delimiter: ','
-    job_mock: true
-"""
-# what the owner of silver adds: by which fields a row is found again
-KEYS = (("      user_id:\n", "primaryKey: true"), ("      kind_id:\n", "primaryKey: true"))
-
-
-def datamaster(*words: str) -> str:
-    """Run a command that succeeds, and return what it printed."""
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, f"{words}: {result.output} {result.exception!r}"
-    return result.output
-
-
-def test_a_pair_of_contracts_goes_from_a_new_lakehouse_through_events_to_silver_and_quality(
-    spark, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from workspace.server import Workspace
-
-    folder = tmp_path / "lake"
-    datamaster("new", "lakehouse", str(folder), "--domain", "risk")
-    monkeypatch.chdir(folder)
-    for name in ("ingest", "prep"):
-        (folder / "contracts" / f"{name}-permissions.yaml").unlink()
-        text = (SEED / f"{name}.yaml").read_text(encoding="utf-8")
-        assert (SOURCE in text) is (name == "ingest")
-        text = text.replace(SOURCE, "  source: {type: kafka, format: json, topic: given}\n")
-        for place, key in KEYS if name == "prep" else ():
-            text = text.replace(place, f"{place}        {key}\n")
-        (folder / "contracts" / f"{name}.yaml").write_text(text, encoding="utf-8")
-    (folder / ".datamaster").mkdir()
-    (folder / ".datamaster" / "jars").symlink_to(ROOT / ".datamaster" / "jars")
-    broker.create("given")
-    with Workspace(metastore="primary") as server:
-        said = f"kafka: {{servers: '{broker.servers}'}}\n"
-        said += f"targets: {{production: {{host: '{server.host}'}}}}\n"
-        said += "setup: {subscription: 00000000-0000-0000-0000-000000000001}\n"
-        (folder / "datamaster.yaml").write_text(f"domain: risk\ncatalog: risk\n{said}")
-        monkeypatch.setenv("DATABRICKS_TOKEN", server.token)
-        planned = [
-            datamaster(part, "plan", "--target", "production") for part in ("unity", "deliver")
-        ]
-    assert "+ table crisk.silver.permissions" in planned[0]
-    assert "+ job ingest-risk-permissions" in planned[1]
-    assert "+ job prep-risk-permissions" in planned[1]
-
-    to = f"{broker.servers}/given"
-    datamaster("mock", "contracts/ingest.yaml", "--rows", "60", "--to", to)
-    datamaster("ingest", "run", "--apply")
-    monkeypatch.syspath_prepend(str(folder / "definition_project"))
-    from definition_project.main import main as prepare
-
-    prepare(["--contract", "contracts/prep.yaml", "--model", "permissions"])
-    place = folder / ".datamaster" / "warehouse" / "crisk"
-    bronze = spark.read.format("delta").load(str(place / "bronze" / "permissions")).collect()
-    silver = spark.read.format("delta").load(str(place / "silver" / "permissions")).collect()
-    assert len(bronze) == 60
-    keys = {(row["user_id"], row["kind_id"]) for row in silver}
-    assert len(keys) == len(silver) > 25
-    told = datamaster("quality")
-    assert "permissions" in told
