@@ -26,6 +26,7 @@ from .document import nearest_name_hint
 from .fault import BadInput, Code, code
 from .lookalikes import lookalike_reasons, visual_skeleton
 from .model import (
+    GOLD_BY_TASKS,
     Array,
     Contract,
     DataType,
@@ -934,13 +935,22 @@ def _delete_marker_findings(contract: Contract) -> Iterator[ContractFinding]:
 def _gold_findings(workflow: Workflow) -> Iterator[ContractFinding]:
     """Yield what is wrong with the files that build gold models."""
     for name, file in workflow.gold.items():
-        if not file.endswith((".sql", ".ipynb")):
+        if file == GOLD_BY_TASKS:
+            if not workflow.tasks:
+                yield (
+                    BAD_WORKFLOW,
+                    f"gold has tasks fill {name!r}, and the workflow has none",
+                    "",
+                    f"workflow.gold.{name}",
+                    "write them under tasks:, or name a .sql file or a notebook",
+                )
+        elif not file.endswith((".sql", ".ipynb")):
             yield (
                 BAD_WORKFLOW,
                 f"gold builds {name!r} from {file!r}, which is neither a .sql file nor a notebook",
                 name,
                 "",
-                "",
+                "or write `tasks`, where the contract's tasks fill it",
             )
         if _is_outside_project(file):
             yield (

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # %% auto #0
-__all__ = ['SCALARS', 'DataType', 'STRING', 'Scalar', 'Array', 'Map', 'Struct', 'Threshold',
-           'Quality', 'Field', 'Reference', 'Example', 'Model', 'Link', 'Description',
-           'Member', 'Team', 'Role', 'Server', 'SupportChannel', 'Price', 'ServiceLevel',
-           'EmailNotifications', 'Source', 'Workflow', 'Contract', 'nested_fields',
-           'walk_fields']
+__all__ = ['SCALARS', 'DataType', 'STRING', 'GOLD_BY_TASKS', 'Scalar', 'Array', 'Map', 'Struct',
+           'Threshold', 'Quality', 'Field', 'Reference', 'Example', 'Model', 'Link',
+           'Description', 'Member', 'Team', 'Role', 'Server', 'SupportChannel', 'Price',
+           'ServiceLevel', 'EmailNotifications', 'Source', 'Workflow', 'Contract',
+           'nested_fields', 'walk_fields']
 
 # %% ../../nbs/contract/03_model.ipynb #5ee40803
 SCALARS = (
@@ -391,6 +391,9 @@ class Source:
         return self.type == "kafka" or (self.type == "eventhub" and said == "kafka")
 
 
+GOLD_BY_TASKS = "tasks"
+
+
 @dataclass(frozen=True)
 class Workflow:
     """How the data arrives, and what becomes of it; `*` stands for every model.
@@ -399,7 +402,8 @@ class Workflow:
     greatest value is the newest version of a row;
     `delete_when` the values of a field that mean that the row is deleted; `history` the models of
     which silver keeps every version; `gold` the models
-    that a SQL file or a notebook builds. `schema_evolution` says what a column or value does that
+    that a SQL file or a notebook builds, or `tasks` where those of the contract fill them.
+    `schema_evolution` says what a column or value does that
     the contract does not know: rescue, add, widen or
     fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run
     fails. `compute` is what its jobs run on, by the keys of the project file, where that
@@ -419,6 +423,11 @@ class Workflow:
     compute: Mapping[str, Any] = field(default_factory=dict)
     tasks: tuple[Mapping[str, Any], ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def gold_files(self) -> dict[str, str]:
+        """The files that build gold models, by model."""
+        return {name: file for name, file in self.gold.items() if file != GOLD_BY_TASKS}
 
 # %% ../../nbs/contract/03_model.ipynb #4ac3e462
 @dataclass(frozen=True)
@@ -544,6 +553,16 @@ class Contract:
     def gold_models(self) -> tuple[Model, ...]:
         """The models that are built from silver."""
         return tuple(self.model(name) for name in (self.workflow or Workflow()).gold)
+
+    @property
+    def built_models(self) -> tuple[Model, ...]:
+        """The gold models that a file of the project builds."""
+        return tuple(self.model(name) for name in (self.workflow or Workflow()).gold_files)
+
+    @property
+    def task_models(self) -> tuple[Model, ...]:
+        """The gold models that the contract's own tasks fill."""
+        return tuple(model for model in self.gold_models if model not in self.built_models)
 
     def _repr_html_(self) -> str:
         """Return the contract as a notebook shows it."""

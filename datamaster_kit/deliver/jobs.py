@@ -255,18 +255,19 @@ def _package_options(file: str, model: Model, release: Release) -> list[str]:
     ]
 
 
-def _with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
+def _with_package_options(
+    task: Mapping[str, Any], options: list[str], is_engine: bool = False
+) -> Mapping[str, Any]:
     """Return a task of a contract.
 
     One that runs the project's own package and gives it nothing has its options: nobody can write
-    the folder of a release beforehand.
+    the folder of a release beforehand. `is_engine`: any package that fills gold has them.
     """
     wheel = task.get("python_wheel_task") or {}
-    if (
-        wheel.get("package_name") != PROJECT_PACKAGE
-        or wheel.get("parameters")
-        or wheel.get("named_parameters")
-    ):
+    is_own = wheel.get("package_name") == PROJECT_PACKAGE or (
+        is_engine and wheel and not task.get("libraries")
+    )
+    if not is_own or wheel.get("parameters") or wheel.get("named_parameters"):
         return task
     return {**task, "python_wheel_task": {**wheel, "parameters": options}}
 
@@ -378,17 +379,19 @@ def contract_job_name(project: Project, contract: Contract, purpose: str = "inge
     )
 
 
-def _check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> None:
+def _check_tasks_of_one_model(
+    contract: Contract, models: Sequence[Model], is_engine: bool = False
+) -> None:
     """Raise BadInput where a job of several models has a task that fills one."""
     packaged = [
         task.get("task_key")
         for task in (contract.workflow or Workflow()).tasks
-        if len(models) > 1 and _with_package_options(task, []) is not task
+        if len(models) > 1 and _with_package_options(task, [], is_engine) is not task
     ]
     if packaged:
         raise BadInput(
             _ONE_MODEL_TASK.fault(
-                f"{', '.join(map(str, packaged))} of {contract.id} runs {PROJECT_PACKAGE} "
+                f"{', '.join(map(str, packaged))} of {contract.id} runs a package "
                 "without parameters",
                 path="workflow.tasks",
             )
@@ -503,11 +506,12 @@ def _preparation_job(
 def _contract_preparation_job(
     project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release
 ) -> Job:
-    """Return the job that makes the tables of a contract's silver models, and runs its tasks.
+    """Return the job that makes the tables of models in silver, or in gold, and runs the tasks.
 
     Raises BadInput where the tasks cannot be run.
     """
-    _check_tasks_of_one_model(contract, models)
+    is_engine = models[0] in contract.task_models
+    _check_tasks_of_one_model(contract, models, is_engine)
     job = (
         project.names.job("prep", models[0].name)
         if len(models) == 1
@@ -522,7 +526,7 @@ def _contract_preparation_job(
         ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target],
     )
     theirs = [
-        _with_package_options(task, _package_options(file, models[0], release))
+        _with_package_options(task, _package_options(file, models[0], release), is_engine)
         for task in (contract.workflow or Workflow()).tasks
     ]
     keys = [
@@ -608,11 +612,13 @@ def _job_builders(
 ) -> list[tuple[Callable[..., Job], Any]]:
     """Return what makes each job of a contract, with the model or models of it."""
     builders = _ingest_job_builders(project, contract)
-    builders += [(_preparation_job, model) for model in contract.gold_models]
+    builders += [(_preparation_job, model) for model in contract.built_models]
     if has_package:
         builders += [(_preparation_job, model) for model in contract.curated_models]
     if contract.prepared_models:
         builders.append((_contract_preparation_job, contract.prepared_models))
+    elif contract.task_models and not contract.ingested_models:
+        builders.append((_contract_preparation_job, contract.task_models))
     if (contract.workflow or Workflow()).job_mock:
         builders += [(mock_job, model) for model in contract.ingested_models]
     return builders

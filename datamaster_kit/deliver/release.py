@@ -102,7 +102,7 @@ def _outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Ite
     A link may lead there as well. `contracts` are the project's, in its files' order.
     """
     for path, contract in zip(contract_files(project), contracts, strict=False):
-        for model, file in (contract.workflow or Workflow()).gold.items():
+        for model, file in (contract.workflow or Workflow()).gold_files.items():
             if not (project.root / file).resolve().is_relative_to(project.root):
                 document = read_document(path)
                 yield document.fault(
@@ -140,7 +140,8 @@ def contract_release_files(project: Project, file: Path, contract: Contract) -> 
     references = (
         find_referenced_files(read_document(file), project.root) if b"$ref" in content else ()
     )
-    gold = (project.root / name for name in sorted((contract.workflow or Workflow()).gold.values()))
+    files = (contract.workflow or Workflow()).gold_files.values()
+    gold = (project.root / name for name in sorted(files))
     paths = [path for path in (file, *references, *gold) if path.is_file()]
     return {
         path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths

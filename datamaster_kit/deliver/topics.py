@@ -18,6 +18,7 @@ from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
 from ..contract.period import parse_period
+from ..contract.topic_options import MODEL_PLACEHOLDER
 from ..lakehouse.names import Names
 from ..project.project_file import Project
 
@@ -41,7 +42,8 @@ class Topic:
     """A topic, with how often a file is written of it.
 
     `captured_seconds` and `captured_bytes` are the time and the size after which one is. The
-    defaults are those of the topics of the older system.
+    defaults are those of the topics of the older system. `is_captured` is false for one whose
+    events are read from the broker alone.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Topic:
     retention_hours: int = 24
     captured_seconds: int = 120
     captured_bytes: int = 10 * _MEGABYTE
+    is_captured: bool = True
 
 
 def _parse_topic_count(value: Any) -> int | None:
@@ -211,16 +214,29 @@ def build_topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic
 def _build_topic(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
     """Return the topic of a model, whose settings have no fault.
 
-    Those of the contract come before those of the project.
+    Those of the contract come before those of the project. Events that are read from the broker
+    are captured only where the contract says how.
     """
-    said = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}
+    own = (contract.workflow or Workflow()).properties.get("topic") or {}
+    said = {**project.topics, **own}
     known = _topic_setting_readers(sku)
     numbers = {
         known[name][0]: number
         for name, value in said.items()
         if (number := known[name][1](value)) is not None
     }
-    return Topic(project.names.topic(model.name), contract.id, model.name, **numbers)
+    is_captured = not contract.source.is_broker or any(name in own for name in _CAPTURE_SETTINGS)
+    name = str(contract.source.options.get("topic") or project.names.topic(model.name))
+    return Topic(
+        name.replace(MODEL_PLACEHOLDER, model.name),
+        contract.id,
+        model.name,
+        **numbers,
+        is_captured=is_captured,
+    )
+
+
+_CAPTURE_SETTINGS = ("capture_window", "capture_megabytes")
 
 # %% ../../nbs/deliver/12_topics.ipynb #95d525d0
 # all of them are mandatory
@@ -231,18 +247,21 @@ _CAPTURE_NAME_FORMAT = (
 
 def topic_attributes(topic: Topic, names: Names) -> dict[str, Any]:
     """Return the attributes that a topic is to have."""
+    raw = f"{names.storage_account}/{names.container('raw')}"
+    captured = {
+        "captured_seconds": topic.captured_seconds,
+        "captured_bytes": topic.captured_bytes,
+        "captured_to": f"{raw}/{topic.model}/{_CAPTURE_NAME_FORMAT}",
+        "captured_as": "Avro",
+        "empty_files": False,
+        "identity": "SystemAssigned",
+    }
     return {
         "status": "Active",
         "partitions": topic.partitions,
         "cleanup": "Delete",
         "retention_hours": topic.retention_hours,
-        "captured_seconds": topic.captured_seconds,
-        "captured_bytes": topic.captured_bytes,
-        "captured_to": f"{names.storage_account}/{names.container('raw')}/{topic.model}/"
-        f"{_CAPTURE_NAME_FORMAT}",
-        "captured_as": "Avro",
-        "empty_files": False,
-        "identity": "SystemAssigned",
+        **(captured if topic.is_captured else dict.fromkeys(captured)),
         "contract": topic.contract,
         "model": topic.model,
     }
@@ -296,7 +315,6 @@ def topic_properties(attributes: Mapping[str, Any], storage_account_id: str) -> 
 
     Event Hubs, *Create Or Update*, 2024-01-01.
     """
-    _, container, archive = attributes["captured_to"].split("/", 2)
     return {
         "status": attributes["status"],
         "partitionCount": attributes["partitions"],
@@ -311,20 +329,28 @@ def topic_properties(attributes: Mapping[str, Any], storage_account_id: str) -> 
                 "model": attributes["model"],
             }
         ),
-        "captureDescription": {
-            "enabled": True,
-            "encoding": attributes["captured_as"],
-            "intervalInSeconds": attributes["captured_seconds"],
-            "sizeLimitInBytes": attributes["captured_bytes"],
-            "skipEmptyArchives": not attributes["empty_files"],
-            "destination": {
-                "name": "EventHubArchive.AzureBlockBlob",
-                "identity": {"type": attributes["identity"]},
-                "properties": {
-                    "storageAccountResourceId": storage_account_id,
-                    "blobContainer": container,
-                    "archiveNameFormat": archive,
-                },
+        "captureDescription": _capture_properties(attributes, storage_account_id),
+    }
+
+
+def _capture_properties(attributes: Mapping[str, Any], storage_account_id: str) -> dict[str, Any]:
+    """Return what Event Hubs is told of capture; that it is off where the topic has none."""
+    if not attributes["captured_to"]:
+        return {"enabled": False}
+    _, container, archive = attributes["captured_to"].split("/", 2)
+    return {
+        "enabled": True,
+        "encoding": attributes["captured_as"],
+        "intervalInSeconds": attributes["captured_seconds"],
+        "sizeLimitInBytes": attributes["captured_bytes"],
+        "skipEmptyArchives": not attributes["empty_files"],
+        "destination": {
+            "name": "EventHubArchive.AzureBlockBlob",
+            "identity": {"type": attributes["identity"]},
+            "properties": {
+                "storageAccountResourceId": storage_account_id,
+                "blobContainer": container,
+                "archiveNameFormat": archive,
             },
         },
     }

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['builder_file', 'is_built_from', 'write_gold']
+__all__ = ['builder_file', 'is_built_from', 'write_gold', 'write_own_gold']
 
 # %% ../../nbs/ingest/13_gold.ipynb #0dfb3d66
 _NO_BUILDER = code(
@@ -59,7 +59,7 @@ _NOT_A_QUERY = code(
 )
 _NOT_PROMISED = code(
     "gold-columns",
-    "What a gold model's file builds lacks columns that the contract promises.",
+    "What builds a gold model lacks columns that the contract promises.",
     "select every field of the model under its name",
 )
 _NO_VIEW = code(
@@ -138,15 +138,21 @@ def _build_gold_rows(step: Step, root: Path, output: Path) -> DataFrame:
                 _NO_VIEW.fault(f"{step.model.name}: the notebook {path.name} left no view")
             )
         rows = spark.table(view)
+    return _cast_gold_rows(step, rows, path.name)
+
+
+def _cast_gold_rows(step: Step, rows: DataFrame, source: str) -> DataFrame:
+    """Return rows with the contract's columns and types; `source` is what made them.
+
+    Raises DatamasterError where they lack a column.
+    """
     there = {name.lower() for name in rows.columns}
     lacking = [
         column.name for column in contract_columns(step.model) if column.name.lower() not in there
     ]
     if lacking:
         raise DatamasterError(
-            _NOT_PROMISED.fault(
-                f"{step.model.name}: {path.name} does not give {', '.join(lacking)}"
-            )
+            _NOT_PROMISED.fault(f"{step.model.name}: {source} does not give {', '.join(lacking)}")
         )
     return rows.selectExpr(
         *(
@@ -190,7 +196,22 @@ def write_gold(step: Step, root: Path, output: Path) -> Run:
     ]
     if held:
         raise DatamasterError(*(hold_fault(step.contract, hold) for hold in held))
-    rows = _build_gold_rows(step, root, output)
+    return _replace_gold_table(step, _build_gold_rows(step, root, output), begun)
+
+
+def write_own_gold(step: Step, rows: DataFrame) -> Run:
+    """Check the rules of rows that code of the project's own made, and replace the table by them.
+
+    A table whose rules are broken stays as it was, and the run says so.
+    """
+    begun = datetime.now(UTC)
+    require_fields(step)
+    require_tables(step.target, gold_table(step.contract, step.model, step.names.catalog))
+    return _replace_gold_table(step, _cast_gold_rows(step, rows, "what fills it"), begun)
+
+
+def _replace_gold_table(step: Step, rows: DataFrame, begun: datetime) -> Run:
+    """Replace a gold model's table by rows that keep its rules; return the run."""
     count, results = _evaluate_gold_rules(step, rows)
     run = step.run(begun, rows_read=count, rules=results)
     broken = rule_failure(run)

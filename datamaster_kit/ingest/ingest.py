@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, Fault, code
@@ -34,7 +34,7 @@ from .files import (
     files_to_read_again,
     read_refusals,
 )
-from .gold import is_built_from, write_gold
+from .gold import is_built_from, write_gold, write_own_gold
 from .holds import (
     Hold,
     hold_reasons,
@@ -71,9 +71,13 @@ from ..targets.failpoints import failpoint
 from ..targets.stream import STOP_REQUESTED, stop_on_signal
 from ..targets.base import Target
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 # %% auto #0
 __all__ = ['Batches', 'read_batches', 'ModelsFailedError', 'build_steps', 'ingest_files',
-           'build_silver', 'build_gold', 'replay', 'enforce_retention', 'keep_ingesting']
+           'build_silver', 'build_gold', 'replace_gold', 'replay', 'enforce_retention',
+           'keep_ingesting']
 
 # %% ../../nbs/ingest/15_ingest.ipynb #9a6b1d79
 _SUM_COLUMNS = (
@@ -585,20 +589,48 @@ def build_gold(
 ) -> tuple[Run, ...]:
     """Build the contract's gold models, in its order, or the one that `only` names, from silver.
 
-    Executed notebooks go to `output`.
+    One that the contract's tasks fill is left to them. Executed notebooks go to `output`.
 
     One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or
     reads one that is held.
     """
     models = [
         model
-        for model in _select_models(contract.gold_models, only)
+        for model in _select_models(contract.built_models, only)
         if not is_built_from(project.root, contract, model, without)
     ]
     return _run_for_models(
         build_steps(target, project, contract, models, "gold", run_id),
         partial(write_gold, root=project.root, output=output),
     )
+
+
+def replace_gold(
+    target: Target,
+    project: Project,
+    contract: Contract,
+    model: Model,
+    rows: DataFrame,
+    run_id: str = "",
+) -> Run:
+    """Replace a gold model by rows that code of your own made, where they keep its rules.
+
+    Args:
+        target: Where the table is.
+        project: What the project file says.
+        contract: One whose `workflow.gold` says `tasks` of the model.
+        model: The model.
+        rows: With every column that the contract promises; values become those of its types.
+        run_id: The id under which it is recorded, as step `gold`; by default a new one.
+
+    Returns:
+        The run, with what each rule says.
+
+    Raises:
+        DatamasterError: where a column is missing or a rule is broken; the table is as it was.
+    """
+    steps = build_steps(target, project, contract, [model], "gold", run_id)
+    return _run_for_models(steps, partial(write_own_gold, rows=rows))[0]
 
 
 def replay(

@@ -507,7 +507,9 @@ def _lifecycle_words(workflow: Workflow) -> str:
         if workflow.maximum_bad_share is not None
         else []
     )
-    said += [f" {name} is built by {file}." for name, file in workflow.gold.items()]
+    by_tasks = [name for name in workflow.gold if name not in workflow.gold_files]
+    said += [f" {name} is built by {file}." for name, file in workflow.gold_files.items()]
+    said += [f" {name} is filled by the contract's tasks." for name in by_tasks]
     return "".join(said)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d7a1b8d1

@@ -125,7 +125,7 @@ def _copy_project_with_text(
     gold = {
         file
         for contract in contracts.values()
-        for file in (contract.workflow or Workflow()).gold.values()
+        for file in (contract.workflow or Workflow()).gold_files.values()
     }
     texts = {
         name: (project.root / name).read_text(encoding="utf-8")

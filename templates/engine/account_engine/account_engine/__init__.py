@@ -1,0 +1,1 @@
+"""A model that is trained on silver and scores it into gold."""
