@@ -436,9 +436,8 @@ main{max-width:76rem}
 .trend{vertical-align:middle;color:var(--soft);max-width:100%}
 .trend .good{fill:var(--good)}
 .trend .bad{fill:var(--bad)}
-td.name{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
 .scroll td,ul.issues,.verdict{overflow-wrap:anywhere}
-.scroll td a code,.scroll td code a{overflow-wrap:break-word}
+.scroll td.name{overflow-wrap:break-word}
 .scroll td:not(.number){min-width:4.2rem}
 table.issues td:first-child{min-width:6.2rem}
 table.issues td:nth-child(3){min-width:14rem}
