@@ -58,16 +58,15 @@ def _read_table_facts(target: Target, table: TableName) -> TableFacts | None:
 
 
 def _read_freshness(
-    target: Target, table: TableName, rule: Rule, now: datetime
+    target: Target, table: TableName, rule: Rule, column: str, now: datetime
 ) -> Freshness | None:
-    """Return how old a table's newest row is by a rule; None where the table cannot say."""
+    """Return how old a table's newest row is by a rule; None where it has not the column yet."""
+    if column.lower() not in {known.lower() for known in target.columns(table) or ()}:
+        return None
     name = target.sql_name(table)
     good = " WHERE NOT carlton_is_quarantined" if table.schema == "bronze" else ""
     seen = {rule.model: f"(SELECT * FROM {name}{good})"}
-    try:
-        (row,) = target.sql(render_query(rule, seen))
-    except Exception:  # the table has not the rule's column yet, or lost it: other parts are read
-        return None
+    (row,) = target.sql(render_query(rule, seen))
     (age,) = row.values()
     return Freshness(rule, None if age is None else now - timedelta(seconds=float(age)))
 
@@ -188,6 +187,11 @@ def _model_tables(contract: Contract, model: Model, project: Project) -> list[Ta
     ]
 
 
+def _rule_column(model: Model, rule: Rule) -> str:
+    """Return the column of the outermost field that a rule is about."""
+    return model.field(rule.field.partition(".")[0]).column
+
+
 def _read_model_facts(
     target: Target, project: Project, facts: ModelFacts, of: Contract
 ) -> ModelFacts:
@@ -199,7 +203,7 @@ def _read_model_facts(
     fresh = [
         found
         for rule in (freshness_rules(of, model) if present else ())
-        if (found := _read_freshness(target, present[-1], rule, now))
+        if (found := _read_freshness(target, present[-1], rule, _rule_column(model, rule), now))
     ]
     has_waited = any(run.rows_quarantined for run in facts.runs)
     sample = (
