@@ -87,11 +87,11 @@ def engine_command(
     files = files_of_new_engine(templates_folder(), name, domain)
     for path in write_new_project(folder, files):
         typer.echo(visible_line(str(path)))
-    typer.echo(
+    following = (
         f"Next: `pip install scikit-learn`, `python -m pytest {name}`; what it reads and foretells "
-        f"is in {name}/{name}/features.py.",
-        err=True,
+        f"is in {name}/{name}/features.py."
     )
+    typer.echo(visible_line(following), err=True)
 
 # %% ../../nbs/cli/13_new.ipynb #f6733127
 _LakehouseFolder = Annotated[
