@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
+from datamaster_kit.contract.model import Example, Field, Model, Source
+from datamaster_kit.contract.source_options import reader_options
 from datamaster_kit.forms.trial.child import ChildProcess, WorkProgress
 from datamaster_kit.forms.trial.plans import PlanWithNotes, start_planning
 from datamaster_kit.forms.trial.trial import TrialRequest, start_trial, write_trial_mock
-from datamaster_kit.forms.trial.trial_work import Trial
+from datamaster_kit.forms.trial.trial_work import Trial, _write_examples
 from datamaster_kit.forms.trial.try_panel import TryPanel
 from datamaster_kit.project.project_file import read_contracts, read_project
+from datamaster_kit.targets.readers.csv_files import csv_records_of_lines, encoding_of
 
 if TYPE_CHECKING:
     from workspace.server import Workspace
@@ -327,3 +330,16 @@ def test_the_panel_cancels_and_tells_the_faults_of_the_text(project: Path) -> No
     text[0] = CONTRACT.replace("logicalType: date", "logicalType: <b>moon</b>")
     panel.buttons["Run on mock data"].click()
     assert "&lt;b&gt;moon&lt;/b&gt;" in panel.status.value and not panel.is_running
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"sep": ";"}, {"delimiter": "\\t"}, {"encoding": "ansi"}, {"charset": "IBM00858"}],
+)
+def test_examples_are_written_as_ingest_reads_them(options: dict[str, Any], tmp_path: Path) -> None:
+    model = Model("m", (Field("a"), Field("b")), examples=(Example([{"a": "1", "b": "ação; x"}]),))
+    source = Source("adls", "csv", options={"header": True, **options})
+    assert _write_examples(source, model, tmp_path) == 1
+    read = reader_options("csv", source.options)
+    text = (tmp_path / "examples.csv").read_bytes().decode(encoding_of(read))
+    assert list(csv_records_of_lines(text.splitlines(True), read)) == [["a", "b"], ["1", "ação; x"]]

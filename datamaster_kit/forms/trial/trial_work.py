@@ -18,6 +18,7 @@ from ...contract.document import parse_document
 from ...contract.fault import BadInput, DatamasterError, Fault, code
 from ...contract.model import Contract, Model, Scalar, Source, Workflow
 from ...contract.read import examine_document
+from ...contract.source_options import reader_options
 from ...contract.sql.sqltype import quote
 from ...contract.sql.table import QUARANTINE_SUFFIX
 from .child import WorkProgress, WorkProgressCallback, serve_request
@@ -25,7 +26,7 @@ from .preview import example_records, landing_folder
 from ...lakehouse.names import names
 from ...project.project_file import Project, read_project
 from ...lakehouse.runs import RuleResult, Run
-from ...targets.readers.csv_files import escape_of, has_header
+from ...targets.readers.csv_files import encoding_of, escape_of, has_header
 from ...targets.base import Target
 
 # %% auto #0
@@ -64,10 +65,15 @@ _NO_EXAMPLE_ROWS = code(
 )
 
 
+def _codec_to_write(options: Mapping[str, Any]) -> str:
+    """Return the name of Python's codec of a source's encoding, without a byte order mark."""
+    return encoding_of(options).replace("utf-8-sig", "utf-8")
+
+
 def _write_csv(
     path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]
 ) -> None:
-    """Write rows of text as csv, as a source's options say."""
+    """Write rows of text as csv, as options that readers take say."""
     nothing = str(options.get("nullValue", ""))
     delimiter = str(options.get("delimiter", ",")) or ","
     table = [
@@ -77,7 +83,7 @@ def _write_csv(
             for row in rows
         ),
     ]
-    with path.open("w", encoding=str(options.get("encoding", "utf-8")), newline="") as text:
+    with path.open("w", encoding=_codec_to_write(options), newline="") as text:
         if len(delimiter) > 1:
             text.writelines(delimiter.join(cells) + "\n" for cells in table)
         else:
@@ -129,24 +135,23 @@ def _write_examples(source: Source, model: Model, folder: Path) -> int:
         )
     if not rows:
         return 0
+    options = reader_options(source.format, source.options)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     columns = (
         columns
-        if source.format == "json" or has_header(source.options)
+        if source.format == "json" or has_header(options)
         else [item.column for item in model.fields]
     )
     folder.mkdir(parents=True, exist_ok=True)
     if source.format == "csv":
-        _write_csv(folder / "examples.csv", columns, rows, source.options)
+        _write_csv(folder / "examples.csv", columns, rows, options)
     else:
         text = (
             json.dumps(rows)
-            if str(source.options.get("multiLine", False)).lower() == "true"
+            if str(options.get("multiLine", False)).lower() == "true"
             else "\n".join(map(json.dumps, rows))
         )
-        (folder / "examples.json").write_text(
-            text + "\n", encoding=str(source.options.get("encoding", "utf-8"))
-        )
+        (folder / "examples.json").write_text(text + "\n", encoding=_codec_to_write(options))
     return len(rows)
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #eaf55738
