@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -212,7 +213,11 @@ def test_a_value_that_is_set_changes_the_lines_of_its_entry(
         below, left = ([BLOCK_MARK.sub(r"\1", line) for line in lines] for lines in (below, left))
     assert not below or left == below, f"\n{text}\n=====\n{after}"
     if not isinstance(at(before, path), dict | list) and old[last + 1 :] and text.endswith("\n"):
-        assert old[last + 1 :] == new[len(new) - len(old) + last + 1 :], f"\n{text}\n=====\n{after}"
+        below = old[last + 1 :]
+        if re.search(r"[|>][-+0-9]*$", old[first]):
+            # blank lines below a block belong to it (YAML 1.2.2, 8.1.1.2)
+            below = list(dropwhile(lambda line: not line.strip(), below))
+        assert below == new[len(new) - len(below) :], f"\n{text}\n=====\n{after}"
 
 
 @settings(max_examples=300, deadline=None)
