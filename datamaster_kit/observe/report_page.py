@@ -437,8 +437,8 @@ main{max-width:76rem}
 .trend .good{fill:var(--good)}
 .trend .bad{fill:var(--bad)}
 .scroll td,ul.issues,.verdict{overflow-wrap:anywhere}
-.scroll td.name{overflow-wrap:break-word}
 .scroll td:not(.number){min-width:4.2rem}
+.scroll td.name{white-space:normal;min-width:7rem}
 table.issues td:first-child{min-width:6.2rem}
 table.issues td:nth-child(3){min-width:14rem}
 tr.bad td:last-child,tr.warn td:last-child{color:inherit}
