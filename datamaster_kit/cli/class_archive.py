@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,28 @@ _SESSION_TRIAL_CODE = (
 )
 
 
+def _run_program(
+    program: str, seconds: int, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of Python in a process of its own, and return how it ended.
+
+    Raises DatamasterError where it takes longer than so many seconds.
+    """
+    try:
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DatamasterError(
+            _NO_ARCHIVE.fault(f"this machine did not make it in {seconds} seconds")
+        ) from None
+
+
 def make_class_archive(state: Path) -> Path | None:
     """Make the class archive of a state folder that has the jars, where there is none.
 
@@ -107,21 +130,12 @@ def make_class_archive(state: Path) -> Path | None:
         return None
     with tempfile.TemporaryDirectory(dir=state) as folder:
         draft = Path(folder, "classes.jsa").resolve()
-        command = [
-            sys.executable,
-            "-c",
+        program = (
             "from pathlib import Path\n"
             "from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\n"
-            f"_ingest_sample_lakehouse(Path({folder!r}), Path({str(state.resolve())!r}))",
-        ]
-        done = subprocess.run(
-            command,
-            env={**os.environ, MAKE_ARCHIVE_VARIABLE: str(draft)},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
+            f"_ingest_sample_lakehouse(Path({folder!r}), Path({str(state.resolve())!r}))"
         )
+        done = _run_program(program, 900, {MAKE_ARCHIVE_VARIABLE: str(draft)})
         if done.returncode or not draft.is_file():
             raise DatamasterError(
                 _NO_ARCHIVE.fault(
@@ -132,14 +146,11 @@ def make_class_archive(state: Path) -> Path | None:
                 )
             )
         file = install_archive(draft, place, key)
-    tried = subprocess.run(
-        [sys.executable, "-c", _SESSION_TRIAL_CODE.format(state=str(state.resolve()))],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if tried.returncode:
+    try:
+        tried = _run_program(_SESSION_TRIAL_CODE.format(state=str(state.resolve())), 300, {})
+        if tried.returncode:
+            raise DatamasterError(_NO_ARCHIVE.fault("Java does not start with it"))
+    except DatamasterError:
         file.unlink()
-        raise DatamasterError(_NO_ARCHIVE.fault("Java does not start with it"))
+        raise
     return file
