@@ -5,6 +5,7 @@
 # %% ../../nbs/observe/02_quality.ipynb #b9389c3b
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -72,15 +73,12 @@ def rule_histories(runs: Iterable[Run]) -> dict[str, RuleHistory]:
 
     `runs` are of one model and step; one that did not execute the rule is left out.
     """
-    found: dict[str, RuleHistory] = {}
+    found = defaultdict[str, list[tuple[datetime, RuleResult]]](list)
     for run in runs:
         for result in run.rules:
             if result.passed is not None:
-                found[result.rule] = (
-                    *found.get(result.rule, ()),
-                    (run.started_at, result),
-                )
-    return found
+                found[result.rule].append((run.started_at, result))
+    return {rule: tuple(history) for rule, history in found.items()}
 
 
 def broken_since(history: RuleHistory) -> datetime | None:
